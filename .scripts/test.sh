@@ -1,0 +1,130 @@
+#!/bin/sh
+# ./lab test [filter]: see .scripts/help.txt.
+set -eu
+
+LAB_ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+cd "$LAB_ROOT"
+. .scripts/common.sh
+. .scripts/setup.sh
+. .scripts/build.sh
+. .scripts/format.sh
+. .scripts/docs.sh
+
+CHECKS="tidy tidy-catches format docs shellcheck lab-script"
+filter=${1:-}
+results=build/test
+passed=0
+failed=0
+skipped=0
+
+main() {
+  need test
+  rm -rf $results
+  mkdir -p $results
+  # The bare name of a check needs no build.
+  case " $CHECKS " in
+    *" $filter "*) ;;
+    *) for preset in release asan; do ctest_in "$preset"; done ;;
+  esac
+  for check in $CHECKS; do
+    ! printf '%s\n' "$check" | grep -qE -- "$filter" || check_run "$check"
+  done
+  report
+}
+
+# Every test program of one preset; what cannot be built is a failed test too.
+ctest_in() {
+  note "== $1: build"
+  if ! (build "$1" all); then
+    failed=$((failed + 1))
+    echo "build of $1" >>$results/failed
+    return
+  fi
+  note "== $1: tests"
+  set -- "$1" --test-dir "build/$1" --parallel "$(nproc)" --output-on-failure --no-tests=ignore \
+    --output-junit "$LAB_ROOT/$results/$1.xml"
+  [ -z "$filter" ] || set -- "$@" --tests-regex "$filter"
+  preset=$1
+  shift
+  # Its verdict is in the file; what it prints is for the eye.
+  ctest "$@" || true
+  [ -f "$results/$preset.xml" ] || {
+    # Without a match ctest writes no file; a crash of ctest itself must not look like that.
+    known=$(ctest --test-dir "build/$preset" -N ${filter:+-R "$filter"} | grep '^Total Tests: ')
+    [ "$known" = "Total Tests: 0" ] || {
+      failed=$((failed + 1))
+      echo "ctest ($preset) left no result" >>$results/failed
+    }
+    return
+  }
+  awk -v preset="$preset" -f .scripts/junit.awk "$results/$preset.xml" >"$results/$preset.tally"
+  passed=$((passed + $(grep -c '^passed' "$results/$preset.tally" || true)))
+  failed=$((failed + $(grep -c '^failed' "$results/$preset.tally" || true)))
+  skipped=$((skipped + $(grep -c '^skipped' "$results/$preset.tally" || true)))
+  sed -n 's/^failed //p' "$results/$preset.tally" >>$results/failed
+  sed -n 's/^skipped //p' "$results/$preset.tally" >>$results/skipped
+}
+
+# A check prints its findings: 0 is passed, 77 skipped with a line "SKIP: reason", else failed.
+check_run() {
+  note "== check: $1"
+  status=0
+  ("check_$(echo "$1" | tr - _)") >"$results/$1.log" 2>&1 || status=$?
+  case $status in
+    0) passed=$((passed + 1)) ;;
+    77)
+      skipped=$((skipped + 1))
+      echo "$1: $(sed -n 's/^SKIP: //p' "$results/$1.log" | head -n 1)" >>$results/skipped
+      ;;
+    *)
+      failed=$((failed + 1))
+      echo "$1" >>$results/failed
+      cat "$results/$1.log"
+      ;;
+  esac
+}
+
+skip() {
+  echo "SKIP: $*"
+  exit 77
+}
+
+check_tidy() { tests/tidy; }
+
+check_tidy_catches() { tests/tidy_test; }
+
+check_format() {
+  reason=$(format_check_unfit)
+  [ -z "$reason" ] || skip "$reason"
+  format_sources --check
+}
+
+check_docs() {
+  command -v doxygen >/dev/null || skip "no doxygen here"
+  docs_build $results/docs "HAVE_DOT = NO"
+}
+
+check_shellcheck() {
+  command -v shellcheck >/dev/null || skip "no shellcheck here"
+  shellcheck --shell=sh --severity=warning --external-sources \
+    lab .ci/run .scripts/*.sh tests/tidy tests/tidy_test tests/lab_script_test
+}
+
+check_lab_script() { tests/lab_script_test; }
+
+report() {
+  echo
+  if [ -s $results/failed ]; then
+    echo "Failed:"
+    sed 's/^/  /' $results/failed
+  fi
+  if [ -s $results/skipped ]; then
+    echo "Skipped:"
+    sed 's/^/  /' $results/skipped
+  fi
+  [ $((passed + failed)) -gt 0 ] || echo "No test ran${filter:+: nothing is called \"$filter\"}."
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+main

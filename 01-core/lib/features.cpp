@@ -1,0 +1,401 @@
+#include "01-core/lib/features.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace lab {
+
+namespace {
+
+constexpr std::array<FeatureInfo, static_cast<std::size_t>(Feature::count)> infos{{
+    {"ring, DEFER_TASKRUN", "6.1", "completions are made when the loop asks for them", true},
+    {"sparse file table", "5.19", "connections without file descriptors", true},
+    {"provided buffer ring", "5.19", "the kernel picks the receive buffer", true},
+    {"multishot accept, direct", "5.19", "one SQE accepts many connections", true},
+    {"multishot receive", "6.0", "one SQE receives many times", true},
+    {"cancel by user_data", "5.5", "pausing and closing", true},
+    {"zero-copy send", "6.0", "without it every send is a copy", false},
+    {"registered ring fd", "5.18", "spares a file lookup a system call", false},
+    {"messages between rings", "5.18", "Mailbox", false},
+    {"zero-copy usage report", "6.2", "without it --zero-copy auto sends plainly", false},
+    {"multishot timeout", "6.4", "without it the tick is armed again each time", false},
+    {"no SQ index array", "6.6", "one indirection less", false},
+    {"socket options on a slot", "6.7", "reset at the deadline; without it TCP_USER_TIMEOUT alone",
+     false},
+    {"fd for a slot", "6.8", "not used by the server", false},
+    {"receive retry limit", "6.12", "without it receives are one-shot while a send is due", false},
+    {"receive total", "6.18", "without it one burst may take more buffers than meant", false},
+    {"bundles", "6.10", "not used by the server", false},
+    {"incremental buffers", "6.12", "not used by the server", false},
+    {"minimum wait", "6.12", "not used by the server", false},
+}};
+
+// A small ring that lives for one probe. Every wait has a deadline: a probe never hangs.
+class ProbeRing {
+ public:
+  explicit ProbeRing(unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                      IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE) {
+    io_uring_params params{};
+    params.flags = flags;
+    params.cq_entries = 256;
+    error_ = -io_uring_queue_init_params(64, &ring_, &params);
+    features_ = params.features;
+  }
+  ~ProbeRing() {
+    if (error_ == 0) io_uring_queue_exit(&ring_);
+  }
+  ProbeRing(const ProbeRing&) = delete;
+  ProbeRing& operator=(const ProbeRing&) = delete;
+
+  int error() const { return error_; }
+  bool kernel_says(unsigned feature) const { return error_ == 0 && (features_ & feature) != 0; }
+  io_uring* raw() { return &ring_; }
+  io_uring_sqe* sqe() { return io_uring_get_sqe(&ring_); }
+
+  // One completion, or {-ETIME, 0} when none comes within 100 ms.
+  std::pair<int, unsigned> next() {
+    __kernel_timespec time{.tv_sec = 0, .tv_nsec = 100'000'000};
+    io_uring_cqe* cqe = nullptr;
+    const int res = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &time, nullptr);
+    if (cqe == nullptr) return {res < 0 ? res : -ETIME, 0};
+    const std::pair<int, unsigned> result{cqe->res, cqe->flags};
+    io_uring_cqe_seen(&ring_, cqe);
+    return result;
+  }
+
+ private:
+  io_uring ring_{};
+  int error_ = 0;
+  unsigned features_ = 0;
+};
+
+// A listener on loopback and a client connected to it; `server` is accepted on demand.
+class TcpPair {
+ public:
+  TcpPair() {
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    ok_ = bind(listener, any, size) == 0 && listen(listener, 4) == 0 &&
+          getsockname(listener, any, &size) == 0 && connect(client, any, size) == 0;
+  }
+  ~TcpPair() {
+    for (const int fd : {server, client, listener}) {
+      if (fd >= 0) close(fd);
+    }
+  }
+  TcpPair(const TcpPair&) = delete;
+  TcpPair& operator=(const TcpPair&) = delete;
+
+  bool accept_server() {
+    server = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    return server >= 0;
+  }
+  bool ok() const { return ok_; }
+
+  int listener = -1, client = -1, server = -1;
+
+ private:
+  bool ok_ = false;
+};
+
+// A buffer ring of `count` buffers on a probe's ring.
+class ProbeBuffers {
+ public:
+  ProbeBuffers(ProbeRing& ring, unsigned count, unsigned size, unsigned flags = 0)
+      : ring_(ring), count_(count), memory_(std::size_t{count} * size) {
+    buffers_ = io_uring_setup_buf_ring(ring.raw(), count, 1, flags, &error_);
+    if (buffers_ == nullptr) {
+      error_ = -error_;
+      return;
+    }
+    for (unsigned index = 0; index < count; ++index) {
+      io_uring_buf_ring_add(buffers_, memory_.data() + std::size_t{index} * size, size,
+                            static_cast<unsigned short>(index), io_uring_buf_ring_mask(count),
+                            static_cast<int>(index));
+    }
+    io_uring_buf_ring_advance(buffers_, static_cast<int>(count));
+  }
+  ~ProbeBuffers() {
+    if (buffers_ != nullptr) io_uring_free_buf_ring(ring_.raw(), buffers_, count_, 1);
+  }
+  ProbeBuffers(const ProbeBuffers&) = delete;
+  ProbeBuffers& operator=(const ProbeBuffers&) = delete;
+
+  int error() const { return error_; }
+
+ private:
+  ProbeRing& ring_;
+  unsigned count_;
+  std::vector<char> memory_;
+  io_uring_buf_ring* buffers_ = nullptr;
+  int error_ = 0;
+};
+
+int failure(int res) { return res < 0 ? -res : EIO; }
+
+int try_file_table() {
+  ProbeRing ring;
+  if (ring.error() != 0) return ring.error();
+  return -io_uring_register_files_sparse(ring.raw(), 8);
+}
+
+int try_buffer_ring(unsigned flags) {
+  ProbeRing ring;
+  if (ring.error() != 0) return ring.error();
+  return ProbeBuffers(ring, 8, 64, flags).error();
+}
+
+int try_accept_direct() {
+  ProbeRing ring;
+  TcpPair pair;
+  if (ring.error() != 0) return ring.error();
+  if (!pair.ok()) return EADDRNOTAVAIL;
+  if (const int res = io_uring_register_files_sparse(ring.raw(), 8); res < 0) return -res;
+  io_uring_prep_multishot_accept_direct(ring.sqe(), pair.listener, nullptr, nullptr, 0);
+  const auto [res, flags] = ring.next();
+  return res >= 0 && (flags & IORING_CQE_F_MORE) != 0 ? 0 : failure(res);
+}
+
+// Sends `bytes` to a multishot receive of 16-byte buffers and counts the completions of one enter.
+// @param total where the receive shall end by itself; 0: nowhere
+int count_received(unsigned bytes, unsigned& completions, unsigned total = 0) {
+  ProbeRing ring;
+  TcpPair pair;
+  if (ring.error() != 0) return ring.error();
+  if (!pair.ok() || !pair.accept_server()) return EADDRNOTAVAIL;
+  ProbeBuffers buffers(ring, 256, 16);
+  if (buffers.error() != 0) return buffers.error();
+  const std::vector<char> data(bytes, 'x');
+  if (send(pair.client, data.data(), data.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes)) {
+    return EIO;
+  }
+  io_uring_sqe* sqe = ring.sqe();
+  io_uring_prep_recv_multishot(sqe, pair.server, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = 1;
+  sqe->optlen = total;
+  const auto [res, flags] = ring.next();
+  if (res <= 0 || (flags & IORING_CQE_F_MORE) == 0) return failure(res);
+  completions = 1 + io_uring_cq_ready(ring.raw());
+  return 0;
+}
+
+int try_recv_multishot() {
+  unsigned completions = 0;
+  return count_received(16, completions);
+}
+
+int try_recv_retry_limit() {
+  unsigned completions = 0;
+  if (const int error = count_received(16 * 192, completions); error != 0) return error;
+  return completions < 192 ? 0 : EOPNOTSUPP;
+}
+
+int try_recv_total() {
+  unsigned completions = 0;
+  if (const int error = count_received(16 * 8, completions, 16 * 4); error != 0) return error;
+  return completions == 4 ? 0 : EOPNOTSUPP;
+}
+
+int try_cancel() {
+  ProbeRing ring;
+  TcpPair pair;
+  if (ring.error() != 0) return ring.error();
+  if (!pair.ok() || !pair.accept_server()) return EADDRNOTAVAIL;
+  char byte = 0;
+  io_uring_sqe* sqe = ring.sqe();
+  io_uring_prep_recv(sqe, pair.server, &byte, 1, 0);
+  sqe->user_data = 7;
+  io_uring_submit(ring.raw());
+  sqe = ring.sqe();
+  io_uring_prep_cancel64(sqe, 7, 0);
+  const int first = ring.next().first;
+  const int second = ring.next().first;
+  return (first == 0 && second == -ECANCELED) || (first == -ECANCELED && second == 0)
+             ? 0
+             : failure(first < 0 ? first : second);
+}
+
+int try_send_zero_copy(unsigned flags) {
+  ProbeRing ring;
+  TcpPair pair;
+  if (ring.error() != 0) return ring.error();
+  if (!pair.ok() || !pair.accept_server()) return EADDRNOTAVAIL;
+  const char byte = 'x';
+  io_uring_prep_send_zc(ring.sqe(), pair.server, &byte, 1, 0, flags);
+  const auto [res, cqe_flags] = ring.next();
+  if ((cqe_flags & IORING_CQE_F_MORE) != 0) {
+    char received = 0;
+    recv(pair.client, &received, 1, 0);  // the notification comes when the data is gone
+    ring.next();
+  }
+  return res == 1 ? 0 : failure(res);
+}
+
+int try_registered_fd() {
+  ProbeRing ring;
+  if (ring.error() != 0) return ring.error();
+  const int res = io_uring_register_ring_fd(ring.raw());
+  return res == 1 ? 0 : failure(res);
+}
+
+int try_message_ring() {
+  ProbeRing from, to;
+  if (from.error() != 0 || to.error() != 0) return from.error() | to.error();
+  io_uring_prep_msg_ring(from.sqe(), to.raw()->ring_fd, 42, 7, 0);
+  if (const int res = from.next().first; res != 0) return failure(res);
+  return to.next().first == 42 ? 0 : EIO;
+}
+
+int try_timer_multishot() {
+  ProbeRing ring;
+  if (ring.error() != 0) return ring.error();
+  __kernel_timespec time{.tv_sec = 0, .tv_nsec = 1'000'000};
+  io_uring_prep_timeout(ring.sqe(), &time, 0, IORING_TIMEOUT_MULTISHOT);
+  const auto [res, flags] = ring.next();
+  return res == -ETIME && (flags & IORING_CQE_F_MORE) != 0 ? 0 : failure(res);
+}
+
+int try_slot_options() {
+  ProbeRing ring;
+  TcpPair pair;
+  if (ring.error() != 0) return ring.error();
+  if (!pair.ok() || !pair.accept_server()) return EADDRNOTAVAIL;
+  if (const int res = io_uring_register_files(ring.raw(), &pair.server, 1); res < 0) return -res;
+  linger reset{.l_onoff = 1, .l_linger = 0};
+  io_uring_sqe* sqe = ring.sqe();
+  io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, 0, SOL_SOCKET, SO_LINGER, &reset,
+                         sizeof reset);
+  sqe->flags |= IOSQE_FIXED_FILE;
+  const int res = ring.next().first;
+  return res == 0 ? 0 : failure(res);
+}
+
+int try_install_fd() {
+  ProbeRing ring;
+  TcpPair pair;
+  if (ring.error() != 0) return ring.error();
+  if (const int res = io_uring_register_files(ring.raw(), &pair.client, 1); res < 0) return -res;
+  io_uring_prep_fixed_fd_install(ring.sqe(), 0, 0);
+  const int res = ring.next().first;
+  if (res < 0) return -res;
+  close(res);
+  return 0;
+}
+
+int try_feature(Feature feature) {
+  constexpr unsigned single = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+  switch (feature) {
+    case Feature::ring:
+      return ProbeRing().error();
+    case Feature::file_table:
+      return try_file_table();
+    case Feature::buffer_ring:
+      return try_buffer_ring(0);
+    case Feature::accept_direct:
+      return try_accept_direct();
+    case Feature::recv_multishot:
+      return try_recv_multishot();
+    case Feature::cancel:
+      return try_cancel();
+    case Feature::send_zero_copy:
+      return try_send_zero_copy(0);
+    case Feature::registered_fd:
+      return try_registered_fd();
+    case Feature::message_ring:
+      return try_message_ring();
+    case Feature::zero_copy_report:
+      return try_send_zero_copy(IORING_SEND_ZC_REPORT_USAGE);
+    case Feature::timer_multishot:
+      return try_timer_multishot();
+    case Feature::no_sqarray:
+      return ProbeRing(single | IORING_SETUP_CQSIZE | IORING_SETUP_NO_SQARRAY).error();
+    case Feature::slot_options:
+      return try_slot_options();
+    case Feature::install_fd:
+      return try_install_fd();
+    case Feature::recv_retry_limit:
+      return try_recv_retry_limit();
+    case Feature::recv_total:
+      return try_recv_total();
+    case Feature::bundle:
+      return ProbeRing().kernel_says(IORING_FEAT_RECVSEND_BUNDLE) ? 0 : EOPNOTSUPP;
+    case Feature::incremental_buffers:
+      return try_buffer_ring(IOU_PBUF_RING_INC);
+    case Feature::min_wait:
+      return ProbeRing().kernel_says(IORING_FEAT_MIN_TIMEOUT) ? 0 : EOPNOTSUPP;
+    case Feature::count:
+      break;
+  }
+  return EINVAL;
+}
+
+}  // namespace
+
+Features Features::detect() {
+  Features features;
+  for (std::size_t index = 0; index < features.errors_.size(); ++index) {
+    features.errors_[index] = try_feature(static_cast<Feature>(index));
+  }
+  return features;
+}
+
+Feature Features::missing() const noexcept {
+  for (std::size_t index = 0; index < errors_.size(); ++index) {
+    if (infos[index].required && errors_[index] != 0) return static_cast<Feature>(index);
+  }
+  return Feature::count;
+}
+
+const FeatureInfo& Features::info(Feature feature) noexcept {
+  return infos[static_cast<std::size_t>(feature)];
+}
+
+std::string explain_setup_error(int error) {
+  switch (error) {
+    case ENOSYS:
+      return "this kernel has no io_uring, or a sandbox hides it. Cure: Linux 6.1 or newer; "
+             "outside of "
+             "such a sandbox (gVisor and others do not have it)";
+    case EPERM:
+      return "io_uring is switched off for this user. Cure: sysctl kernel.io_uring_disabled=0; in "
+             "a "
+             "container, a seccomp profile that allows io_uring_setup, io_uring_enter and "
+             "io_uring_register (Docker's default does not)";
+    case ENOMEM:
+      return "the ring's memory is more than this user may lock. Cure: raise ulimit -l";
+    case EINVAL:
+      return fmt::format(
+          "this kernel ({}) does not know the set-up flags DEFER_TASKRUN and SINGLE_ISSUER. Cure: "
+          "Linux 6.1 or newer",
+          kernel_release());
+    case EMFILE:
+    case ENFILE:
+      return "no file descriptor is left. Cure: raise ulimit -n";
+    default:
+      return fmt::format("io_uring_setup failed: {}", std::strerror(error));
+  }
+}
+
+std::string kernel_release() {
+  utsname name{};
+  return uname(&name) == 0 ? name.release : "unknown";
+}
+
+}  // namespace lab

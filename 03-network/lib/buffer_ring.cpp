@@ -1,0 +1,68 @@
+#include "03-network/lib/buffer_ring.hpp"
+
+#include "01-core/lib/check.hpp"
+#include "01-core/lib/poison.hpp"
+
+namespace lab {
+
+BufferRing::BufferRing(Ring& ring, const BufferRingOptions& options, std::span<std::byte> memory)
+    : ring_(ring),
+      memory_(memory.data()),
+      count_(options.count),
+      size_(options.size),
+      group_(options.group),
+      state_(options.count) {
+  LAB_ASSERT(memory.size() >= std::size_t{count_} * size_);
+  int error = 0;
+  entries_ = io_uring_setup_buf_ring(
+      ring.raw(), count_, group_, options.incremental ? unsigned{IOU_PBUF_RING_INC} : 0U, &error);
+  if (entries_ == nullptr) check(error, "io_uring_setup_buf_ring");
+  for (unsigned index = 0; index < count_; ++index) provide(static_cast<BufferId>(index));
+}
+
+BufferRing::~BufferRing() {
+  // A lease that outlives us would give its buffer to freed memory.
+  for (const State& state : state_) LAB_ASSERT(state.slices == 0);
+  unpoison(memory_, std::size_t{count_} * size_);
+  io_uring_free_buf_ring(ring_.raw(), entries_, count_, group_);
+}
+
+BufferLease BufferRing::lease(const Cqe& cqe) noexcept {
+  LAB_ASSERT(cqe.has_buffer());
+  const auto id = static_cast<BufferId>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+  LAB_ASSERT(static_cast<std::uint16_t>(id) < count_);
+  State& state = state_[static_cast<std::uint16_t>(id)];
+  LAB_ASSERT(state.kernel_writes);
+  const std::uint32_t length = cqe.res > 0 ? static_cast<std::uint32_t>(cqe.res) : 0;
+  const std::uint32_t offset = state.filled;
+  LAB_ASSERT(offset + length <= size_);
+  state.filled = offset + length;
+  ++state.slices;
+  if (!cqe.buffer_more()) {
+    state.kernel_writes = false;
+    --free_;
+    unpoison(address(id), size_);
+  } else {
+    unpoison(address(id) + offset, length);
+  }
+  return {*this, id, offset, length};
+}
+
+void BufferRing::provide(BufferId id) noexcept {
+  poison(address(id), size_);
+  state_[static_cast<std::uint16_t>(id)] = {};
+  io_uring_buf_ring_add(entries_, address(id), size_, static_cast<std::uint16_t>(id),
+                        io_uring_buf_ring_mask(count_), 0);
+  io_uring_buf_ring_advance(entries_, 1);
+  ++free_;
+}
+
+// A slice is gone. The buffer goes home with the last one, unless the kernel goes on writing into
+// it.
+void BufferRing::release(BufferId id) noexcept {
+  State& state = state_[static_cast<std::uint16_t>(id)];
+  LAB_ASSERT(state.slices > 0);
+  if (--state.slices == 0 && !state.kernel_writes) provide(id);
+}
+
+}  // namespace lab

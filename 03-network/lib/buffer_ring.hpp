@@ -1,0 +1,147 @@
+// Provided buffers: the kernel takes one from a shared ring when data arrives, so no connection
+// holds memory while it waits. What it filled comes to us as a BufferLease and goes home when the
+// lease dies.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "01-core/lib/ring.hpp"
+
+namespace lab {
+
+/// Which buffer of its ring.
+enum class BufferId : std::uint16_t {};
+
+class BufferRing;
+
+/// The right to read one slice of a buffer the kernel filled. Its death gives it back.
+/// Moving it is the whole data flow. It dies before its BufferRing.
+class BufferLease {
+ public:
+  BufferLease() noexcept = default;
+  ~BufferLease() { reset(); }
+  BufferLease(BufferLease&& other) noexcept
+      : ring_(std::exchange(other.ring_, nullptr)),
+        offset_(other.offset_),
+        length_(other.length_),
+        id_(other.id_) {}
+  BufferLease& operator=(BufferLease&& other) noexcept {
+    if (this != &other) {
+      reset();
+      ring_ = std::exchange(other.ring_, nullptr);
+      offset_ = other.offset_;
+      length_ = other.length_;
+      id_ = other.id_;
+    }
+    return *this;
+  }
+  BufferLease(const BufferLease&) = delete;
+  BufferLease& operator=(const BufferLease&) = delete;
+
+  inline std::span<std::byte> bytes() const noexcept;
+  std::uint32_t size() const noexcept { return length_; }
+  BufferId id() const noexcept { return id_; }
+  explicit operator bool() const noexcept { return ring_ != nullptr; }
+
+  /// Forgets the first `count` bytes. REQUIRES count <= size().
+  void drop_front(std::uint32_t count) noexcept {
+    LAB_ASSERT(count <= length_);
+    offset_ += count;
+    length_ -= count;
+  }
+
+  /// A second lease of all but the first `count` bytes; this one keeps everything.
+  /// For the rest of a short zero-copy send: what was sent still awaits its notification.
+  inline BufferLease rest_after(std::uint32_t count) noexcept;
+
+  inline void reset() noexcept;
+
+ private:
+  friend class BufferRing;
+  BufferLease(BufferRing& ring, BufferId id, std::uint32_t offset, std::uint32_t length) noexcept
+      : ring_(&ring), offset_(offset), length_(length), id_(id) {}
+
+  BufferRing* ring_ = nullptr;
+  std::uint32_t offset_ = 0;
+  std::uint32_t length_ = 0;
+  BufferId id_{};
+};
+
+struct BufferRingOptions {
+  std::uint16_t group = 1;   ///< the group id that SQEs name
+  unsigned count = 1024;     ///< buffers; a power of two, at most 32768
+  unsigned size = 16384;     ///< bytes a buffer
+  bool incremental = false;  ///< IOU_PBUF_RING_INC (Linux 6.12)
+};
+
+/// The ring of provided buffers and the account of who holds them.
+/// Lifetime: the memory outlives it; it outlives its leases and is made after, and dies before, its
+/// Ring. Source: io_uring_setup_buf_ring(3), Linux 5.19.
+class BufferRing {
+ public:
+  /// Registers the ring and provides every buffer of `memory`.
+  /// @param memory at least count * size bytes
+  /// @throws std::system_error (EINVAL: before Linux 5.19; EEXIST: the group is taken)
+  BufferRing(Ring& ring, const BufferRingOptions& options, std::span<std::byte> memory);
+  ~BufferRing();
+  BufferRing(const BufferRing&) = delete;
+  BufferRing& operator=(const BufferRing&) = delete;
+
+  /// What a receive's CQE brought. The only place that reads a buffer id out of a CQE.
+  /// REQUIRES: cqe.has_buffer(); each CQE once, in the order of arrival.
+  BufferLease lease(const Cqe& cqe) noexcept;
+
+  std::uint16_t group() const noexcept { return group_; }
+  unsigned count() const noexcept { return count_; }
+  unsigned size() const noexcept { return size_; }
+  /// Buffers that the kernel may still fill.
+  unsigned free() const noexcept { return free_; }
+  std::byte* address(BufferId id) const noexcept {
+    return memory_ + std::size_t{static_cast<std::uint16_t>(id)} * size_;
+  }
+  /// What the kernel reads: for tests that stand in its place.
+  const io_uring_buf_ring* entries() const noexcept { return entries_; }
+
+ private:
+  friend class BufferLease;
+  struct State {
+    std::uint32_t slices = 0;   ///< leases that are alive
+    bool kernel_writes = true;  ///< true while the kernel may write more into it
+    std::uint32_t filled = 0;   ///< where the next slice of an incremental buffer begins
+  };
+
+  void provide(BufferId id) noexcept;
+  void release(BufferId id) noexcept;
+  void add_slice(BufferId id) noexcept { ++state_[static_cast<std::uint16_t>(id)].slices; }
+
+  Ring& ring_;
+  io_uring_buf_ring* entries_ = nullptr;
+  std::byte* memory_;
+  unsigned count_;
+  unsigned size_;
+  unsigned free_ = 0;
+  std::uint16_t group_;
+  std::vector<State> state_;
+};
+
+inline std::span<std::byte> BufferLease::bytes() const noexcept {
+  LAB_ASSERT(ring_ != nullptr);
+  return {ring_->address(id_) + offset_, length_};
+}
+
+inline BufferLease BufferLease::rest_after(std::uint32_t count) noexcept {
+  LAB_ASSERT(ring_ != nullptr);
+  LAB_ASSERT(count < length_);
+  ring_->add_slice(id_);
+  return {*ring_, id_, offset_ + count, length_ - count};
+}
+
+inline void BufferLease::reset() noexcept {
+  if (ring_ != nullptr) std::exchange(ring_, nullptr)->release(id_);
+}
+
+}  // namespace lab

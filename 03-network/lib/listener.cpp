@@ -1,0 +1,112 @@
+#include "03-network/lib/listener.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+
+#include "01-core/lib/check.hpp"
+
+namespace lab {
+
+namespace {
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  sockaddr* any() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+Address parse(const std::string& text, std::uint16_t port) {
+  Address address;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    address.size = sizeof *v4;
+  } else if (inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    address.size = sizeof *v6;
+  } else {
+    throw std::invalid_argument(
+        fmt::format("'{}' is neither an IPv4 nor an IPv6 address (names are not looked up)", text));
+  }
+  return address;
+}
+
+void set_option(int fd, int level, int name, int value, const char* what) {
+  check_errno(setsockopt(fd, level, name, &value, sizeof value), what);
+}
+
+Fd make_socket(const ListenerOptions& options, const Address& address) {
+  Fd fd(check_errno(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+  if (address.storage.ss_family == AF_INET6) {
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0, "IPV6_V6ONLY");
+  }
+  return fd;
+}
+
+void set_congestion(int fd, const std::string& name) {
+  check_errno(
+      setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())),
+      "TCP_CONGESTION (see net.ipv4.tcp_available_congestion_control)");
+}
+
+void set_options(int fd, const ListenerOptions& options) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+  if (!options.congestion.empty()) set_congestion(fd, options.congestion);
+  if (options.socket_options == SocketOptions::plain) return;
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20, "SO_RCVBUF");
+  if (options.user_timeout_ms != 0) {
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout_ms),
+               "TCP_USER_TIMEOUT");
+  }
+  if (options.congestion.empty() && is_loopback(options.address)) set_congestion(fd, "reno");
+}
+
+unsigned somaxconn() {
+  unsigned value = 4096;
+  std::ifstream("/proc/sys/net/core/somaxconn") >> value;
+  return value;
+}
+
+}  // namespace
+
+Listener::Listener(const ListenerOptions& options) {
+  Address address = parse(options.address, options.port);
+  fd_ = make_socket(options, address);
+  if (options.reuse_port) set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+  set_options(fd_.get(), options);
+  check_errno(bind(fd_.get(), address.any(), address.size), "bind");
+  check_errno(listen(fd_.get(), options.backlog), "listen");
+  backlog_ = std::min(static_cast<unsigned>(options.backlog), somaxconn());
+  check_errno(getsockname(fd_.get(), address.any(), &address.size), "getsockname");
+  port_ = ntohs(address.storage.ss_family == AF_INET
+                    ? reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port
+                    : reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port);
+}
+
+void probe_port(const ListenerOptions& options) {
+  Address address = parse(options.address, options.port);
+  const Fd fd = make_socket(options, address);
+  check_errno(bind(fd.get(), address.any(), address.size), "bind");
+}
+
+bool is_loopback(const std::string& address) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6) != 0;
+}
+
+}  // namespace lab

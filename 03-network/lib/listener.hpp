@@ -1,0 +1,67 @@
+// A listening TCP socket. Options that every connection shall have stand here and are inherited, so
+// that accepting costs no system call per connection.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "02-files/lib/fd.hpp"
+
+namespace lab {
+
+enum class SocketOptions {
+  plain,  ///< TCP_NODELAY and nothing else
+  tuned   ///< see Listener
+};
+
+struct ListenerOptions {
+  std::string address = "127.0.0.1";  ///< IPv4 or IPv6; "::" takes both unless v6_only
+  std::uint16_t port = 0;             ///< 0: the kernel picks one
+  int backlog = 1024;       ///< connections that may wait; the kernel cuts it at net.core.somaxconn
+  bool reuse_port = false;  ///< one of a group of listeners on the same port
+  bool v6_only = false;
+  SocketOptions socket_options = SocketOptions::tuned;
+  unsigned user_timeout_ms = 30'000;  ///< TCP_USER_TIMEOUT; 0: the kernel's default (tuned only)
+  std::string congestion;  ///< TCP_CONGESTION; empty: see Listener (tuned only, unless named)
+};
+
+/// Binds and listens in the constructor; the order of listen() is the order in a SO_REUSEPORT
+/// group.
+///
+/// `tuned` sets, beside TCP_NODELAY:
+/// - SO_RCVBUF 1 MiB: a fixed size ends the receive-space autotuning, which costs CPU per segment;
+/// - TCP_USER_TIMEOUT: bytes that nobody acknowledges end the connection, and with it the
+/// notifications of
+///   zero-copy sends (Linux 2.6.37, tcp(7));
+/// - on loopback addresses TCP_CONGESTION reno: pacing (bbr) costs timers and wins nothing where no
+/// packet
+///   is lost.
+class Listener {
+ public:
+  /// @throws std::system_error; EADDRINUSE when somebody else listens there
+  /// @throws std::invalid_argument when the address is none
+  explicit Listener(const ListenerOptions& options);
+
+  int fd() const noexcept { return fd_.get(); }
+  std::uint16_t port() const noexcept { return port_; }
+  /// What listen() got after the kernel's cut.
+  unsigned backlog() const noexcept { return backlog_; }
+
+  /// Stops listening; what waits in the backlog is reset, or goes to the rest of its group.
+  void close() noexcept { fd_.reset(); }
+
+ private:
+  Fd fd_;
+  std::uint16_t port_ = 0;
+  unsigned backlog_ = 0;
+};
+
+/// Binds once with SO_REUSEADDR alone, so that a port which is in use is an error: a listener with
+/// SO_REUSEPORT would silently join the group of the server that is there.
+/// @throws std::system_error (EADDRINUSE, EACCES, EADDRNOTAVAIL), std::invalid_argument
+void probe_port(const ListenerOptions& options);
+
+/// True for 127.0.0.0/8 and ::1: peers on loopback, where a zero-copy send is always copied.
+bool is_loopback(const std::string& address);
+
+}  // namespace lab

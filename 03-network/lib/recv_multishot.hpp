@@ -1,0 +1,54 @@
+// Receives into buffers that the kernel picks from a BufferRing, once or again and again.
+#pragma once
+
+#include <poll.h>
+
+#include "01-core/lib/ring.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "03-network/lib/buffer_ring.hpp"
+
+namespace lab {
+
+/// Each CQE with has_buffer() is a BufferLease. The last one (no F_MORE) may be data too (the CQ
+/// was full), 0 at the peer's FIN, -ENOBUFS when the ring was empty, -ECANCELED, or the socket's
+/// error. Source: io_uring_prep_recv_multishot(3), Linux 6.0.
+class RecvMultishot : public Completion {
+ public:
+  using Completion::Completion;
+
+  /// @param total_bytes it ends by itself with the buffer in which so many are reached, and that
+  /// last CQE is data (Linux 6.18); 0: never
+  void start(Ring& ring, FileSlot slot, const BufferRing& buffers,
+             std::uint32_t total_bytes = 0) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_recv_multishot(sqe, index(slot), nullptr, 0, 0);
+    select(sqe, buffers);
+    sqe->optlen = total_bytes;
+    ring.arm(sqe, *this);
+  }
+
+  /// One buffer and no more: for when buffers are scarce, as a multishot cannot be told to stop in
+  /// time.
+  void start_once(Ring& ring, FileSlot slot, const BufferRing& buffers) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_recv(sqe, index(slot), nullptr, 0, 0);
+    select(sqe, buffers);
+    ring.arm(sqe, *this);
+  }
+
+  /// No data yet: completes when the socket can take what it would have to send back.
+  void start_when_writable(Ring& ring, FileSlot slot) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_poll_add(sqe, index(slot), POLLOUT);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+
+ private:
+  static void select(io_uring_sqe* sqe, const BufferRing& buffers) noexcept {
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+    sqe->buf_group = buffers.group();
+  }
+};
+
+}  // namespace lab

@@ -1,0 +1,64 @@
+// Sends of one stream: plain from one lease, or gathered from several. One unfinished send at a
+// time, or the stream could be reordered. MSG_WAITALL makes the kernel go on after a partial send;
+// it can still come back short, and whoever waits handles that.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "01-core/lib/ring.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "03-network/lib/lease_queue.hpp"
+
+namespace lab {
+
+/// res: bytes sent, maybe fewer than asked for, or -errno. A cancelled send reports what it had
+/// sent. Source: io_uring_prep_send(3); MSG_WAITALL for send since Linux 5.19.
+class Send : public Completion {
+ public:
+  using Completion::Completion;
+
+  void start(Ring& ring, FileSlot slot, std::span<const std::byte> bytes) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_send(sqe, index(slot), bytes.data(), bytes.size(), MSG_WAITALL | MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+
+  /// Sends what `message` describes; it stays as it is until the CQE.
+  void start(Ring& ring, FileSlot slot, const msghdr& message) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_sendmsg(sqe, index(slot), &message, MSG_WAITALL | MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+};
+
+/// The description of a gathered send: up to leases_max leases of a queue in one system call's
+/// worth. It lives from the send's start until its CQE, apart from the connection, for few need one
+/// at a time.
+class GatherList {
+ public:
+  static constexpr unsigned leases_max = 32;
+
+  /// Describes the front of the queue.
+  /// @return its bytes
+  std::uint32_t fill(const LeaseQueue& queue) noexcept {
+    std::uint32_t bytes = 0;
+    message_ = {};
+    message_.msg_iovlen = queue.gather(entries_, bytes);
+    message_.msg_iov = entries_.data();
+    return bytes;
+  }
+
+  const msghdr& message() const noexcept { return message_; }
+
+ private:
+  msghdr message_{};
+  std::array<iovec, leases_max> entries_{};
+};
+
+}  // namespace lab

@@ -1,0 +1,47 @@
+// A send that does not copy: the network card, or the peer on the same machine, reads our memory.
+//
+// Two CQEs: the result, with F_MORE, says how many bytes; the notification says that the kernel no
+// longer reads them. Order follows the result, lifetime follows the notification. Only F_MORE tells
+// whether a notification will come: a send that failed can still owe one.
+#pragma once
+
+#include "01-core/lib/ring.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "03-network/lib/buffer_ring.hpp"
+
+namespace lab {
+
+/// Source: io_uring_prep_send_zc(3), Linux 6.0; the usage report Linux 6.2.
+class SendZeroCopy : public Completion {
+ public:
+  using Completion::Completion;
+
+  struct Options {
+    bool report_usage =
+        false;           ///< the notification's res says whether the kernel copied (Linux 6.2)
+    bool fixed = false;  ///< the bytes lie in the registered buffer below: nothing is pinned
+    unsigned buffer_index = 0;
+  };
+
+  void start(Ring& ring, FileSlot slot, std::span<const std::byte> bytes,
+             const Options& options) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    const unsigned flags = options.report_usage ? IORING_SEND_ZC_REPORT_USAGE : 0U;
+    if (options.fixed) {
+      io_uring_prep_send_zc_fixed(sqe, index(slot), bytes.data(), bytes.size(),
+                                  MSG_WAITALL | MSG_NOSIGNAL, flags, options.buffer_index);
+    } else {
+      io_uring_prep_send_zc(sqe, index(slot), bytes.data(), bytes.size(),
+                            MSG_WAITALL | MSG_NOSIGNAL, flags);
+    }
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+
+  /// What a notification with the usage report says.
+  static bool copied(const Cqe& notification) noexcept {
+    return (static_cast<unsigned>(notification.res) & IORING_NOTIF_USAGE_ZC_COPIED) != 0;
+  }
+};
+
+}  // namespace lab

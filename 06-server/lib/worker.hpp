@@ -1,0 +1,581 @@
+// One core's server: a ring, a file table, a buffer ring and a slab of connections, shared with
+// nobody.
+//
+// Lifetime: made and run by one thread. All memory is allocated by the constructor; after it there
+// is no malloc, no lock and one system call per turn of the loop. Order of shutdown: cancel →
+// results → close slots → notifications → free.
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+
+#include "01-core/lib/features.hpp"
+#include "01-core/lib/timer.hpp"
+#include "02-files/lib/huge_arena.hpp"
+#include "03-network/lib/accept_multishot.hpp"
+#include "05-performance/lib/slab_pool.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/connection.hpp"
+#include "06-server/lib/worker_options.hpp"
+
+namespace lab {
+
+/// One byte at a time from the supervisor's end of a socketpair.
+class ReadControl : public Completion {
+ public:
+  using Completion::Completion;
+
+  void start(Ring& ring, int fd) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_recv(sqe, fd, &command_, 1, 0);
+    ring.arm(sqe, *this);
+  }
+
+  char command() const noexcept { return command_; }
+
+ private:
+  char command_ = 0;
+};
+
+template <class Protocol>
+class Worker {
+ public:
+  using Client = Connection<Protocol>;
+
+  static constexpr char command_drain = 'd';
+  static constexpr char command_stop = 's';
+
+  /// @throws std::system_error, std::bad_alloc
+  Worker(const WorkerOptions& options, const Features& features, WorkerStats& stats)
+      : options_(options),
+        features_(features),
+        stats_(stats),
+        ring_({.sq_entries = sq_entries,
+               .cq_entries = cq_entries(options),
+               .sqpoll = options.sqpoll,
+               .disabled = options.disabled_ring}),
+        table_(ring_, options.connections_max),
+        arena_(std::size_t{options.buffer_count} * options.buffer_size),
+        buffers_(ring_,
+                 {.group = options.buffer_group,
+                  .count = options.buffer_count,
+                  .size = options.buffer_size},
+                 arena_.memory()),
+        lease_pool_(options.buffer_count + zero_copy_sends_max),
+        gather_lists_(gather_lists_max),
+        zero_copy_sends_(zero_copy_sends_max),
+        connections_(options.connections_max + spare_connections),
+        zero_copy_(zero_copy_mode(), options.zero_copy_threshold) {
+    register_arena();
+    reserve_ = std::max(options.buffer_count / 8, 1U);
+    share_ = std::clamp(options.buffer_count / 128, 1U, 16U);
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Begins to accept and to tick.
+  /// @param backlog what the listener's listen() got
+  /// @param control_fd the supervisor's socketpair; -1: none
+  void start(int listener_fd, unsigned backlog, int control_fd) noexcept {
+    listener_fd_ = listener_fd;
+    backlog_ = backlog;
+    control_fd_ = control_fd;
+    start_ns_ = ring_.now_ns();
+    start_tick();
+    if (control_fd_ >= 0) read_control_.start(ring_, control_fd_);
+    steer_accepting();
+  }
+
+  /// Serves until it was drained or stopped.
+  /// @return true when nothing is due any more; false means: _exit, the kernel may still use our
+  /// memory
+  bool run() noexcept {
+    while (!stopped_) run_once();
+    return ring_.armed_count() == 0;
+  }
+
+  /// One turn: one system call, the handlers, then what follows from them.
+  void run_once() noexcept {
+    ring_.run_once(more_to_grant_ ? 0 : 1);
+    granted_this_turn_ = 0;
+    while (Client* client = pop_ready()) client->advance();
+    grant_buffers();
+    if (!draining_) steer_accepting();
+    if (draining_) steer_draining();
+  }
+
+  /// No more accepts; connections close when they are quiet, at the deadline they are reset.
+  void drain() noexcept {
+    if (draining_) return;
+    draining_ = true;
+    drain_tick_ = tick();
+    drain_looked_tick_ = drain_tick_ - 1;
+    // Ends every accept and sends those away who wait in the backlog. A supervisor that lives has
+    // done it (ENOTCONN); after one that was killed the port is free for another server.
+    if (shutdown(listener_fd_, SHUT_RDWR) == 0 || errno == ENOTCONN) return;
+    // A model's listener is no socket. None of these is armed again, so nobody needs to hear of
+    // their cancels.
+    if (accept_multishot_.accept.armed()) cancel_unheard(accept_multishot_.accept);
+    for (const Accept& one : accepts_) {
+      if (one.accept.armed()) cancel_unheard(one.accept);
+    }
+  }
+
+  /// At once: run() returns without waiting for anything.
+  void stop() noexcept { stopped_ = true; }
+
+  unsigned open_connections() const noexcept { return by_age_.size(); }
+  unsigned waiting_connections() const noexcept { return waiting_.size(); }
+
+  WorkerReport report() const noexcept {
+    WorkerReport report;
+    report.connections_max = options_.connections_max;
+    report.setup_flags = ring_.setup_flags();
+    report.registered_ring_fd = ring_.registered_fd();
+    report.fixed_buffers = fixed_buffers_;
+    report.fixed_buffers_error = fixed_buffers_error_;
+    report.multishot_timer = features_.has(Feature::timer_multishot);
+    report.multishot_is_fair = multishot_is_fair();
+    report.can_reset = can_reset();
+    report.zero_copy_reports = features_.has(Feature::zero_copy_report);
+    std::snprintf(report.pages, sizeof report.pages, "%s", arena_.pages_name());
+    return report;
+  }
+
+  // --- what connections need ---
+
+  Ring& ring() noexcept { return ring_; }
+  BufferRing& buffers() noexcept { return buffers_; }
+  LeasePool& lease_pool() noexcept { return lease_pool_; }
+  SlabPool<GatherList>& gather_lists() noexcept { return gather_lists_; }
+  ZeroCopyPolicy& zero_copy() noexcept { return zero_copy_; }
+  WorkerStats& stats() noexcept { return stats_; }
+  /// Counts time in steps of tick_ms.
+  std::uint32_t tick() const noexcept {
+    return static_cast<std::uint32_t>((ring_.now_ns() - start_ns_) / tick_ns);
+  }
+
+  /// Buffers are so few that a multishot receive, which takes what it finds, would take them from
+  /// others.
+  bool scarce() const noexcept {
+    return buffers_.free() < reserve_ + granted_this_turn_ ||
+           buffers_.count() < multishot_buffers_min;
+  }
+  /// A connection may hold the fewer buffers the fewer there are: then many that do not read never
+  /// get all.
+  std::uint32_t lease_cap() const noexcept { return std::clamp(buffers_.free() / 32, 2U, 64U); }
+  bool over_high_water(std::uint32_t held) const noexcept { return held > lease_cap(); }
+  bool below_low_water(std::uint32_t held) const noexcept { return held <= lease_cap() / 2; }
+  /// A multishot receive begins: what it may take at once is spoken for until the next turn shows
+  /// what it did.
+  /// @return where it ends by itself, in bytes (0: nowhere, the kernel cannot)
+  std::uint32_t grant_multishot() noexcept {
+    granted_this_turn_ += share_;
+    return features_.has(Feature::recv_total) ? share_ * buffers_.size() : 0;
+  }
+  bool multishot_is_fair() const noexcept { return features_.has(Feature::recv_retry_limit); }
+  bool can_reset() const noexcept { return features_.has(Feature::slot_options); }
+
+  SendZeroCopy::Options zero_copy_options() const noexcept {
+    return {.report_usage = features_.has(Feature::zero_copy_report),
+            .fixed = fixed_buffers_,
+            .buffer_index = 0};
+  }
+  /// A zero-copy send keeps its buffer until the peer has acknowledged, which a delayed ACK may put
+  /// off for 40 ms. So a connection has no more of them than it may hold and still receive, and
+  /// none is begun while most buffers are out.
+  /// @param due notifications that the connection awaits already
+  bool may_send_zero_copy(std::uint32_t due) const noexcept {
+    return due < lease_cap() / 2 && buffers_.free() >= buffers_.count() / 2;
+  }
+  ZeroCopySend<Protocol>* create_zero_copy_send(Client& owner) noexcept {
+    return zero_copy_sends_.create(owner, BufferLease{});
+  }
+  void destroy_zero_copy_send(ZeroCopySend<Protocol>& send) noexcept {
+    zero_copy_sends_.destroy(&send);
+  }
+  void on_zero_copy_done(const Cqe& notification) noexcept {
+    const bool copied = SendZeroCopy::copied(notification);
+    zero_copy_.report(copied);
+    stats_[copied ? Stat::zero_copy_copied : Stat::zero_copy_sent].add(1);
+  }
+
+  void mark_ready(Client& client) noexcept {
+    if (client.ready) return;
+    client.ready = true;
+    client.ready_next = nullptr;
+    (ready_tail_ != nullptr ? ready_tail_->ready_next : ready_head_) = &client;
+    ready_tail_ = &client;
+  }
+
+  void wait_for_buffer(Client& client) noexcept { waiting_.push_back(client); }
+  void leave_waiting(Client& client) noexcept { waiting_.remove(client); }
+  void move_to_youngest(Client& client) noexcept { by_age_.move_to_back(client); }
+
+  void on_slot_closed() noexcept {
+    LAB_ASSERT(slots_used_ > 0);
+    --slots_used_;
+  }
+
+  /// Nothing is due on it any more.
+  void release(Client& client) noexcept {
+    by_age_.remove(client);
+    connections_.destroy(&client);
+    stats_[Stat::closed].add(1);
+  }
+
+ private:
+  static constexpr unsigned sq_entries = 1024;
+  static constexpr unsigned accepts_max = 16;  // one-shot accepts in flight
+  static constexpr unsigned spare_connections =
+      64;  // slots that are reused before their close is seen
+  static constexpr unsigned multishot_buffers_min = 256;  // with fewer, every receive is one-shot
+  static constexpr unsigned zero_copy_sends_max = 1024;
+  static constexpr unsigned gather_lists_max = 256;
+  static constexpr unsigned tick_ms = 25;
+  static constexpr std::uint64_t tick_ns = std::uint64_t{tick_ms} * 1'000'000U;
+  static constexpr std::uint32_t stuck_ticks = 250 / tick_ms;
+  static constexpr std::uint32_t quiet_ticks = 200 / tick_ms;
+  static constexpr std::uint32_t retry_ticks_max = 1000 / tick_ms;
+
+  struct Accept {
+    explicit Accept(Worker& owner) noexcept : worker(owner) {}
+    void on_accept(Cqe cqe) noexcept { worker.on_accept(cqe); }
+    Worker& worker;
+    Bind<AcceptMultishot, &Accept::on_accept> accept{*this};
+  };
+
+  static unsigned cq_entries(const WorkerOptions& options) noexcept {
+    return std::min(2 * options.buffer_count + 4096 + 64, 65536U);
+  }
+
+  ZeroCopyMode zero_copy_mode() const noexcept {
+    if (options_.zero_copy == ZeroCopyMode::always && features_.has(Feature::send_zero_copy)) {
+      return ZeroCopyMode::always;
+    }
+    const bool can_judge = features_.has(Feature::send_zero_copy) &&
+                           features_.has(Feature::zero_copy_report) && !options_.peers_on_loopback;
+    return options_.zero_copy == ZeroCopyMode::automatic && can_judge ? ZeroCopyMode::automatic
+                                                                      : ZeroCopyMode::never;
+  }
+
+  // The same memory twice: provided for receiving, registered for zero-copy sending, so that a send
+  // pins nothing. Not with huge pages: a send from a registered one is charged to the socket as if
+  // it began at the huge page's first byte, up to 2 MiB for 16 KiB, and the send buffer is full
+  // after a few (seen on 6.18: 6 MB charged for 54 KB).
+  void register_arena() noexcept {
+    if (zero_copy_mode() == ZeroCopyMode::never || arena_.pages() != HugeArena::Pages::plain)
+      return;
+    const std::span<std::byte> memory = arena_.memory();
+    const iovec whole{memory.data(), memory.size()};
+    fixed_buffers_error_ = -io_uring_register_buffers(ring_.raw(), &whole, 1);
+    fixed_buffers_ = fixed_buffers_error_ == 0;
+  }
+
+  Client* pop_ready() noexcept {
+    Client* client = ready_head_;
+    if (client == nullptr) return nullptr;
+    ready_head_ = client->ready_next;
+    if (ready_head_ == nullptr) ready_tail_ = nullptr;
+    client->ready = false;
+    return client;
+  }
+
+  // First come, first served, and never more receives than there are buffers. One that is granted a
+  // buffer may have no data: then the next in line has its turn at once, so nobody waits behind the
+  // idle.
+  void grant_buffers() noexcept {
+    const unsigned free = buffers_.free();
+    unsigned grants = free;
+    for (; grants > 0 && !waiting_.empty(); --grants) {
+      Client& client = *waiting_.front();
+      waiting_.remove(client);
+      client.receive_granted();
+    }
+    more_to_grant_ = !waiting_.empty() && free > 0;
+  }
+
+  // --- accepting ---
+
+  // Connections that may still be taken: slots, and objects for them.
+  unsigned room() const noexcept {
+    const unsigned slots = table_.size() > slots_used_ ? table_.size() - slots_used_ : 0;
+    const unsigned free = std::min(slots, connections_.free());
+    return free > accepts_armed_ ? free - accepts_armed_ : 0;
+  }
+
+  // A multishot accept does not stop at a full table: the kernel takes a client from the backlog
+  // and drops it. So it runs only while everything that may wait fits, and one-shot accepts do the
+  // rest.
+  void steer_accepting() noexcept {
+    const unsigned margin = backlog_ + accepts_max;
+    if (accept_multishot_.accept.armed()) {
+      if (room() <= margin) cancel_accept();
+      return;
+    }
+    if (cancel_accept_.armed() || tick() < accept_retry_tick_) return;
+    if (room() > margin) {
+      accept_multishot_.accept.start(ring_, listener_fd_);
+      return;
+    }
+    for (Accept& one : accepts_) {
+      if (room() == 0) return;
+      if (one.accept.armed()) continue;
+      one.accept.start_once(ring_, listener_fd_);
+      ++accepts_armed_;
+    }
+  }
+
+  void cancel_accept() noexcept {
+    if (!cancel_accept_.armed()) cancel_accept_.start(ring_, accept_multishot_.accept);
+  }
+
+  void on_accept(Cqe cqe) noexcept {
+    accepts_armed_ = 0;
+    for (const Accept& one : accepts_) accepts_armed_ += one.accept.armed() ? 1U : 0U;
+    if (cqe.res < 0) {
+      if (!draining_) on_accept_failed(cqe.res);
+      return;
+    }
+    accept_retry_wait_ = 1;
+    Client* client = connections_.create(*this, static_cast<FileSlot>(cqe.res));
+    if (client == nullptr) {
+      // Only after an accept that took more than the backlog could hold while connections that
+      // closed long ago still await notifications.
+      stats_[Stat::accept_errors].add(1);
+      io_uring_sqe* sqe = ring_.sqe();
+      io_uring_prep_close_direct(sqe, static_cast<unsigned>(cqe.res));
+      ring_.submit_unowned(sqe);
+      return;
+    }
+    ++slots_used_;
+    stats_[Stat::accepted].add(1);
+    by_age_.push_back(*client);
+    client->opened();
+  }
+
+  // Any error ends a multishot accept. What belongs to one client is tried again at once, what is a
+  // shortage with a growing pause.
+  void on_accept_failed(int res) noexcept {
+    switch (-res) {
+      case ECANCELED:
+        return;
+      case EINVAL:  // the supervisor has shut the listener down: its word to drain is on the way
+        accept_retry_tick_ = tick() + retry_ticks_max;
+        return;
+      case ECONNABORTED:
+      case EPROTO:
+      case EINTR:
+      case EAGAIN:
+      case EPERM:
+      case ENETDOWN:
+      case ENETUNREACH:
+      case EHOSTDOWN:
+      case EHOSTUNREACH:
+      case ETIMEDOUT:
+        stats_[Stat::accept_errors].add(1);
+        return;
+      default:
+        break;
+    }
+    stats_[Stat::accept_errors].add(1);
+    accept_retry_tick_ = tick() + accept_retry_wait_;
+    accept_retry_wait_ = std::min(2 * accept_retry_wait_, retry_ticks_max);
+  }
+
+  void on_cancel_accept(Cqe) noexcept {}
+
+  void cancel_unheard(const Completion& target) noexcept {
+    io_uring_sqe* sqe = ring_.sqe();
+    io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&target), 0);
+    ring_.submit_unowned(sqe);
+  }
+
+  // --- time ---
+
+  void start_tick() noexcept {
+    if (features_.has(Feature::timer_multishot)) {
+      timer_.start_multishot(ring_, tick_ns);
+    } else {
+      timer_.start(ring_, tick_ns);
+    }
+  }
+
+  void on_tick(Cqe cqe) noexcept {
+    if (!cqe.more() && !ending_) start_tick();
+    publish();
+    close_idle();
+    shed_stuck();
+  }
+
+  void publish() noexcept {
+    stats_.heartbeat.add(1);
+    const RingCounters& counters = ring_.counters();
+    stats_[Stat::enters].set(counters.enters);
+    stats_[Stat::completions].set(counters.completions);
+    stats_[Stat::cq_overflows].set(counters.overflows);
+    stats_[Stat::ring_errors].set(counters.unowned_errors);
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    stats_[Stat::cpu_ns].set(static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+                             static_cast<std::uint64_t>(time.tv_nsec));
+  }
+
+  // The list is ordered by last activity, so the look ends at the first that is young enough. Those
+  // that are closing already stand among them and are passed over.
+  void close_idle() noexcept {
+    if (options_.idle_timeout_ms == 0) return;
+    const std::uint32_t limit = std::max(options_.idle_timeout_ms / tick_ms, 1U);
+    for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
+      if (tick() - client->last_activity() < limit) return;
+      if (client->aborting() || (client->quiet() && !client->open())) continue;
+      stats_[Stat::idle_closed].add(1);
+      if (client->quiet()) {
+        client->finish();
+      } else {
+        client->reset();
+      }
+    }
+  }
+
+  // The guarantee: whoever waits for a buffer does not wait longer because others do not read.
+  // While buffers are enough, nobody is reset.
+  void shed_stuck() noexcept {
+    if (waiting_.empty() || buffers_.free() > 0) return;
+    if (tick() - waiting_.front()->waiting_since() < stuck_ticks) return;
+    unsigned wanted = std::min(waiting_.size(), reserve_);
+    while (wanted > 0) {
+      Client* longest = longest_stuck();
+      if (longest == nullptr) return;
+      wanted -= std::min(wanted, std::max(longest->held(), 1U));
+      longest->reset();
+      stats_[Stat::shed].add(1);
+      log_shed();
+    }
+  }
+
+  Client* longest_stuck() noexcept {
+    Client* longest = nullptr;
+    for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
+      if (!client->stuck() || tick() - client->stuck_since() < stuck_ticks) continue;
+      if (longest == nullptr || client->stuck_since() < longest->stuck_since()) longest = client;
+    }
+    return longest;
+  }
+
+  // Once per second at most, and not through stdio, which allocates.
+  void log_shed() noexcept {
+    if (shed_logged_tick_ != 0 && tick() - shed_logged_tick_ < 1000 / tick_ms) return;
+    shed_logged_tick_ = tick();
+    char line[128];
+    const int size = std::snprintf(
+        line, sizeof line,
+        "worker %d: buffers ran out, reset a client that does not read (%llu so far)\n", getpid(),
+        static_cast<unsigned long long>(stats_.get(Stat::shed)));
+    if (write(STDERR_FILENO, line, static_cast<std::size_t>(size)) < 0) return;
+  }
+
+  // --- stopping ---
+
+  void on_control(Cqe cqe) noexcept {
+    if (cqe.res == 1 && read_control_.command() == command_stop) {
+      stop();
+      return;
+    }
+    drain();  // the command, or the supervisor is gone
+    if (cqe.res == 1) read_control_.start(ring_, control_fd_);
+  }
+
+  void steer_draining() noexcept {
+    const std::uint32_t drained = tick() - drain_tick_;
+    const std::uint32_t deadline = options_.drain_deadline_ms / tick_ms;
+    if (drain_looked_tick_ != tick()) {
+      drain_looked_tick_ = tick();
+      for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
+        if (drained >= deadline && !client->aborting()) client->reset();
+        if (client->open() && client->quiet() && !client->waits_for_buffer() &&
+            tick() - client->last_activity() >= quiet_ticks) {
+          client->finish();
+        }
+      }
+    }
+    const bool late = drained >= deadline + 1000 / tick_ms;
+    if (by_age_.empty() || late) stop_ring(late);
+  }
+
+  // The connections are gone, or will not go: end what is left of our own. A cancel can miss what
+  // is just going on, so it is repeated until nothing is armed.
+  void stop_ring(bool late) noexcept {
+    ending_ = true;
+    if (ring_.armed_count() == 0 || late) {
+      publish();
+      stopped_ = true;
+    } else if (!cancel_all_.armed()) {
+      cancel_all_.start_all(ring_);
+    }
+  }
+
+  void on_cancel_all(Cqe) noexcept {}
+
+  const WorkerOptions options_;
+  const Features& features_;
+  WorkerStats& stats_;
+  Ring ring_;
+  FileTable table_;
+  HugeArena arena_;
+  BufferRing buffers_;
+  LeasePool lease_pool_;
+  SlabPool<GatherList> gather_lists_;
+  SlabPool<ZeroCopySend<Protocol>> zero_copy_sends_;
+  SlabPool<Client> connections_;
+  ZeroCopyPolicy zero_copy_;
+
+  int listener_fd_ = -1;
+  int control_fd_ = -1;
+  unsigned backlog_ = 0;
+  unsigned reserve_;
+  unsigned share_;                  ///< buffers that one multishot receive may take at once
+  unsigned granted_this_turn_ = 0;  ///< buffers that receives begun in this turn may take
+  bool fixed_buffers_ = false;
+  int fixed_buffers_error_ = 0;
+
+  IntrusiveList<Client, &Client::age_link> by_age_;  ///< every connection, oldest activity first
+  IntrusiveList<Client, &Client::waiting_link> waiting_;  ///< for a buffer, first come first served
+  Client* ready_head_ = nullptr;
+  Client* ready_tail_ = nullptr;
+  bool more_to_grant_ =
+      false;  ///< True when a turn must not wait: somebody's turn may come at once
+  bool draining_ = false;
+  bool ending_ = false;  ///< True once the connections are gone and the ring is emptied
+  bool stopped_ = false;
+  unsigned slots_used_ = 0;
+  unsigned accepts_armed_ = 0;
+  std::uint32_t drain_tick_ = 0;
+  std::uint32_t drain_looked_tick_ = 0;
+  std::uint32_t shed_logged_tick_ = 0;
+  std::uint32_t accept_retry_tick_ = 0;
+  std::uint32_t accept_retry_wait_ = 1;
+  std::uint64_t start_ns_ = 0;
+
+  Accept accept_multishot_{*this};
+  template <std::size_t... Index>
+  static std::array<Accept, accepts_max> make_accepts(Worker& worker,
+                                                      std::index_sequence<Index...>) {
+    return {((void)Index, Accept(worker))...};
+  }
+  std::array<Accept, accepts_max> accepts_ =
+      make_accepts(*this, std::make_index_sequence<accepts_max>{});
+  Bind<Cancel, &Worker::on_cancel_accept> cancel_accept_{*this};
+  Bind<Timer, &Worker::on_tick> timer_{*this};
+  Bind<ReadControl, &Worker::on_control> read_control_{*this};
+  Bind<Cancel, &Worker::on_cancel_all> cancel_all_{*this};
+};
+
+}  // namespace lab

@@ -1,0 +1,45 @@
+// What a worker is told at its start.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "06-server/lib/zero_copy_policy.hpp"
+
+namespace lab {
+
+/// Limits and knobs of one worker. Everything is allocated by them at the start.
+struct WorkerOptions {
+  unsigned connections_max = 32768;  ///< slots of the file table; at most RLIMIT_NOFILE
+  unsigned buffer_count = 2048;      ///< a power of two, at most 32768
+  /// Bytes; a multiple of 8, at most 65536: a socket that is writable must have room for a whole
+  /// buffer, or the 500 ms of the waiting list cannot be kept.
+  unsigned buffer_size = 16384;
+  /// The kernel finds group 0 without walking a tree: 1 % of an echo's CPU.
+  std::uint16_t buffer_group = 0;
+  ZeroCopyMode zero_copy = ZeroCopyMode::automatic;
+  std::uint32_t zero_copy_threshold = 16384;  ///< bytes; at most buffer_size
+  unsigned idle_timeout_ms = 60'000;          ///< 0: never
+  unsigned drain_deadline_ms = 5'000;         ///< from drain() to the reset of what is left
+  bool sqpoll = false;
+  bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies
+  bool disabled_ring = false;      ///< for the fake kernel
+};
+
+/// What a worker found and took, for the first line of the log. Fits into one message to the
+/// supervisor.
+struct WorkerReport {
+  unsigned connections_max = 0;
+  unsigned setup_flags = 0;  ///< IORING_SETUP_*
+  bool registered_ring_fd = false;
+  bool fixed_buffers =
+      false;  ///< the receive memory is registered, too: zero-copy sends pin nothing
+  int fixed_buffers_error = 0;  ///< errno, when it is not
+  bool multishot_timer = false;
+  bool multishot_is_fair = false;  ///< the kernel limits a multishot receive's turn
+  bool can_reset = false;          ///< socket options on slots
+  bool zero_copy_reports = false;
+  char pages[32] = {};  ///< what the arena got
+};
+
+}  // namespace lab
