@@ -1,0 +1,31 @@
+// Reads one number out of JSON that we wrote ourselves: ringload's result, the server's statistics.
+#pragma once
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace lab {
+
+/// The first field of that name, at whatever depth: both programs put their totals first.
+inline std::optional<double> json_number(const std::string& json, std::string_view name) {
+  const std::string key = "\"" + std::string(name) + "\":";
+  const std::size_t place = json.find(key);
+  if (place == std::string::npos) return std::nullopt;
+  const char* begin = json.c_str() + place + key.size();
+  char* end = nullptr;
+  const double value = std::strtod(begin, &end);
+  return end == begin ? std::nullopt : std::optional(value);
+}
+
+/// The last line that is whole: the writer may be in the middle of the next one.
+inline std::string last_whole_line(const std::string& text) {
+  const std::size_t end = text.rfind('\n');
+  if (end == std::string::npos || end == 0) return {};
+  const std::size_t before = text.rfind('\n', end - 1);
+  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
+  return text.substr(begin, end - begin);
+}
+
+}  // namespace lab

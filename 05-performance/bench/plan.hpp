@@ -1,0 +1,56 @@
+// What is measured: the servers and their options, the loads, the comparisons and their targets.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lab {
+
+/// One server with one set of options.
+struct Variant {
+  enum class Program { capstone, baseline };
+
+  std::string name;
+  Program program;
+  std::vector<std::string> options;
+};
+
+/// One load.
+struct Row {
+  std::string name;
+  std::string text;
+  std::vector<std::string> options;  ///< for ringload
+};
+
+/// Bounds that a comparison has to meet on some rows: requests/s at least, CPU per request at most.
+struct Target {
+  std::optional<double> requests_min;
+  std::optional<double> cpu_max;
+  std::optional<double> requests_wanted;
+  std::optional<double> cpu_wanted;
+};
+
+/// The first variant's figures divided by the second's.
+struct Comparison {
+  std::string name;
+  std::string text;
+  std::string first;
+  std::string second;
+  /// Whether targets are set: what an option is worth is told and not judged.
+  bool judged = false;
+  bool own_options = false;
+
+  Target target(const Row& row) const;
+};
+
+std::vector<Row> all_rows();
+std::vector<Variant> all_variants(bool ablate);
+std::vector<Comparison> all_comparisons(bool ablate);
+
+/// A row whose ratio of requests/s has its whole interval below this is a loss.
+inline constexpr double loss_below = 0.98;
+/// System calls per request of the capstone at 512 connections.
+inline constexpr double system_calls_max = 0.1;
+
+}  // namespace lab

@@ -1,0 +1,204 @@
+#include "05-performance/bench/program.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "01-core/lib/check.hpp"
+#include "02-files/lib/fd.hpp"
+#include "05-performance/bench/json_field.hpp"
+#include "05-performance/lib/core_thread.hpp"
+
+namespace lab {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int exec_failed = 127;
+
+// Only between fork and the end of the child.
+[[noreturn]] void execute(const std::filesystem::path& program,
+                          const std::vector<std::string>& arguments) {
+  std::vector<char*> words{const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments)
+    words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  execv(program.c_str(), words.data());
+  _exit(exec_failed);
+}
+
+std::string tail(const std::string& text) {
+  constexpr std::size_t length_max = 1000;
+  return text.size() <= length_max ? text : text.substr(text.size() - length_max);
+}
+
+}  // namespace
+
+Server::Server(const Options& options) : options_(options) {
+  const Fd log(check_errno(
+      open(options_.log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "the log"));
+  std::filesystem::remove(options_.stats);
+  const pid_t parent = getpid();
+  pid_ = check_errno(fork(), "fork");
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(exec_failed);
+    // A process group of its own: Ctrl-C ends us, and we end the servers in order.
+    setpgid(0, 0);
+    dup2(log.get(), STDOUT_FILENO);
+    dup2(log.get(), STDERR_FILENO);
+    try {
+      pin_to_cpu(options_.cpu);
+    } catch (const std::exception&) {
+      _exit(exec_failed);
+    }
+    execute(options_.program, options_.arguments);
+  }
+  try {
+    wait_for_port();
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+Server::~Server() { stop(); }
+
+Server::Server(Server&& other) noexcept
+    : options_(std::move(other.options_)),
+      pid_(std::exchange(other.pid_, -1)),
+      port_(other.port_) {}
+
+std::string Server::stats() const { return last_whole_line(read_file(options_.stats)); }
+
+void Server::wait_for_port() {
+  constexpr std::string_view announcement = "listening on ";
+  for (const auto deadline = std::chrono::steady_clock::now() + 10s;
+       std::chrono::steady_clock::now() < deadline; std::this_thread::sleep_for(10ms)) {
+    const std::string text = read_file(options_.log);
+    const std::size_t place = text.find(announcement);
+    const std::size_t end = text.find('\n', place);
+    if (place != std::string::npos && end != std::string::npos) {
+      std::string line = text.substr(place + announcement.size(), end - place);
+      line = line.substr(0, line.find_first_of(" \n,"));
+      port_ = static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
+      return;
+    }
+    if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      pid_ = -1;
+      throw std::runtime_error(
+          fmt::format("{} ended before it listened:\n{}", options_.program.string(), tail(text)));
+    }
+  }
+  throw std::runtime_error(fmt::format("{} did not say 'listening on' within 10 s:\n{}",
+                                       options_.program.string(), tail(read_file(options_.log))));
+}
+
+void Server::stop() noexcept {
+  if (pid_ < 0) return;
+  kill(pid_, SIGTERM);
+  for (int wait = 0; wait < 300; ++wait) {
+    if (waitpid(pid_, nullptr, WNOHANG) != 0) {
+      pid_ = -1;
+      return;
+    }
+    std::this_thread::sleep_for(10ms);
+  }
+  kill(-pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+std::string run_program(const std::filesystem::path& program,
+                        const std::vector<std::string>& arguments) {
+  std::array<int, 2> ends{};
+  check_errno(pipe2(ends.data(), O_CLOEXEC), "pipe2");
+  const Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  const pid_t pid = check_errno(fork(), "fork");
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(write_end.get(), STDOUT_FILENO);
+    execute(program, arguments);
+  }
+  write_end.reset();
+  std::string output;
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    const ssize_t count = read(read_end.get(), buffer.data(), buffer.size());
+    if (count == 0 || (count < 0 && errno != EINTR)) break;
+    if (count > 0) output.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
+  throw std::runtime_error(
+      WIFSIGNALED(status)
+          ? fmt::format("{} was ended by signal {}", program.string(), WTERMSIG(status))
+          : fmt::format("{} ended with {}{}", program.string(), WEXITSTATUS(status),
+                        WEXITSTATUS(status) == exec_failed ? " (could not be run)" : ""));
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+ReceiveSteering::ReceiveSteering()
+    : settings_{{"/proc/sys/net/core/rps_sock_flow_entries", "32768", {}},
+                {"/sys/class/net/lo/queues/rx-0/rps_flow_cnt", "32768", {}},
+                {"/sys/class/net/lo/queues/rx-0/rps_cpus", {}, {}}} {
+  // A bit a core in hexadecimal words of 32 bits, the highest first: "3", "ff,ffffffff".
+  std::string& mask = settings_.back().value;
+  for (unsigned cores = std::thread::hardware_concurrency(); cores > 0;) {
+    const unsigned in_word = (cores - 1) % 32 + 1;
+    mask += fmt::format("{}{:x}", mask.empty() ? "" : ",", 0xffffffffU >> (32 - in_word));
+    cores -= in_word;
+  }
+  for (Setting& setting : settings_) {
+    setting.before = read_file(setting.path);
+    if (!(std::ofstream(setting.path) << setting.value << std::flush)) {
+      restore();
+      throw std::runtime_error(
+          fmt::format("--rfs: {} cannot be changed (needs root)", setting.path));
+    }
+  }
+}
+
+ReceiveSteering::~ReceiveSteering() { restore(); }
+
+void ReceiveSteering::restore() noexcept {
+  for (auto setting = settings_.rbegin(); setting != settings_.rend(); ++setting) {
+    if (!setting->before.empty()) std::ofstream(setting->path) << setting->before << std::flush;
+  }
+}
+
+std::string take_priority() noexcept {
+  // With autogroups the nice value counts only inside a session; the session has one of its own,
+  // sched(7).
+  bool group = false;
+  if (std::ofstream file("/proc/self/autogroup"); file) group = !!(file << "-20" << std::flush);
+  const bool process = setpriority(PRIO_PROCESS, 0, -20) == 0;
+  if (process && group) return "nice -20, session and processes";
+  return process ? "nice -20" : "ordinary (nice -20 needs root)";
+}
+
+}  // namespace lab

@@ -1,0 +1,394 @@
+#include "05-performance/ringload/load.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "01-core/lib/check.hpp"
+#include "02-files/lib/fd.hpp"
+#include "05-performance/lib/core_thread.hpp"
+
+namespace lab {
+
+namespace {
+
+constexpr std::uint64_t second_ns = 1'000'000'000;
+constexpr std::uint64_t tick_ns = 20'000'000;  // how late a quiet loop looks at the clock
+constexpr std::uint64_t connect_timeout_ns = 10 * second_ns;
+constexpr std::uint64_t drain_timeout_ns = 3 * second_ns;
+constexpr unsigned connects_in_flight_max = 256;  // below the backlog of any server
+constexpr std::size_t looks_max = 32;             // receives of one round of --spin
+constexpr unsigned empty_rounds_max = 100;        // then others than those in front are looked at
+constexpr std::size_t buffer_memory_max = std::size_t{8} << 20;
+
+std::uint64_t to_ns(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+LoadOptions prepared(const LoadOptions& options) {
+  raise_descriptor_limit();
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (options.connections > limit.rlim_cur) {
+    throw std::runtime_error(fmt::format(
+        "--connections {} is more than the {} descriptors that this process may have (EMFILE). "
+        "Cure: raise the hard limit (ulimit -Hn, or LimitNOFILE of the service), or run several "
+        "ringload",
+        options.connections, limit.rlim_cur));
+  }
+  if (options.cpu) {
+    try {
+      pin_to_cpu(*options.cpu);
+    } catch (const std::system_error&) {
+      throw std::runtime_error(fmt::format(
+          "--cpu {}: this process may not run there (see taskset -p $$)", *options.cpu));
+    }
+  }
+  return options;
+}
+
+RingOptions ring_options(const LoadOptions& options) {
+  // A receive and a send per connection may be queued in one round. More than the queue holds costs
+  // a system call, nothing else.
+  const unsigned entries = std::clamp(std::bit_ceil(2 * options.connections), 64U, 8192U);
+  return {.sq_entries = entries, .cq_entries = std::min(4 * entries, 65536U)};
+}
+
+// Buffers that a whole answer fits into, where that is not large, and few enough to stay in cache.
+BufferRingOptions buffer_ring_options(const LoadOptions& options) {
+  constexpr std::size_t size_max = 65536;
+  const std::uint64_t in_flight = std::uint64_t{options.size} * options.depth;
+  const std::size_t size = options.stream
+                               ? size_max
+                               : std::bit_ceil(std::clamp<std::uint64_t>(in_flight, 256, size_max));
+  auto count = std::clamp(std::bit_ceil(std::size_t{2} * options.connections), std::size_t{64},
+                          std::size_t{4096});
+  while (count > 64 && count * size > buffer_memory_max) count /= 2;
+  return {.count = static_cast<unsigned>(count), .size = static_cast<unsigned>(size)};
+}
+
+}  // namespace
+
+Load::Load(const LoadOptions& options)
+    : options_(prepared(options)),
+      ring_(ring_options(options)),
+      table_(ring_, options.connections),
+      buffer_options_(buffer_ring_options(options)),
+      memory_(std::size_t{buffer_options_.count} * buffer_options_.size),
+      buffers_(ring_, buffer_options_, memory_.memory()) {
+  constexpr std::size_t copied_for_nothing_bytes = 4096;
+  traffic_.discard = !options_.check && (options_.stream || options_.size * options_.depth >=
+                                                                copied_for_nothing_bytes);
+  const bool closed_loop = !options_.stream && !options_.rate;
+  if (closed_loop) asked_at_ns_.resize(std::size_t{options_.connections} * options_.depth);
+  for (unsigned number = 0; number < options_.connections; ++number) {
+    connections_.emplace_back(
+        traffic_, number,
+        closed_loop ? asked_at_ns_.data() + std::size_t{number} * options_.depth : nullptr);
+  }
+  if (options_.spin) {
+    for (Connection& connection : connections_) circle_.push_back(&connection);
+    look_memory_.resize(looks_max * buffer_options_.size);
+  }
+  if (options_.server_pid) server_process_.emplace(*options_.server_pid);
+  progress_ = !options_.quiet && isatty(STDERR_FILENO) == 1;
+}
+
+Load::~Load() {
+  traffic_.closing = true;
+  cancel_.start_all(ring_);
+  while (ring_.armed_count() != 0) ring_.run_once();
+}
+
+Report Load::run() {
+  find_server();
+  open_sockets();
+  tick_.start(ring_, tick_ns);
+  connect_all();
+  begin_load();
+
+  constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
+  run_until(ring_.now_ns() + to_ns(options_.warmup_s), endless);
+  const Mark begin = mark();
+  traffic_.measuring = true;
+  if (options_.count) {
+    run_until(endless, traffic_.replies + *options_.count);
+  } else {
+    run_until(begin.at_ns + to_ns(options_.duration_s), endless);
+  }
+  traffic_.measuring = false;
+  const Mark end = mark();
+  traffic_.stopping = true;
+  drain();
+  if (progress_) std::fputs("\r\x1b[K", stderr);
+  return report(begin, end);
+}
+
+// Takes the first address of the name where somebody listens, so that localhost means what it
+// should with servers on either protocol. A connection each, which is closed again.
+void Load::find_server() {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const std::string port = fmt::format("{}", options_.port);
+  const int error = getaddrinfo(options_.host.c_str(), port.c_str(), &hints, &list);
+  if (error != 0) {
+    throw std::runtime_error(fmt::format("{}: {}", options_.host, gai_strerror(error)));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, &freeaddrinfo);
+  int last_error = 0;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    const Fd fd(socket(entry->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd) continue;
+    last_error = 0;
+    if (connect(fd.get(), entry->ai_addr, entry->ai_addrlen) != 0) last_error = errno;
+    if (last_error == EINPROGRESS) {
+      pollfd wait{.fd = fd.get(), .events = POLLOUT, .revents = 0};
+      socklen_t size = sizeof last_error;
+      if (poll(&wait, 1, static_cast<int>(connect_timeout_ns / 1'000'000)) != 1) {
+        last_error = ETIMEDOUT;
+      } else {
+        getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &last_error, &size);
+      }
+    }
+    if (last_error == 0) {
+      std::memcpy(&server_.storage, entry->ai_addr, entry->ai_addrlen);
+      server_.size = entry->ai_addrlen;
+      return;
+    }
+  }
+  throw std::runtime_error(fmt::format(
+      "cannot connect to {}:{}: {}{}", options_.host, options_.port, std::strerror(last_error),
+      last_error == ECONNREFUSED ? " (nobody listens there: is the server up?)" : ""));
+}
+
+// Each socket moves into the ring's file table at once, so a run needs as many slots as it has
+// connections but no more than one descriptor of the process.
+void Load::open_sockets() {
+  for (unsigned number = 0; number < options_.connections; ++number) {
+    const Fd fd(check_errno(socket(server_.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                            "socket (EMFILE, ENFILE: too many open files, see ulimit -n)"));
+    const int on = 1;
+    check_errno(setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
+    // A reset at the end: everything was answered by then, and no port waits in TIME_WAIT, of which
+    // a benchmark would leave tens of thousands behind.
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    check_errno(setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), "SO_LINGER");
+    if (!options_.congestion.empty()) {
+      check_errno(setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, options_.congestion.data(),
+                             static_cast<socklen_t>(options_.congestion.size())),
+                  "--congestion (see net.ipv4.tcp_available_congestion_control)");
+    }
+    if (options_.receive_buffer_size) {
+      check_errno(setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &*options_.receive_buffer_size,
+                             sizeof *options_.receive_buffer_size),
+                  "--receive-buffer");
+    }
+    const int descriptor = fd.get();
+    check(io_uring_register_files_update(ring_.raw(), number, &descriptor, 1),
+          "io_uring_register_files_update");
+  }
+}
+
+void Load::connect_all() {
+  std::uint64_t deadline_ns = ring_.now_ns() + connect_timeout_ns;
+  unsigned begun = 0;
+  unsigned ended_before = 0;
+  while (traffic_.connected < options_.connections) {
+    const unsigned ended = traffic_.connected + traffic_.connects_failed;
+    if (ended != ended_before) deadline_ns = ring_.now_ns() + connect_timeout_ns;
+    ended_before = ended;
+    if (traffic_.connects_failed > 0) {
+      const int error = traffic_.failure.error;
+      throw std::runtime_error(fmt::format(
+          "connection {} of {} failed: {}{}", traffic_.failure.connection + 1, options_.connections,
+          std::strerror(error),
+          error == EADDRNOTAVAIL ? " (no local port is left: see net.ipv4.ip_local_port_range)"
+                                 : ""));
+    }
+    if (ring_.now_ns() > deadline_ns) {
+      throw std::runtime_error(
+          fmt::format("connecting timed out: {} of {} connections came in, then none for {} s. Is "
+                      "the server's connection limit below that?",
+                      traffic_.connected, options_.connections, connect_timeout_ns / second_ns));
+    }
+    while (begun < options_.connections && begun - ended < connects_in_flight_max) {
+      connections_[begun++].connect(server_.storage, server_.size);
+    }
+    ring_.run_once();
+  }
+}
+
+void Load::begin_load() {
+  shown_at_ns_ = ring_.now_ns();
+  if (options_.rate) {
+    schedule_.emplace(ring_.now_ns(), *options_.rate, options_.connections);
+    traffic_.schedule = &*schedule_;
+  }
+  for (Connection& connection : connections_) connection.start();
+  if (schedule_) add_due(ring_.now_ns());
+}
+
+unsigned Load::run_once() noexcept { return options_.spin ? look_round() : ring_.run_once(); }
+
+// Looks at the connections whose answers are due next, with one system call for all of them and for
+// the sends that the round before led to. Servers answer in about the order in which they are
+// asked: who was asked first stands in front, who has answered goes to the end of the circle.
+unsigned Load::look_round() noexcept {
+  const std::size_t size = circle_.size();
+  const std::size_t looks = std::min(size, looks_max);
+  const auto at = [&](std::size_t place) -> Connection*& {
+    place += front_;
+    return circle_[place < size ? place : place - size];
+  };
+  const std::span<std::byte> memory(look_memory_);
+  for (std::size_t place = 0; place < looks; ++place) {
+    if (at(place)->waits()) {
+      at(place)->look(memory.subspan(place * buffer_options_.size, buffer_options_.size));
+    }
+  }
+  const std::uint64_t found_before = traffic_.looks_found;
+  ring_.run_once(0);
+  const auto found = static_cast<unsigned>(traffic_.looks_found - found_before);
+
+  // Those in front may be the ones that the server has forgotten; the others are not to wait for
+  // them.
+  empty_rounds_ = found == 0 ? empty_rounds_ + 1 : 0;
+  const bool pass_all = empty_rounds_ > empty_rounds_max;
+  if (pass_all) empty_rounds_ = 0;
+  std::array<Connection*, looks_max> still_due;
+  std::size_t still = 0;
+  std::size_t passed = 0;
+  for (std::size_t place = 0; place < looks; ++place) {
+    Connection* connection = at(place);
+    if (pass_all || connection->found() || !connection->waits()) {
+      at(passed++) = connection;
+    } else {
+      still_due[still++] = connection;
+    }
+  }
+  for (std::size_t index = 0; index < still; ++index) at(passed + index) = still_due[index];
+  front_ = (front_ + passed) % size;
+  return found;
+}
+
+void Load::run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept {
+  std::uint64_t now = ring_.now_ns();
+  while (now < end_ns && traffic_.replies < replies_end && traffic_.lost < options_.connections) {
+    const std::uint64_t before = now;
+    const unsigned handled = run_once();
+    now = ring_.now_ns();
+    if (handled == 0) idle_ns_ += now - before;
+    if (schedule_) add_due(now);
+  }
+}
+
+// What was asked is to be answered: a server that swallows the last messages is found here.
+void Load::drain() noexcept {
+  const std::uint64_t end_ns = ring_.now_ns() + drain_timeout_ns;
+  while (traffic_.bytes_unanswered > 0 && ring_.now_ns() < end_ns) run_once();
+  for (Connection& connection : connections_) connection.expire();
+}
+
+void Load::add_due(std::uint64_t now_ns) noexcept {
+  std::uint64_t due_ns = schedule_->due_ns(next_due_);
+  for (; due_ns <= now_ns; due_ns = schedule_->due_ns(++next_due_)) {
+    connections_[static_cast<std::size_t>(schedule_->connection_of(next_due_))].add_due();
+  }
+  if (!due_timer_.armed()) due_timer_.start(ring_, due_ns - now_ns);
+}
+
+Load::Mark Load::mark() {
+  Mark mark{.at_ns = monotonic_ns(),
+            .replies = traffic_.replies,
+            .bytes_in = traffic_.bytes_in,
+            .bytes_out = traffic_.bytes_out,
+            .system_calls = ring_.counters().enters,
+            .operations = ring_.counters().submitted,
+            .idle_ns = idle_ns_,
+            .thread_ns = thread_cpu_ns(),
+            .process_ns = server_process_ ? server_process_->read_ns() : 0,
+            .own_core = {},
+            .server_core = {}};
+  if (options_.server_cpu) mark.server_core = ProcessorTime::read(*options_.server_cpu);
+  if (options_.cpu) mark.own_core = ProcessorTime::read(*options_.cpu);
+  return mark;
+}
+
+Report Load::report(const Mark& begin, const Mark& end) const {
+  Report report;
+  report.seconds = static_cast<double>(end.at_ns - begin.at_ns) * 1e-9;
+  report.requests = end.replies - begin.replies;
+  report.bytes_in = end.bytes_in - begin.bytes_in;
+  report.bytes_out = end.bytes_out - begin.bytes_out;
+  report.system_calls = end.system_calls - begin.system_calls;
+  report.operations = end.operations - begin.operations;
+  report.latency = traffic_.latency;
+  report.own_cpu_s = static_cast<double>(end.thread_ns - begin.thread_ns) * 1e-9;
+  report.spin = options_.spin;
+  report.idle_share =
+      static_cast<double>(end.idle_ns - begin.idle_ns) * 1e-9 / std::max(report.seconds, 1e-9);
+  if (options_.cpu) report.own_core = *end.own_core - *begin.own_core;
+  if (options_.server_cpu) report.server_core = *end.server_core - *begin.server_core;
+  if (options_.server_pid) {
+    report.server_process_s = static_cast<double>(end.process_ns - begin.process_ns) * 1e-9;
+  }
+  for (const Connection& connection : connections_) report.held_back += connection.held_back();
+  report.lost = traffic_.lost;
+  report.content_errors = traffic_.content_errors;
+  report.failure = traffic_.failure;
+  return report;
+}
+
+void Load::show_progress() noexcept {
+  const std::uint64_t now = ring_.now_ns();
+  if (now - shown_at_ns_ < second_ns / 2) return;
+  const double seconds = static_cast<double>(now - shown_at_ns_) * 1e-9;
+  const double rate = static_cast<double>(traffic_.replies - shown_replies_) / seconds;
+  const char* phase = traffic_.measuring  ? "measuring"
+                      : traffic_.stopping ? "ending"
+                                          : "warming up";
+  std::fprintf(stderr, "\r\x1b[K%s: %.0f requests/s, %u of %u connections", phase, rate,
+               options_.connections - traffic_.lost, options_.connections);
+  if (traffic_.latency.count() > 0) {
+    std::fprintf(stderr, ", p99 %.0f us",
+                 static_cast<double>(traffic_.latency.percentile(99)) / 1e3);
+  }
+  std::fflush(stderr);
+  shown_at_ns_ = now;
+  shown_replies_ = traffic_.replies;
+}
+
+void Load::on_tick(Cqe) noexcept {
+  if (traffic_.closing) return;
+  if (progress_) show_progress();
+  tick_.start(ring_, tick_ns);
+}
+
+// The loop looks at the clock after every round; the timer only sees to it that there is one.
+void Load::on_due(Cqe) noexcept {}
+
+void Load::on_cancel(Cqe) noexcept {}
+
+}  // namespace lab

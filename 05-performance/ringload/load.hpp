@@ -1,0 +1,97 @@
+// The run: connect, warm up, measure, let what is in flight come home, cancel the rest.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "01-core/lib/cancel.hpp"
+#include "01-core/lib/ring.hpp"
+#include "01-core/lib/timer.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "02-files/lib/huge_arena.hpp"
+#include "03-network/lib/buffer_ring.hpp"
+#include "05-performance/ringload/connection.hpp"
+#include "05-performance/ringload/options.hpp"
+#include "05-performance/ringload/pattern_block.hpp"
+#include "05-performance/ringload/processor_time.hpp"
+#include "05-performance/ringload/report.hpp"
+#include "05-performance/ringload/schedule.hpp"
+
+namespace lab {
+
+/// One ring, one thread, one buffer ring for all connections. Memory is allocated before the load
+/// begins, and one system call submits everything that a round of replies led to.
+class Load {
+ public:
+  /// @throws std::system_error, std::runtime_error: what is missing, and the cure
+  explicit Load(const LoadOptions& options);
+  ~Load();
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  /// Does it all. Once.
+  /// @throws std::runtime_error when the server cannot be reached
+  Report run();
+
+ private:
+  struct Address {
+    sockaddr_storage storage;
+    socklen_t size;
+  };
+  /// Readings at one end of the measured interval.
+  struct Mark {
+    std::uint64_t at_ns;
+    std::uint64_t replies, bytes_in, bytes_out, system_calls, operations;
+    std::uint64_t idle_ns, thread_ns, process_ns;
+    std::optional<ProcessorTime> own_core, server_core;
+  };
+
+  void find_server();
+  void open_sockets();
+  void connect_all();
+  void begin_load();
+  unsigned run_once() noexcept;
+  unsigned look_round() noexcept;
+  void run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept;
+  void drain() noexcept;
+  void add_due(std::uint64_t now_ns) noexcept;
+  Mark mark();
+  Report report(const Mark& begin, const Mark& end) const;
+  void show_progress() noexcept;
+
+  void on_tick(Cqe cqe) noexcept;
+  void on_due(Cqe cqe) noexcept;
+  void on_cancel(Cqe cqe) noexcept;
+
+  const LoadOptions options_;
+  Address server_{};
+  Ring ring_;
+  FileTable table_;
+  BufferRingOptions buffer_options_;
+  HugeArena memory_;
+  BufferRing buffers_;
+  PatternBlock pattern_{Traffic::send_max};
+  Traffic traffic_{ring_, buffers_, pattern_, options_};
+  std::vector<std::uint64_t> asked_at_ns_;
+  std::deque<Connection> connections_;
+  // --spin: everybody in the order in which answers are expected, a circle that begins at front_.
+  std::vector<Connection*> circle_;
+  std::size_t front_ = 0;
+  unsigned empty_rounds_ = 0;
+  std::vector<std::byte> look_memory_;
+  std::optional<Schedule> schedule_;
+  std::optional<ProcessClocks> server_process_;
+
+  std::uint64_t next_due_ = 0;  ///< number of the next message of an open loop
+  std::uint64_t idle_ns_ = 0;   ///< --spin: time in rounds that found nothing
+  bool progress_ = false;
+  std::uint64_t shown_at_ns_ = 0;
+  std::uint64_t shown_replies_ = 0;
+
+  Bind<Timer, &Load::on_tick> tick_{*this};
+  Bind<Timer, &Load::on_due> due_timer_{*this};
+  Bind<Cancel, &Load::on_cancel> cancel_{*this};
+};
+
+}  // namespace lab
