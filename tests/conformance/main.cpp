@@ -1,0 +1,225 @@
+#include <fmt/format.h>
+#include <regex.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "tests/conformance/cases.hpp"
+
+// conformance: a black-box client for any TCP echo server. It runs each case, checks every byte,
+// and prints a table of what passed, what failed and what was seen.
+
+namespace lab {
+
+namespace {
+
+constexpr int runs_max = 3;
+
+enum class Verdict { pass, fail, skip };
+
+struct Result {
+  Verdict verdict = Verdict::pass;
+  std::string seen;
+};
+
+const char* word(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::pass:
+      return "PASS";
+    case Verdict::fail:
+      return "FAIL";
+    case Verdict::skip:
+      return "SKIP";
+  }
+  return "?";
+}
+
+// What CLI11 asks of a validator: the complaint about `text`, empty when it is an extended regular
+// expression.
+std::string is_regex(const std::string& text) {
+  regex_t compiled;
+  const int error = regcomp(&compiled, text.c_str(), REG_EXTENDED | REG_NOSUB);
+  if (error == 0) {
+    regfree(&compiled);
+    return {};
+  }
+  std::array<char, 128> words = {};
+  regerror(error, &compiled, words.data(), words.size());
+  return fmt::format("{} is no regular expression: {}", text, words.data());
+}
+
+// REQUIRES: is_regex() had no complaint.
+bool matches(const char* name, const std::string& expression) {
+  regex_t compiled;
+  if (regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return false;
+  const bool found = regexec(&compiled, name, 0, nullptr, 0) == 0;
+  regfree(&compiled);
+  return found;
+}
+
+// Runs the case once. ClientDelayed passes through: it is no verdict.
+Result run_once(const Case& one, const Settings& settings, DelayMeter& delay) {
+  const auto limit = std::chrono::duration_cast<Clock::duration>(one.limit * settings.time_scale);
+  Context context(settings, delay, limit);
+  context.may_shed = !settings.may_shed.empty() && matches(one.name, settings.may_shed);
+  delay.reset();
+  try {
+    one.run(context);
+    return {.verdict = Verdict::pass, .seen = context.seen};
+  } catch (const Skip& reason) {
+    return {.verdict = Verdict::skip, .seen = reason.what()};
+  } catch (const Failure& failure) {
+    return {.verdict = Verdict::fail, .seen = failure.what()};
+  }
+}
+
+// A machine that is too busy to run this client is no fault of the server, and no excuse for it
+// either: the case is run again, and the table says so.
+Result run_case(const Case& one, const Settings& settings, DelayMeter& delay) {
+  for (int run = 1;; ++run) {
+    try {
+      Result result = run_once(one, settings, delay);
+      if (run > 1) result.seen += fmt::format(" (run {} of {})", run, runs_max);
+      return result;
+    } catch (const ClientDelayed& delayed) {
+      if (run == runs_max) {
+        return {.verdict = Verdict::fail,
+                .seen = fmt::format("{}, in each of {} runs", delayed.what(), runs_max)};
+      }
+      fmt::print("{:<20}again            {}\n", one.name, delayed.what());
+      std::fflush(stdout);
+    }
+  }
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> all;
+  for (const auto& group : {content_cases(), pressure_cases(), ending_cases(), crowd_cases()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
+}
+
+bool chosen(const Case& one, const std::string& only, const std::string& skip) {
+  return (only.empty() || matches(one.name, only)) && (skip.empty() || !matches(one.name, skip));
+}
+
+// Runs what was chosen and prints the table. Returns the exit code.
+int run_all(const std::vector<Case>& cases, const Settings& settings) {
+  std::array<int, 3> counts = {};
+  DelayMeter delay;
+  fmt::print("{}, seed {}\n{:<20}{:<8}{:>7}  {}\n", settings.server.text, settings.seed, "case",
+             "result", "seconds", "seen");
+  for (const Case& one : cases) {
+    const auto begin = Clock::now();
+    const Result result = run_case(one, settings, delay);
+    ++counts[static_cast<std::size_t>(result.verdict)];
+    fmt::print("{:<20}{:<8}{:>7.2f}  {}\n", one.name, word(result.verdict),
+               in_ms(Clock::now() - begin) / 1000, result.seen);
+    std::fflush(stdout);
+  }
+  fmt::print("{} passed, {} failed, {} skipped\n", counts[0], counts[1], counts[2]);
+  return counts[1] == 0 ? 0 : 1;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "A black-box client for any TCP echo server. Every byte is checked: what a connection sends "
+      "is a function\n"
+      "of the seed, the connection and the position, so lost, repeated, moved and foreign bytes "
+      "are all found,\n"
+      "and the table says what happened at which byte. Exit code 1 when a case failed.\n\n"
+      "  conformance 127.0.0.1 8000\n"
+      "  conformance ::1 8000 --only 'stalled|flood' --server-limit 1000 --server-pid $(pidof "
+      "echo-server)"};
+  Settings settings;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string only;
+  std::string skip;
+  bool list = false;
+  const CLI::Validator regex(is_regex, "REGEX");
+
+  app.add_option("HOST", host, "Name, IPv4 or IPv6 address of the server");
+  app.add_option("PORT", port, "Its port")->check(CLI::Range(1, 65535));
+  app.add_flag("--list", list, "Print the cases and what each demands");
+  app.add_option("--only", only, "Run the cases whose name this matches")->check(regex);
+  app.add_option("--skip", skip, "Leave out the cases whose name this matches")->check(regex);
+  app.add_flag("--quick", settings.quick,
+               "Fewer rounds in every case, for runs that try many configurations");
+  app.add_option("--seed", settings.seed, "Repeats a run: same bytes, same sizes")
+      ->capture_default_str();
+  app.add_option("--time-scale", settings.time_scale,
+                 "Multiplies every deadline and the 500 ms limit, for slow machines and sanitizers")
+      ->check(CLI::Range(0.01, 100.0))
+      ->capture_default_str();
+  app.add_option("--stream-bytes", settings.stream_bytes,
+                 "Size of the case stream; 8388608 suits a server with tiny buffers")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
+      ->capture_default_str();
+  app.add_option(
+         "--idle-connections", settings.idle_connections,
+         "How many the case idle opens (default: what this client may have open, see ulimit -n)")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--server-limit", settings.server_limit,
+                 "How many connections the server takes in all; without it, flood is skipped")
+      ->check(CLI::Range(8, 1'000'000));
+  app.add_option(
+         "--server-workers", settings.server_workers,
+         "Among how many workers the limit is divided; with more than one, each may be full alone")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--server-pid", settings.server_pid,
+                 "Its process, whose CPU (children too) flood looks at")
+      ->check(CLI::Range(1, 1 << 22));
+  app.add_option("--stats-file", settings.stats_file,
+                 "The server's statistics (JSON lines, a line per interval): stalled peers must "
+                 "show in them")
+      ->check(CLI::ExistingFile);
+  app.add_option("--may-shed", settings.may_shed,
+                 "In the cases whose name this matches, the server may reset a peer that does not "
+                 "read, as it must "
+                 "when its buffers are few")
+      ->check(regex);
+  CLI11_PARSE(app, argc, argv);
+
+  std::vector<Case> cases;
+  for (const Case& one : all_cases()) {
+    if (chosen(one, only, skip)) cases.push_back(one);
+  }
+  if (list) {
+    for (const Case& one : cases) fmt::print("{:<20}{}\n", one.name, one.what);
+    return 0;
+  }
+  if (host.empty() || port == 0) {
+    fmt::print(
+        stderr,
+        "HOST and PORT of the server are needed: conformance 127.0.0.1 8000 (--help says more)\n");
+    return 2;
+  }
+  if (cases.empty()) {
+    fmt::print(stderr, "--only {} --skip {} leaves no case; --list names them\n", only, skip);
+    return 2;
+  }
+  settings.server = resolve(host, port);
+  // A server that closes while we send is a result and not the end of this program.
+  std::signal(SIGPIPE, SIG_IGN);
+  return run_all(cases, settings);
+}
+
+}  // namespace
+
+}  // namespace lab
+
+int main(int argc, char** argv) {
+  try {
+    return lab::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "conformance: {}\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,204 @@
+// A model of the kernel in the place of io_uring_enter: it reads the queued SQEs, answers them in
+// any order that a kernel may, and writes the CQEs by hand. The ring is a real one that was never
+// enabled, so everything that registers is real as well.
+//
+// What is legal and drawn here: an accept's CQE before the close's of the same slot; receives that
+// end with data, with nothing, or for lack of a buffer while there is no data; data after the
+// cancel; a cancel's CQE first or last, and -ENOENT for what is just going on; short sends, and
+// partial counts of cancelled ones; notifications long after the result and after the close.
+// What only a bug in the server can do ends the seed: Trace::fail.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "01-core/lib/ring.hpp"
+#include "03-network/lib/buffer_ring.hpp"
+#include "tests/fake_kernel/network.hpp"
+
+namespace lab::fake {
+
+/// Memory that a send reads, and where its bytes stand in the stream.
+struct Payload {
+  std::vector<iovec> pieces;
+  std::uint64_t position = 0;
+};
+
+/// An SQE that was taken and is not answered for good.
+struct Operation {
+  enum class Kind : std::uint8_t { accept, receive, poll, send, cancel, close, option, timer };
+
+  Kind kind;
+  std::uint64_t user_data = 0;
+  std::shared_ptr<Socket> socket;
+  std::shared_ptr<Operation> linked;  ///< starts when this one is over
+  int slot = -1;
+  bool multishot = false;
+  bool over = false;
+  std::uint64_t ready_at = 0;  ///< nothing happens to it before
+
+  bool fresh = true;       ///< not tried yet: it looks for a buffer whatever the socket holds
+  bool going_on = false;   ///< between two rounds of a multishot: a cancel cannot find it
+  bool cancelled = false;  ///< its last CQE is due, and nothing else will come
+  unsigned missed = 0;     ///< cancels that did not find it
+
+  Payload payload;
+  std::uint64_t length = 0;  ///< of a send; of a multishot receive, after which it ends; or 0
+  std::uint64_t done = 0;
+  bool zero_copy = false;
+  bool report_usage = false;
+
+  int result = 0;  ///< of a cancel
+  std::uint64_t period_ns = 0;
+};
+
+/// The second CQE of a zero-copy send, which comes when the peer has acknowledged its bytes.
+struct Notification {
+  std::uint64_t user_data;
+  std::shared_ptr<Socket> socket;
+  Payload payload;
+  std::uint64_t bytes;
+  std::uint64_t not_before;
+  bool copied;   ///< the kernel reads its copy: nobody's acknowledgement is waited for
+  bool reports;  ///< its CQE says so
+};
+
+class FakeKernel {
+ public:
+  FakeKernel(const Scenario& scenario, Random& random, Clock& clock, Trace& trace,
+             Network& network);
+
+  /// REQUIRES: every buffer of the ring is provided.
+  void attach(Ring& ring, const BufferRing& buffers);
+  Kernel kernel() noexcept { return {&FakeKernel::enter, &FakeKernel::now, this}; }
+
+  /// From here on connections may be closed when they are quiet, and no more are accepted.
+  void draining() noexcept { draining_at_ = clock_.now(); }
+
+  // --- what the statistics are compared with ---
+  std::uint64_t bytes_delivered() const noexcept { return bytes_delivered_; }
+  /// Of these, to connections that were being given up: the server may have dropped them.
+  std::uint64_t bytes_given_up() const noexcept { return bytes_given_up_; }
+  std::uint64_t bytes_taken() const noexcept { return bytes_taken_; }
+  std::uint64_t accepted() const noexcept { return accepted_; }
+  std::uint64_t notifications() const noexcept { return notifications_posted_; }
+  std::uint64_t sends() const noexcept { return sends_posted_; }
+
+  /// For the end of a seed: what is still in flight but cancels, which point to no memory, and
+  /// slots that are not free.
+  std::size_t operations_in_flight() const noexcept;
+  unsigned slots_taken() const noexcept;
+  /// True when only TCP's timeout will bring what is due: notifications of peers that are gone, on
+  /// slots that are closed or on a kernel that cannot reset.
+  bool waits_for_tcp_alone() const noexcept;
+
+ private:
+  using Op = std::shared_ptr<Operation>;
+  struct Held {
+    std::uint64_t user_data;
+    int result;
+    unsigned flags;
+  };
+
+  static int enter(void* context, Ring& ring, unsigned to_submit, unsigned wait_for) noexcept;
+  static std::uint64_t now(void* context) noexcept;
+
+  // queues (fake_kernel.cpp)
+  int enter(unsigned to_submit, unsigned wait_for);
+  unsigned submit(unsigned count);
+  Op parse(const io_uring_sqe& sqe);
+  void parse_on_slot(const io_uring_sqe& sqe, const Op& op);
+  void parse_send(const io_uring_sqe& sqe, Operation& op);
+  void begin(const Op& op);
+  void progress();
+  void attempt(const Op& op);
+  void post(std::uint64_t user_data, int result, unsigned flags);
+  void write_cqe(const Held& cqe);
+  void flush_overflow();
+  unsigned ready() const noexcept;
+  void finish(Operation& op, int result, unsigned flags = 0);
+  void delay(Operation& op);
+  std::uint64_t draw_delay();
+
+  // operations (fake_operations.cpp)
+  void attempt_accept(Operation& op);
+  void attempt_receive(Operation& op);
+  void finish_at_end(Operation& op);
+  void deliver(Operation& op, bool last);
+  void attempt_poll(Operation& op);
+  void attempt_send(Operation& op);
+  void send_some(Operation& op, bool cut);
+  void finish_send(Operation& op, int result);
+  void attempt_close(Operation& op);
+  void attempt_option(Operation& op);
+  void attempt_timer(Operation& op);
+  void cancel(const Op& op, std::uint64_t target);
+  void cancel_all(const Op& op);
+  void end_cancelled(Operation& op);
+  void attempt_notifications();
+
+  // buffers (fake_operations.cpp)
+  void take_provided();
+  unsigned take_buffer();
+  void fill(unsigned id, std::uint64_t key, std::uint64_t position, unsigned count);
+  void scribble(unsigned id);
+  int buffer_of(const void* address) const noexcept;
+  void compare(const Socket& socket, const Payload& payload, std::uint64_t bytes, const char* when);
+
+  // oracles (fake_oracles.cpp)
+  void judge_send(const Operation& op);
+  void judge_slot(int slot, const char* what);
+  void judge_owner(const Operation& op);
+  void judge_close(const Operation& op);
+  void judge_rest();
+  void judge_connection(Socket& socket);
+  void judge_hunger(Socket& socket);
+  void judge_accepting();
+  bool cancel_in_flight(std::uint64_t target) const noexcept;
+
+  const Scenario& scenario_;
+  const Chances& chances_;
+  Random& random_;
+  Clock& clock_;
+  Trace& trace_;
+  Network& network_;
+  Ring* ring_ = nullptr;
+  const BufferRing* buffers_ = nullptr;
+
+  std::vector<Op> operations_;
+  std::vector<Notification> notifications_;
+  std::deque<Held> overflow_;
+  unsigned idle_enters_ = 0;
+  std::uint64_t enters_ = 0;
+
+  std::vector<std::shared_ptr<Socket>> table_;
+  std::vector<std::shared_ptr<Socket>> zombies_;  ///< closed, with notifications due
+  unsigned slot_hint_ = 0;
+  std::uint64_t accept_again_at_ = 0;  ///< the server may pause until then
+  std::uint64_t accept_data_ = 0;      ///< user_data of the multishot accept
+
+  std::vector<bool> home_;
+  unsigned home_count_ = 0;
+  std::uint64_t home_empty_at_ = 0;
+  std::uint16_t provided_tail_ = 0;
+  std::uint16_t provided_head_ = 0;
+
+  /// What came in the last moments before a connection was cut short may have been dropped.
+  static constexpr std::uint64_t given_up_ns = 100 * millisecond;
+
+  std::uint64_t draining_at_ = 0;
+  bool can_reset_ = true;
+  std::uint64_t bytes_delivered_ = 0;
+  std::uint64_t bytes_given_up_ = 0;
+  std::uint64_t bytes_taken_ = 0;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t notifications_posted_ = 0;
+  std::uint64_t sends_posted_ = 0;
+};
+
+}  // namespace lab::fake

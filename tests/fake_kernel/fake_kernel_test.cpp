@@ -1,0 +1,218 @@
+// Runs the server's worker on the fake kernel, seed by seed. Each seed is another server, another
+// kernel and other clients; the oracles are in fake_oracles.cpp and, for the end, here.
+//   fake_kernel_test [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "02-files/lib/fd.hpp"
+#include "06-server/lib/echo.hpp"
+#include "06-server/lib/worker.hpp"
+#include "tests/fake_kernel/fake_kernel.hpp"
+
+namespace lab::fake {
+
+namespace {
+
+struct Rig {
+  Rig(std::uint64_t seed, Trace& trace_of_run)
+      : trace(trace_of_run), random(seed), scenario(random) {}
+
+  Trace& trace;
+  Random random;
+  Scenario scenario;
+  Clock clock{trace};
+  Network network{scenario, random, clock, trace};
+  FakeKernel kernel{scenario, random, clock, trace, network};
+  /// For the worker's shutdown() alone: the fake kernel has its own queue.
+  Fd listener{scenario.listener_shuts_down ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1};
+  WorkerStats stats;
+  Worker<Echo> worker{scenario.options, scenario.features, stats};
+};
+
+// A ring that was just closed is taken apart in the background; until then its memory counts.
+std::unique_ptr<Rig> make_rig(std::uint64_t seed, Trace& trace) {
+  for (int left = 100;; --left) {
+    try {
+      return std::make_unique<Rig>(seed, trace);
+    } catch (const std::system_error& error) {
+      if (error.code().value() != ENOMEM || left == 0) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+}
+
+void serve(Rig& rig) {
+  const std::uint64_t begin = rig.clock.now();
+  for (;;) {
+    rig.worker.run_once();
+    const std::uint64_t elapsed = rig.clock.now() - begin;
+    if (rig.scenario.ending != Ending::served && elapsed >= rig.scenario.ending_ns) return;
+    if (rig.network.all_done()) return;
+    if (elapsed > 120'000 * millisecond) {
+      const Peer& peer = *rig.network.undone();
+      const Socket* socket = peer.socket.get();
+      rig.trace.fail("liveness", "#{} ({}) is not served after two minutes: {} of {} B echoed",
+                     socket != nullptr ? socket->id : 0, name(peer.plan.behaviour),
+                     socket != nullptr ? socket->read : 0, peer.plan.bytes);
+    }
+  }
+}
+
+void expect_equal(Trace& trace, const char* what, std::uint64_t server, std::uint64_t kernel) {
+  if (server == kernel) return;
+  trace.fail("statistics", "{}: the server counts {}, the kernel {}", what, server, kernel);
+}
+
+void judge_end(Rig& rig) {
+  FakeKernel& kernel = rig.kernel;
+  Trace& trace = rig.trace;
+  const WorkerStats& stats = rig.stats;
+  expect_equal(trace, "buffers home", rig.worker.buffers().free(), rig.worker.buffers().count());
+  expect_equal(trace, "operations in flight", rig.worker.ring().armed_count(),
+               kernel.operations_in_flight());
+  expect_equal(trace, "slots taken", 0, kernel.slots_taken());
+  expect_equal(trace, "open connections", rig.worker.open_connections(), 0);
+  expect_equal(trace, "accepted", stats.get(Stat::accepted), kernel.accepted());
+  expect_equal(trace, "closed", stats.get(Stat::closed), kernel.accepted());
+  expect_equal(trace, "sends", stats.get(Stat::sends), kernel.sends());
+  expect_equal(trace, "bytes_out", stats.get(Stat::bytes_out), kernel.bytes_taken());
+  expect_equal(trace, "notifications",
+               stats.get(Stat::zero_copy_sent) + stats.get(Stat::zero_copy_copied),
+               kernel.notifications());
+  const std::uint64_t bytes_in = stats.get(Stat::bytes_in);
+  if (bytes_in > kernel.bytes_delivered() ||
+      bytes_in + kernel.bytes_given_up() < kernel.bytes_delivered()) {
+    trace.fail("statistics", "bytes_in: the server counts {}, the kernel {}, of which {} may miss",
+               bytes_in, kernel.bytes_delivered(), kernel.bytes_given_up());
+  }
+}
+
+// What was stopped with operations in flight may not be taken apart: a real process leaves by
+// _exit.
+std::vector<std::unique_ptr<Rig>>& stopped_rigs() {
+  static std::vector<std::unique_ptr<Rig>> rigs;
+  return rigs;
+}
+
+struct Totals {
+  std::uint64_t enters = 0;
+  std::uint64_t completions = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t shed = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t notifications = 0;
+  std::uint64_t no_buffers = 0;
+  std::uint64_t pauses = 0;
+};
+
+void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
+  trace.begin(seed, verbose);
+  trace.forget_stderr();
+  std::unique_ptr<Rig> rig = make_rig(seed, trace);
+  trace.describe(rig->scenario.describe());
+  rig->worker.ring().replace_kernel(rig->kernel.kernel());
+  rig->kernel.attach(rig->worker.ring(), rig->worker.buffers());
+  rig->network.start();
+  rig->worker.start(rig->listener.get(), rig->scenario.backlog, -1);
+  serve(*rig);
+
+  bool clean = false;
+  if (rig->scenario.ending == Ending::stopped) {
+    rig->worker.stop();
+    const std::uint64_t enters = rig->worker.ring().counters().enters;
+    clean = rig->worker.run();
+    expect_equal(trace, "enters after stop()", rig->worker.ring().counters().enters, enters);
+  } else {
+    trace.note("drain");
+    rig->kernel.draining();
+    rig->worker.drain();
+    clean = rig->worker.run();
+    if (!clean && !rig->kernel.waits_for_tcp_alone()) {
+      trace.fail("liveness", "drained, and {} operations are in flight",
+                 rig->worker.ring().armed_count());
+    }
+  }
+  totals.enters += rig->worker.ring().counters().enters;
+  totals.completions += rig->worker.ring().counters().completions;
+  totals.accepted += rig->stats.get(Stat::accepted);
+  totals.shed += rig->stats.get(Stat::shed);
+  totals.bytes += rig->kernel.bytes_taken();
+  totals.notifications += rig->kernel.notifications();
+  totals.no_buffers += rig->stats.get(Stat::no_buffers);
+  totals.pauses += rig->stats.get(Stat::pauses);
+  if (clean && rig->scenario.ending != Ending::stopped) {
+    judge_end(*rig);
+  } else if (!clean) {
+    stopped_rigs().push_back(std::move(rig));
+  }
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  std::uint64_t first = 1;
+  std::uint64_t count = 400;
+  bool verbose = false;
+  for (int index = 1; index < argc; ++index) {
+    const auto value = [&] {
+      if (++index == argc) {
+        fmt::print(stderr, "{} needs a number\n", argv[index - 1]);
+        std::exit(2);
+      }
+      return std::strtoull(argv[index], nullptr, 10);
+    };
+    if (std::strcmp(argv[index], "--seeds") == 0) {
+      count = value();
+    } else if (std::strcmp(argv[index], "--first") == 0) {
+      first = value();
+    } else if (std::strcmp(argv[index], "--seed") == 0) {
+      first = value();
+      count = 1;
+    } else if (std::strcmp(argv[index], "--verbose") == 0) {
+      verbose = true;
+    } else {
+      fmt::print("usage: {} [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]\n", argv[0]);
+      return 2;
+    }
+  }
+  Trace trace;
+  trace.set_program(argv[0]);
+  trace.catch_stderr();
+  Totals totals;
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    run_seed(seed, verbose, trace, totals);
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  fmt::print(
+      "{} seeds in {:.1f} s: {} enters, {} CQEs, {} connections, {} B, {} notifications, {} times "
+      "no buffers, {} pauses, {} shed\nOK\n",
+      count, elapsed.count(), totals.enters, totals.completions, totals.accepted, totals.bytes,
+      totals.notifications, totals.no_buffers, totals.pauses, totals.shed);
+  std::fflush(stdout);
+  _exit(0);  // what was stopped must not be destroyed
+}
+
+}  // namespace lab::fake
+
+int main(int argc, char** argv) {
+  try {
+    return lab::fake::run(argc, argv);
+  } catch (const std::system_error& error) {
+    const int code = error.code().value();
+    if (code == ENOSYS || code == EPERM) {
+      fmt::print("SKIP: no io_uring here: {}\n", error.what());
+      return 77;
+    }
+    fmt::print("{}\n", error.what());
+    return 1;
+  }
+}

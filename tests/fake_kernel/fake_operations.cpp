@@ -1,0 +1,412 @@
+// How each operation goes on: what fake_kernel.hpp calls legal, drawn.
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "01-core/lib/poison.hpp"
+#include "tests/fake_kernel/fake_kernel.hpp"
+
+namespace lab::fake {
+
+// --- accepting ---
+
+void FakeKernel::attempt_accept(Operation& op) {
+  if (draining_at_ != 0 && scenario_.listener_shuts_down) {
+    trace_.note("cqe accept: the listener is shut down");
+    return finish(op, -EINVAL);
+  }
+  auto& queue = network_.queue();
+  while (!queue.empty()) {
+    if (random_.chance(chances_.accept_error)) {
+      constexpr std::array errors{ECONNABORTED, EMFILE, ENFILE, ENOMEM, ENOBUFS};
+      const int error = errors[random_.below(errors.size())];
+      if (error == ECONNABORTED) {
+        network_.abort_first_in_queue();
+      } else {
+        accept_again_at_ = clock_.now() + 1100 * millisecond;  // the longest pause, and a tick
+      }
+      trace_.note("cqe accept: error {}", error);
+      return finish(op, -error);
+    }
+    const unsigned size = static_cast<unsigned>(table_.size());
+    unsigned slot = scenario_.rotating_slots ? slot_hint_ : 0;
+    for (unsigned tried = 0; tried < size && table_[slot % size] != nullptr; ++tried) ++slot;
+    slot %= size;
+    if (table_[slot] != nullptr) {
+      trace_.fail("accepting", "accept on a full table: #{}, who waited, is destroyed",
+                  queue.front()->id);
+    }
+    slot_hint_ = slot + 1;
+    table_[slot] = network_.accept();
+    table_[slot]->slot = static_cast<int>(slot);
+    ++accepted_;
+    const bool last = !op.multishot || random_.chance(chances_.final_with_data / 4);
+    trace_.note("cqe accept #{} into slot {}{}", table_[slot]->id, slot, last ? ", last" : "");
+    if (last) return finish(op, static_cast<int>(slot));
+    post(op.user_data, static_cast<int>(slot), IORING_CQE_F_MORE);
+  }
+}
+
+// --- receiving ---
+
+// As the kernel: first a buffer, then the data. So a receive can end for lack of a buffer though
+// nothing is there to be received.
+void FakeKernel::attempt_receive(Operation& op) {
+  Socket& socket = *op.socket;
+  const bool something = socket.unread() > 0 || socket.fin || socket.dead;
+  if (!op.fresh && !something && !random_.chance(chances_.empty_look)) return;
+  op.fresh = false;
+  op.going_on = false;
+  const bool fair = scenario_.features.has(Feature::recv_retry_limit);
+  for (unsigned round = 1;; ++round) {
+    if (home_count_ == 0) {
+      trace_.note("cqe #{} receive: no buffers", socket.id);
+      return finish(op, -ENOBUFS);
+    }
+    if (socket.unread() == 0) {
+      if (socket.dead && socket.error != 0) {
+        const int error = std::exchange(socket.error, 0);
+        socket.error_told = true;
+        trace_.note("cqe #{} receive: error {}", socket.id, error);
+        return finish(op, -error);
+      }
+      if (socket.fin || socket.dead) return finish_at_end(op);
+      return;
+    }
+    if (random_.chance(chances_.send_interrupted)) {
+      trace_.note("cqe #{} receive: interrupted", socket.id);
+      return finish(op, -EINTR);
+    }
+    deliver(op, !op.multishot || random_.chance(chances_.final_with_data));
+    if (op.over) return;
+    if (fair && round == 33) {
+      op.going_on = true;
+      return delay(op);
+    }
+    // Only sometimes it knows that there is no more and does not look again.
+    if (socket.unread() == 0 && !socket.fin && !socket.dead && random_.chance(500)) return;
+  }
+}
+
+void FakeKernel::finish_at_end(Operation& op) {
+  op.socket->end_told = true;
+  unsigned flags = 0;
+  if (random_.chance(chances_.empty_with_buffer)) {
+    flags = IORING_CQE_F_BUFFER | take_buffer() << IORING_CQE_BUFFER_SHIFT;
+  }
+  trace_.note("cqe #{} receive: the end{}", op.socket->id, flags != 0 ? ", with a buffer" : "");
+  finish(op, 0, flags);
+}
+
+void FakeKernel::deliver(Operation& op, bool last) {
+  Socket& socket = *op.socket;
+  const unsigned id = take_buffer();
+  std::uint64_t count = std::min<std::uint64_t>(socket.unread(), buffers_->size());
+  if (op.length > 0) count = std::min(count, op.length - op.done);
+  if (random_.chance(chances_.data_in_pieces)) count = random_.between(1, count);
+  fill(id, socket.key, socket.delivered, static_cast<unsigned>(count));
+  op.done += count;
+  if (op.length > 0 && op.done == op.length) last = true;
+  socket.delivered += count;
+  bytes_delivered_ += count;
+  if (!socket.ending) socket.rouse(clock_.now());
+  socket.recent.emplace_back(clock_.now(), count);
+  while (socket.recent.front().first + given_up_ns < clock_.now()) socket.recent.pop_front();
+  trace_.note("cqe #{} receive {} B in buffer {}{}, {} home", socket.id, count, id,
+              last ? ", last" : "", home_count_);
+  network_.received(op.socket);
+  unsigned flags = IORING_CQE_F_BUFFER | id << IORING_CQE_BUFFER_SHIFT;
+  if (socket.unread() > 0) flags |= IORING_CQE_F_SOCK_NONEMPTY;
+  if (last) {
+    finish(op, static_cast<int>(count), flags);
+  } else {
+    post(op.user_data, static_cast<int>(count), flags | IORING_CQE_F_MORE);
+  }
+}
+
+void FakeKernel::attempt_poll(Operation& op) {
+  const Socket& socket = *op.socket;
+  if (!socket.writable()) return;
+  trace_.note("cqe #{} poll", socket.id);
+  finish(op, POLLOUT | (socket.dead ? POLLERR | POLLHUP : 0));
+}
+
+// --- sending ---
+
+void FakeKernel::attempt_send(Operation& op) {
+  Socket& socket = *op.socket;
+  if (op.fresh && op.zero_copy && random_.chance(chances_.zero_copy_fails)) {
+    constexpr std::array errors{ENOMEM, ENOBUFS, EOPNOTSUPP};
+    return finish_send(op, -errors[random_.below(errors.size())]);
+  }
+  const bool fresh = std::exchange(op.fresh, false);
+  if (socket.dead) {
+    if (op.done > 0) return finish_send(op, static_cast<int>(op.done));
+    socket.error_told = true;
+    return finish_send(op, -(socket.error != 0 ? std::exchange(socket.error, 0) : EPIPE));
+  }
+  if (fresh && random_.chance(chances_.send_interrupted)) {
+    return finish_send(op, random_.chance(500) ? -EINTR : -EAGAIN);
+  }
+  const bool cut = random_.chance(chances_.send_short);
+  send_some(op, cut);
+  if (op.done == op.length || (cut && op.done > 0)) finish_send(op, static_cast<int>(op.done));
+}
+
+void FakeKernel::send_some(Operation& op, bool cut) {
+  std::uint64_t count = std::min(op.length - op.done, op.socket->room());
+  if (count == 0) return;
+  if (cut) count = random_.between(1, count);
+  op.done += count;
+  bytes_taken_ += count;
+  network_.taken(op.socket, count);
+}
+
+void FakeKernel::finish_send(Operation& op, int result) {
+  Socket& socket = *op.socket;
+  const std::uint64_t now = clock_.now();
+  ++sends_posted_;
+  if (result > 0 && !socket.ending) {
+    socket.rouse(now);
+    socket.progress_at = now;
+  }
+  unsigned flags = 0;
+  const bool notifies =
+      op.zero_copy && (result > 0 || (result != -EOPNOTSUPP && random_.chance(500)));
+  if (notifies) {
+    flags = IORING_CQE_F_MORE;
+    const std::uint64_t wait = random_.chance(chances_.notification_late)
+                                   ? random_.between(1, 100) * millisecond
+                                   : draw_delay();
+    clock_.after(wait, [] {});
+    const bool copied = random_.chance(chances_.zero_copy_copied);
+    notifications_.push_back({op.user_data, op.socket, op.payload,
+                              static_cast<std::uint64_t>(std::max(result, 0)), now + wait, copied,
+                              op.report_usage});
+    ++socket.notifications_due;
+  } else if (result > 0) {
+    compare(socket, op.payload, static_cast<std::uint64_t>(result), "when it was sent");
+  }
+  trace_.note("cqe #{} send{}: {} of {}{}", socket.id, op.zero_copy ? " zero copy" : "", result,
+              op.length, notifies ? ", notification follows" : "");
+  finish(op, result, flags);
+}
+
+// The memory is read until here, so here it is compared, although most of it left long ago.
+void FakeKernel::attempt_notifications() {
+  std::erase_if(notifications_, [this](const Notification& notification) {
+    Socket& socket = *notification.socket;
+    const bool free = notification.copied || socket.dead || notification.bytes == 0 ||
+                      socket.arrived >= notification.payload.position + notification.bytes;
+    if (!free || notification.not_before > clock_.now()) return false;
+    compare(socket, notification.payload, notification.bytes, "at its notification");
+    trace_.note("cqe #{} notification{}", socket.id, notification.copied ? ", copied" : "");
+    --socket.notifications_due;
+    if (!socket.ending) socket.progress_at = clock_.now();
+    ++notifications_posted_;
+    const bool says_copied = notification.reports && notification.copied;
+    post(notification.user_data, says_copied ? static_cast<int>(IORING_NOTIF_USAGE_ZC_COPIED) : 0,
+         IORING_CQE_F_NOTIF);
+    return true;
+  });
+}
+
+// --- closing ---
+
+void FakeKernel::attempt_close(Operation& op) {
+  if (op.fresh) {
+    op.fresh = false;
+    Socket& socket = *op.socket;
+    table_[static_cast<std::size_t>(op.slot)] = nullptr;
+    socket.slot = -1;
+    if (socket.notifications_due > 0) zombies_.push_back(op.socket);
+    trace_.note("#{} is closed, slot {} is free{}", socket.id, op.slot,
+                socket.linger ? ", reset" : "");
+    network_.closed(op.socket, socket.linger);
+    if (random_.chance(chances_.close_late)) {
+      const std::uint64_t wait = random_.between(1, 5000) * microsecond;
+      op.ready_at = clock_.now() + wait;
+      clock_.after(wait, [] {});
+      return;
+    }
+  }
+  trace_.note("cqe close of slot {}", op.slot);
+  finish(op, 0);
+}
+
+void FakeKernel::attempt_option(Operation& op) {
+  op.socket->linger = true;
+  finish(op, 0);
+}
+
+// --- time ---
+
+void FakeKernel::attempt_timer(Operation& op) {
+  if (!op.multishot) return finish(op, -ETIME);
+  op.ready_at += op.period_ns;
+  clock_.after(op.ready_at - clock_.now(), [] {});
+  post(op.user_data, -ETIME, IORING_CQE_F_MORE);
+}
+
+// --- cancelling ---
+
+void FakeKernel::cancel(const Op& op, std::uint64_t target) {
+  using Kind = Operation::Kind;
+  delay(*op);
+  const auto found = std::find_if(operations_.begin(), operations_.end(), [=](const Op& other) {
+    return !other->over && other->user_data == target && other->kind != Kind::cancel;
+  });
+  const unsigned id = found != operations_.end() && (*found)->socket ? (*found)->socket->id : 0;
+  if (found == operations_.end()) {
+    op->result = -ENOENT;
+  } else if ((*found)->cancelled) {
+    op->result = -EALREADY;
+  } else {
+    Operation& hit = **found;
+    if (hit.socket) hit.socket->ending = true;
+    const bool elusive =
+        hit.kind == Kind::receive || hit.kind == Kind::poll || hit.kind == Kind::send;
+    if (elusive && hit.missed < 2 && (hit.going_on || random_.chance(chances_.cancel_misses))) {
+      ++hit.missed;
+      op->result = -ENOENT;
+    } else {
+      op->result = elusive && random_.chance(chances_.cancel_already) ? -EALREADY : 0;
+      hit.cancelled = true;
+      delay(hit);
+      // One of the two CQEs is first; both can be long in coming.
+      const bool first = random_.chance(chances_.cancel_first);
+      if (first != (op->ready_at < hit.ready_at)) std::swap(op->ready_at, hit.ready_at);
+    }
+  }
+  trace_.note("sqe #{} cancel: will be {}", id, op->result);
+}
+
+void FakeKernel::cancel_all(const Op& op) {
+  delay(*op);
+  for (const Op& other : operations_) {
+    if (other->over || other->cancelled || other->kind == Operation::Kind::cancel) continue;
+    if (other->kind == Operation::Kind::close) continue;  // it runs and ends by itself
+    other->cancelled = true;
+    delay(*other);
+    ++op->result;
+  }
+  trace_.note("sqe cancel all: {} found", op->result);
+}
+
+// What was due when the cancel came may still come, and with it the natural end.
+void FakeKernel::end_cancelled(Operation& op) {
+  using Kind = Operation::Kind;
+  const bool natural = random_.chance(chances_.after_cancel);
+  if (op.kind == Kind::send) {
+    if (natural && !op.socket->dead) send_some(op, random_.chance(500));
+    return finish_send(op, op.done > 0 ? static_cast<int>(op.done) : -ECANCELED);
+  }
+  if (op.kind == Kind::poll && natural) return finish(op, POLLOUT);
+  if (op.kind == Kind::receive && natural) {
+    const Socket& socket = *op.socket;
+    while (op.multishot && socket.unread() > 0 && home_count_ > 0 && random_.chance(500)) {
+      deliver(op, false);
+      if (op.over) return;
+    }
+    if (home_count_ == 0) return finish(op, -ENOBUFS);
+    if (socket.unread() > 0) return deliver(op, true);
+    if (socket.fin) return finish_at_end(op);
+  }
+  if (op.socket) trace_.note("cqe #{} cancelled", op.socket->id);
+  finish(op, -ECANCELED);
+}
+
+// --- buffers ---
+
+// Reads what the server provided since the last look. A buffer that is home holds nothing any more:
+// whoever still reads it, shall see it.
+void FakeKernel::take_provided() {
+  const unsigned mask = buffers_->count() - 1;
+  const io_uring_buf_ring* ring = buffers_->entries();
+  const auto* entries = reinterpret_cast<const io_uring_buf*>(ring);
+  for (const std::uint16_t tail = ring->tail; provided_tail_ != tail; ++provided_tail_) {
+    const io_uring_buf& entry = entries[provided_tail_ & mask];
+    const unsigned id = entry.bid;
+    if (id > mask || entry.len != buffers_->size() ||
+        reinterpret_cast<const std::byte*>(entry.addr) !=
+            buffers_->address(static_cast<BufferId>(id))) {
+      trace_.fail("safety", "buffer {} is provided with another's address or size", id);
+    }
+    if (home_[id]) trace_.fail("safety", "buffer {} is provided twice", id);
+    const auto reads = [=, this](const Payload& payload) {
+      return std::any_of(payload.pieces.begin(), payload.pieces.end(),
+                         [=, this](const iovec& piece) {
+                           return buffer_of(piece.iov_base) == static_cast<int>(id);
+                         });
+    };
+    for (const Op& op : operations_) {
+      if (!op->over && reads(op->payload)) {
+        trace_.fail("safety", "buffer {} is provided while a send of #{} reads it", id,
+                    op->socket->id);
+      }
+    }
+    for (const Notification& notification : notifications_) {
+      if (reads(notification.payload)) {
+        trace_.fail("safety", "buffer {} is provided before the notification of #{}'s send", id,
+                    notification.socket->id);
+      }
+    }
+    home_[id] = true;
+    ++home_count_;
+    scribble(id);
+  }
+  if (home_count_ == 0) home_empty_at_ = clock_.now();
+}
+
+unsigned FakeKernel::take_buffer() {
+  const auto* entries = reinterpret_cast<const io_uring_buf*>(buffers_->entries());
+  const unsigned id = entries[provided_head_++ & (buffers_->count() - 1)].bid;
+  home_[id] = false;
+  if (--home_count_ == 0) home_empty_at_ = clock_.now();
+  return id;
+}
+
+void FakeKernel::fill(unsigned id, std::uint64_t key, std::uint64_t position, unsigned count) {
+  std::byte* memory = buffers_->address(static_cast<BufferId>(id));
+  unpoison(memory, buffers_->size());
+  for (unsigned index = 0; index < count; ++index) {
+    memory[index] = static_cast<std::byte>(content(key, position + index));
+  }
+  poison(memory, buffers_->size());
+}
+
+void FakeKernel::scribble(unsigned id) {
+  std::byte* memory = buffers_->address(static_cast<BufferId>(id));
+  unpoison(memory, buffers_->size());
+  std::memset(memory, 0xdb, buffers_->size());
+  poison(memory, buffers_->size());
+}
+
+int FakeKernel::buffer_of(const void* address) const noexcept {
+  const std::byte* base = buffers_->address(BufferId{0});
+  const auto* byte = static_cast<const std::byte*>(address);
+  const std::size_t size = std::size_t{buffers_->count()} * buffers_->size();
+  if (byte < base || byte >= base + size) return -1;
+  return static_cast<int>(static_cast<std::size_t>(byte - base) / buffers_->size());
+}
+
+void FakeKernel::compare(const Socket& socket, const Payload& payload, std::uint64_t bytes,
+                         const char* when) {
+  std::uint64_t position = payload.position;
+  const std::uint64_t end = position + bytes;
+  for (const iovec& piece : payload.pieces) {
+    const auto* memory = static_cast<const unsigned char*>(piece.iov_base);
+    for (std::size_t index = 0; index < piece.iov_len && position < end; ++index, ++position) {
+      if (memory[index] != content(socket.key, position)) {
+        trace_.fail("content", "byte {} of #{} is wrong {}", position, socket.id, when);
+      }
+    }
+  }
+}
+
+}  // namespace lab::fake

@@ -1,0 +1,184 @@
+// What must hold whatever the kernel and the clients do: safety when an SQE is taken, liveness when
+// the server waits.
+#include <algorithm>
+
+#include "tests/fake_kernel/fake_kernel.hpp"
+
+namespace lab::fake {
+
+namespace {
+
+constexpr std::uint64_t tick_ns = 25 * millisecond;
+
+}  // namespace
+
+// --- safety ---
+
+void FakeKernel::judge_slot(int slot, const char* what) {
+  if (slot < 0 || static_cast<std::size_t>(slot) >= table_.size()) {
+    trace_.fail("safety", "a {} on slot {}, which does not exist", what, slot);
+  }
+  const auto& socket = table_[static_cast<std::size_t>(slot)];
+  if (socket == nullptr) trace_.fail("safety", "a {} on slot {}, which is free", what, slot);
+  if (socket->closing) {
+    trace_.fail("safety", "a {} on slot {}, whose close is under way", what, slot);
+  }
+}
+
+// A slot that was handed out again must not be used by its former owner.
+void FakeKernel::judge_owner(const Operation& op) {
+  Socket& socket = *op.socket;
+  if (socket.receive != nullptr) {
+    trace_.fail("safety", "a second receive on #{} while one is in flight", socket.id);
+  }
+  if (socket.receive_data == 0) socket.receive_data = op.user_data;
+  if (socket.receive_data != op.user_data) {
+    trace_.fail("safety", "#{} is received from by another connection's operation", socket.id);
+  }
+}
+
+void FakeKernel::judge_send(const Operation& op) {
+  const Socket& socket = *op.socket;
+  if (socket.send != nullptr) {
+    trace_.fail("safety", "a second send on #{} while one is unfinished", socket.id);
+  }
+  if (op.length == 0) trace_.fail("safety", "a send of nothing on #{}", socket.id);
+  if (op.length > socket.delivered - socket.taken) {
+    trace_.fail("content", "#{} would send {} B where {} B are unsent", socket.id, op.length,
+                socket.delivered - socket.taken);
+  }
+  for (const iovec& piece : op.payload.pieces) {
+    const int first = buffer_of(piece.iov_base);
+    const int last = buffer_of(static_cast<const std::byte*>(piece.iov_base) + piece.iov_len - 1);
+    if (first < 0 || first != last) {
+      trace_.fail("safety", "#{} sends what is not within one buffer", socket.id);
+    }
+    if (home_[static_cast<std::size_t>(first)]) {
+      trace_.fail("safety", "#{} sends from buffer {}, which is home", socket.id, first);
+    }
+  }
+}
+
+void FakeKernel::judge_close(const Operation& op) {
+  Socket& socket = *op.socket;
+  const std::uint64_t now = clock_.now();
+  if (socket.receive != nullptr) {
+    trace_.fail("safety", "close of #{} with a receive in flight", socket.id);
+  }
+  if (socket.send != nullptr) {
+    trace_.fail("safety", "close of #{} with a send in flight", socket.id);
+  }
+  socket.closing = true;
+  const bool flushed = socket.taken == socket.delivered;
+  if (socket.end_told && flushed) return;
+
+  // Everything else cuts a connection short, which needs a reason.
+  while (!socket.recent.empty() && socket.recent.front().first + given_up_ns < now) {
+    socket.recent.pop_front();
+  }
+  for (const auto& [time, bytes] : socket.recent) bytes_given_up_ += bytes;
+  if (socket.error_told) return;
+  const auto is_past = [=](std::uint64_t since, std::uint64_t wait_ns) {
+    return now + 2 * tick_ns + 10 * millisecond >= since + wait_ns;
+  };
+  const unsigned idle_ms = scenario_.options.idle_timeout_ms;
+  if (idle_ms != 0 && is_past(socket.active_at, idle_ms * millisecond)) return;
+  if (draining_at_ != 0) {
+    // What came after the decision was still sent back.
+    const bool was_quiet = now - socket.roused_at < 100 * millisecond;
+    if (flushed && (was_quiet || is_past(socket.active_at, 200 * millisecond))) return;
+    if (is_past(draining_at_, scenario_.options.drain_deadline_ms * millisecond)) return;
+  }
+  const bool scarce = now - home_empty_at_ < 100 * millisecond;
+  if (scarce && is_past(socket.progress_at, 250 * millisecond)) return;
+  trace_.fail("safety",
+              "#{} is cut short without a reason: {} B sent, {} received, {} sent back, end {}, "
+              "active {:.0f} ms ago, progress {:.0f} ms ago",
+              socket.id, socket.sent, socket.delivered, socket.taken,
+              socket.end_told ? "told" : "not told",
+              static_cast<double>(now - socket.active_at) / 1e6,
+              static_cast<double>(now - socket.progress_at) / 1e6);
+}
+
+// --- liveness ---
+
+// The server has seen everything and waits: what it is not told of any more, it will not do.
+void FakeKernel::judge_rest() {
+  for (const auto& socket : table_) {
+    const bool ends = socket == nullptr || socket->closing || socket->resetting;
+    if (!ends) judge_connection(*socket);
+  }
+  if (draining_at_ == 0) {
+    judge_accepting();
+    return;
+  }
+  const std::uint64_t deadline = scenario_.options.drain_deadline_ms * millisecond;
+  if (clock_.now() > draining_at_ + deadline + 1200 * millisecond) {
+    trace_.fail("liveness", "draining goes on {} ms after its deadline",
+                (clock_.now() - draining_at_ - deadline) / millisecond);
+  }
+}
+
+void FakeKernel::judge_connection(Socket& socket) {
+  judge_hunger(socket);
+  if (cancel_in_flight(socket.receive_data) || cancel_in_flight(socket.send_data)) return;
+  if (socket.error_told && (socket.receive != nullptr || socket.send != nullptr)) {
+    trace_.fail("liveness", "#{} failed and what is in flight on it is not cancelled", socket.id);
+  }
+  const std::uint64_t unsent = socket.delivered - socket.taken;
+  if (socket.receive != nullptr && (unsent == 0 || socket.send != nullptr)) return;
+  if (socket.send != nullptr) return;
+  if (socket.receive != nullptr || (unsent > 0 && !socket.error_told && !socket.end_told)) {
+    trace_.fail("liveness", "#{} has {} B to send and no send in flight", socket.id, unsent);
+  }
+  if (socket.end_told || socket.error_told) {
+    trace_.fail("liveness", "#{} ended, nothing is in flight, and it is not closed ({} B unsent)",
+                socket.id, unsent);
+  }
+  // Nothing is in flight here: it waits for buffers, anybody's or its own: two are its share when
+  // they are few.
+  if (home_count_ == 0 || socket.notifications_due >= 2) return;
+  trace_.fail("liveness", "#{} is forgotten: nothing in flight, and {} buffers are home", socket.id,
+              home_count_);
+}
+
+// Somebody who reads what it is sent must not wait for a buffer because others do not.
+void FakeKernel::judge_hunger(Socket& socket) {
+  const bool hungry = (socket.unread() > 0 || socket.fin) && socket.taken == socket.delivered &&
+                      socket.notifications_due == 0 && socket.writable() && !socket.dead &&
+                      !socket.end_told && !socket.error_told;
+  if (!hungry) {
+    socket.hungry_at = 0;
+  } else if (socket.hungry_at == 0 || socket.hungry_delivered != socket.delivered) {
+    socket.hungry_at = clock_.now();
+    socket.hungry_delivered = socket.delivered;
+  } else if (scenario_.patience_ns != 0 &&
+             clock_.now() - socket.hungry_at > scenario_.patience_ns) {
+    trace_.fail("guarantee", "#{} waits for {} ms for a buffer, {} of {} are home", socket.id,
+                (clock_.now() - socket.hungry_at) / millisecond, home_count_, home_.size());
+  }
+}
+
+void FakeKernel::judge_accepting() {
+  std::erase_if(zombies_, [](const auto& socket) { return socket->notifications_due == 0; });
+  std::size_t slots = slots_taken();
+  for (const Op& op : operations_) {
+    if (op->kind == Operation::Kind::accept) return;
+    if (op->kind == Operation::Kind::close && !op->fresh) ++slots;
+  }
+  // The server has one object for each slot and 64 for what is closed and awaits notifications.
+  const std::size_t objects = table_.size() + 64;
+  const bool has_room = slots < table_.size() && slots + zombies_.size() < objects;
+  if (!has_room || clock_.now() < accept_again_at_ || cancel_in_flight(accept_data_)) return;
+  trace_.fail("liveness", "nothing accepts though {} of {} slots are free", table_.size() - slots,
+              table_.size());
+}
+
+bool FakeKernel::cancel_in_flight(std::uint64_t target) const noexcept {
+  return target != 0 && std::any_of(operations_.begin(), operations_.end(), [=](const Op& op) {
+           return op->kind == Operation::Kind::cancel && !op->over &&
+                  (op->multishot || op->length == target);
+         });
+}
+
+}  // namespace lab::fake

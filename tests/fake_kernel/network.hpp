@@ -1,0 +1,134 @@
+// The world beyond the kernel's system calls: connections with their windows, the listener's queue,
+// and clients that each behave in their own way. Streams are counted here, not stored: what byte n
+// must be follows from n, and the fake kernel compares it where the server's memory is read.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "tests/fake_kernel/clock.hpp"
+#include "tests/fake_kernel/scenario.hpp"
+
+namespace lab::fake {
+
+struct Operation;
+struct Peer;
+
+/// One connection, from the client's connect until both sides have forgotten it.
+struct Socket {
+  unsigned id = 0;
+  std::uint64_t key = 0;  ///< of its content
+  Peer* peer = nullptr;
+
+  // Towards the server.
+  std::uint64_t sent = 0;       ///< by the client
+  std::uint64_t delivered = 0;  ///< of these, in CQEs of receives
+  bool fin = false;             ///< the client sends no more
+  std::uint64_t unread() const noexcept { return sent - delivered; }
+
+  // Towards the client.
+  std::uint64_t taken = 0;    ///< by sends of the server
+  std::uint64_t arrived = 0;  ///< of these, acknowledged
+  std::uint64_t read = 0;     ///< of these, by the client
+  std::uint32_t send_room = 0;
+  std::uint32_t peer_room = 0;
+  std::uint64_t room() const noexcept {
+    const std::uint64_t unacknowledged = taken - arrived;
+    return unacknowledged < send_room ? send_room - unacknowledged : 0;
+  }
+  bool writable() const noexcept { return dead || 3 * room() >= send_room; }
+
+  bool dead = false;  ///< reset by either side, or given up
+  int error = 0;      ///< why, until it was reported
+  bool error_before_data = false;
+  bool vanished = false;
+  bool closed = false;  ///< by the server
+  bool linger = false;  ///< closing resets it
+
+  // What the server has in flight here, and what it was told.
+  int slot = -1;
+  Operation* receive = nullptr;    ///< a receive or a poll
+  Operation* send = nullptr;       ///< whose result is due
+  std::uint64_t receive_data = 0;  ///< user_data of its receives: one owner for all its life
+  std::uint64_t send_data = 0;     ///< user_data of the latest send
+  unsigned notifications_due = 0;
+  bool ending = false;      ///< something was cancelled: what comes now says nothing of the client
+  bool resetting = false;   ///< the option that makes its close a reset was submitted
+  bool closing = false;     ///< its close was submitted
+  bool end_told = false;    ///< a receive returned 0
+  bool error_told = false;  ///< an operation returned an error that ends a connection
+  std::uint64_t active_at = 0;  ///< latest data received or sent
+  std::uint64_t roused_at = 0;  ///< the latest of these that came after a pause of 150 ms
+  void rouse(std::uint64_t now) noexcept {
+    if (now >= active_at + 150 * millisecond) roused_at = now;
+    active_at = now;
+  }
+  std::uint64_t progress_at = 0;  ///< latest result or notification of a send, or its first start
+  std::uint64_t hungry_at = 0;    ///< since when it has data, nothing unsent and no buffer; or 0
+  std::uint64_t hungry_delivered = 0;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> recent;  ///< (time, bytes) delivered
+
+  std::uint64_t acknowledged_at = 0;
+  bool pumping = false;
+  bool timing = false;
+};
+
+/// One client.
+struct Peer {
+  PeerPlan plan;
+  std::shared_ptr<Socket> socket;
+  bool in_queue = false;
+  bool done = false;
+  bool answered = false;  ///< got everything it wanted
+  bool awake = false;     ///< its next step is on the clock
+};
+
+class Network {
+ public:
+  Network(const Scenario& scenario, Random& random, Clock& clock, Trace& trace);
+
+  void start();
+
+  bool all_done() const noexcept { return done_ == peers_.size(); }
+  /// The first client that is not done, for the report.
+  const Peer* undone() const noexcept;
+
+  // --- what the fake kernel does ---
+
+  std::deque<std::shared_ptr<Socket>>& queue() noexcept { return queue_; }
+  std::shared_ptr<Socket> accept();
+  void abort_first_in_queue();
+
+  /// The server received: the client's window opens.
+  void received(const std::shared_ptr<Socket>& socket);
+  /// The server sent: what was taken travels.
+  void taken(const std::shared_ptr<Socket>& socket, std::uint64_t bytes);
+  /// The server closed: FIN after what was taken, or a reset.
+  void closed(const std::shared_ptr<Socket>& socket, bool reset);
+
+ private:
+  void connect(Peer& peer);
+  void wake(Peer& peer, std::uint64_t delay_ns);
+  void step(Peer& peer);
+  void read_and_write(Peer& peer);
+  void send(Peer& peer, std::uint64_t bytes);
+  void finish(Peer& peer);
+  void end_of_life(Peer& peer);
+  void pump(const std::shared_ptr<Socket>& socket);
+  void carry(const std::shared_ptr<Socket>& socket);
+  void watch_timeout(const std::shared_ptr<Socket>& socket);
+  void kill(Socket& socket, int error);
+
+  const Scenario& scenario_;
+  Random& random_;
+  Clock& clock_;
+  Trace& trace_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::deque<std::shared_ptr<Socket>> queue_;
+  std::size_t done_ = 0;
+  unsigned sockets_ = 0;
+};
+
+}  // namespace lab::fake

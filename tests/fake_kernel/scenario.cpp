@@ -1,0 +1,197 @@
+#include "tests/fake_kernel/scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "tests/fake_kernel/clock.hpp"
+
+namespace lab::fake {
+
+namespace {
+
+// Never, seldom or often.
+unsigned swarm(Random& random) {
+  switch (random.below(3)) {
+    case 0:
+      return 0;
+    case 1:
+      return random.between(5, 60);
+    default:
+      return random.between(100, 600);
+  }
+}
+
+unsigned seldom(Random& random) { return random.chance(500) ? 0 : random.between(2, 40); }
+
+WorkerOptions draw_options(Random& random) {
+  constexpr std::array modes{ZeroCopyMode::automatic, ZeroCopyMode::always, ZeroCopyMode::always,
+                             ZeroCopyMode::never};
+  WorkerOptions options;
+  options.connections_max = random.chance(500) ? random.between(4, 20) : random.between(24, 40);
+  options.buffer_count = 8U << random.below(7);  // 8 … 512
+  options.buffer_size = 64U << random.below(5);  // 64 … 1024
+  options.zero_copy = modes[random.below(modes.size())];
+  options.zero_copy_threshold = random.between(1, options.buffer_size);
+  options.idle_timeout_ms = random.chance(500) ? 0 : random.between(1000, 4000);
+  options.drain_deadline_ms = random.between(200, 2000);
+  options.peers_on_loopback = random.chance(200);
+  options.disabled_ring = true;
+  return options;
+}
+
+Chances draw_chances(Random& random) {
+  Chances chances{};
+  chances.at_once = random.between(0, 1000);
+  chances.late = seldom(random);
+  chances.final_with_data = swarm(random);
+  chances.data_in_pieces = swarm(random);
+  chances.empty_look = swarm(random) / 20;
+  chances.empty_with_buffer = swarm(random);
+  chances.send_short = swarm(random);
+  chances.send_interrupted = seldom(random);
+  chances.zero_copy_fails = seldom(random);
+  chances.zero_copy_copied = swarm(random);
+  chances.notification_late = swarm(random);
+  chances.cancel_misses = swarm(random);
+  chances.cancel_already = swarm(random);
+  chances.cancel_first = random.between(0, 1000);
+  chances.after_cancel = swarm(random);
+  chances.close_late = swarm(random);
+  chances.accept_error = seldom(random);
+  chances.enter_error = seldom(random);
+  chances.error_first = swarm(random);
+  return chances;
+}
+
+Features draw_features(Random& random) {
+  Features features;
+  if (random.chance(300)) features.pretend(Feature::timer_multishot, EINVAL);
+  if (random.chance(500)) features.pretend(Feature::recv_total, EINVAL);
+  if (random.chance(300)) {
+    features.pretend(Feature::recv_total, EINVAL);
+    features.pretend(Feature::recv_retry_limit, EOPNOTSUPP);
+  }
+  if (random.chance(250)) features.pretend(Feature::slot_options, EOPNOTSUPP);
+  if (random.chance(250)) features.pretend(Feature::zero_copy_report, EINVAL);
+  return features;
+}
+
+}  // namespace
+
+const char* name(Behaviour behaviour) noexcept {
+  constexpr std::array names{"ping-pong", "bulk",     "slow reader", "never reads",
+                             "resets",    "vanishes", "idles"};
+  return names[static_cast<std::size_t>(behaviour)];
+}
+
+Scenario::Scenario(Random& random)
+    : options(draw_options(random)),
+      backlog(random.chance(600) ? random.between(1, 6) : random.between(1, 64)),
+      chances(draw_chances(random)),
+      features(draw_features(random)),
+      rotating_slots(random.chance(500)),
+      listener_shuts_down(random.chance(500)),
+      queue_limit(random.chance(700) ? 65536U : random.between(2, 40)),
+      patience_ns(0) {
+  // A siege: so many that do not read that they can have every buffer before anybody knows them, on
+  // a ring large enough for multishot receives, or on one so small that a buffer each is enough.
+  const bool siege = random.chance(200);
+  if (siege) {
+    options.connections_max = 40;
+    options.buffer_count = random.chance(500) ? 8 : 256;
+  }
+  // A socket that poll calls writable has a third of its room free. With TCP's defaults that is
+  // more than 16 KiB; large buffers on a small socket do not fit.
+  const std::uint32_t size = options.buffer_size;
+  const bool small_room = siege ? options.buffer_count == 8 : random.chance(300);
+  send_room = random.between(small_room ? size : 3 * size, (small_room ? 3 : 64) * size);
+  receive_room = random.between(size, (random.chance(500) ? 4 : 64) * size);
+  if (siege) receive_room = 64 * size;
+  const bool slow_readers = !siege && random.chance(300);
+  if (!slow_readers) {
+    const unsigned generations = options.connections_max / options.buffer_count + 1;
+    patience_ns = 500 * millisecond;
+    if (small_room) {
+      patience_ns += (generations * 300 + options.connections_max * 25) * millisecond;
+    }
+  }
+  latency_ns = random.between(5, random.chance(500) ? 50 : 1000) * microsecond;
+  user_timeout_ns = random.between(2000, 10000) * millisecond;
+
+  const unsigned dice = random.below(100);
+  ending = dice < 70 ? Ending::served : dice < 98 ? Ending::drained : Ending::stopped;
+  ending_ns = random.between(1, 1500) * millisecond;
+
+  // Each seed has its own mixture; a crowd that never reads is the case of the guarantee.
+  std::array<unsigned, static_cast<std::size_t>(Behaviour::count)> weights{};
+  unsigned sum = 0;
+  for (unsigned& weight : weights) weight = random.chance(400) ? 0 : random.between(1, 10);
+  weights[0] += 1;
+  if (!slow_readers) weights[static_cast<std::size_t>(Behaviour::slow_reader)] = 0;
+  if (siege || random.chance(300)) {
+    weights[static_cast<std::size_t>(Behaviour::never_reads)] = 60;
+  }
+  for (const unsigned weight : weights) sum += weight;
+
+  const unsigned count = random.between(siege ? 25 : 1, random.chance(300) ? 100 : 30);
+  const std::uint64_t spread =
+      random.between(1, siege || random.chance(500) ? 20 : 800) * millisecond;
+  const std::uint64_t volume = random.between(1, random.chance(300) ? 200 : 40);
+  const bool long_lived = siege || random.chance(300);
+  for (unsigned index = 0; index < count; ++index) {
+    unsigned draw = random.below(sum);
+    std::size_t kind = 0;
+    while (draw >= weights[kind]) draw -= weights[kind++];
+    PeerPlan plan{};
+    plan.behaviour = static_cast<Behaviour>(kind);
+    plan.connect_ns = random.below(spread);
+    plan.lifetime_ns = random.between(300, long_lived ? 8000 : 2500) * millisecond;
+    plan.bytes = random.below(size * volume + 1);
+    plan.message = random.between(1, size * (random.chance(500) ? 1 : 12));
+    plan.pause_ns = random.chance(500) ? 0 : random.below(20) * millisecond;
+    plan.ends_with_fin = random.chance(300);
+    plan.receive_room = random.between(size, (random.chance(500) ? 3 : 40) * size);
+    if (plan.behaviour == Behaviour::never_reads) plan.bytes = ~0U;
+    if (plan.behaviour == Behaviour::never_reads && plan.ends_with_fin) {
+      plan.bytes = random.between(1, send_room + plan.receive_room + 4 * size);
+    }
+    // Two seconds at the most for all of it.
+    if (plan.behaviour == Behaviour::ping_pong) {
+      plan.message =
+          std::max<std::uint32_t>(plan.message, static_cast<std::uint32_t>(plan.bytes / 60));
+    }
+    if (plan.behaviour == Behaviour::slow_reader) plan.pause_ns += 2 * millisecond;
+    peers.push_back(plan);
+  }
+}
+
+std::string Scenario::describe() const {
+  std::array<unsigned, static_cast<std::size_t>(Behaviour::count)> counts{};
+  for (const PeerPlan& plan : peers) ++counts[static_cast<std::size_t>(plan.behaviour)];
+  std::string crowd;
+  for (std::size_t kind = 0; kind < counts.size(); ++kind) {
+    if (counts[kind] == 0) continue;
+    crowd += fmt::format("{}{} {}", crowd.empty() ? "" : ", ", counts[kind],
+                         name(static_cast<Behaviour>(kind)));
+  }
+  constexpr std::array endings{"served", "drained", "stopped"};
+  constexpr std::array modes{"auto", "always", "never"};
+  return fmt::format(
+      "{} slots, {} x {} B buffers, zero copy {} from {} B, idle {} ms, drain {} ms, backlog {}, "
+      "rooms {}/{} B, latency {} us, user timeout {} ms, without{}{}{}{}{}, ends {} ({} ms); {}",
+      options.connections_max, options.buffer_count, options.buffer_size,
+      modes[static_cast<std::size_t>(options.zero_copy)], options.zero_copy_threshold,
+      options.idle_timeout_ms, options.drain_deadline_ms, backlog, send_room, receive_room,
+      latency_ns / microsecond, user_timeout_ns / millisecond,
+      features.has(Feature::timer_multishot) ? "" : " timer_multishot",
+      features.has(Feature::recv_retry_limit) ? "" : " recv_retry_limit",
+      features.has(Feature::recv_total) ? "" : " recv_total",
+      features.has(Feature::slot_options) ? "" : " slot_options",
+      features.has(Feature::zero_copy_report) ? "" : " zero_copy_report",
+      endings[static_cast<std::size_t>(ending)], ending_ns / millisecond, crowd);
+}
+
+}  // namespace lab::fake

@@ -1,0 +1,345 @@
+// After start() a worker takes no memory from the heap and makes one system call per turn of its
+// loop, whatever its clients do: counted, the one by standing in for malloc, the other by a seccomp
+// filter on the worker's thread that reports every call but io_uring_enter.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "tests/server/support.hpp"
+#include "tests/server/worker_thread.hpp"
+
+namespace {
+
+// True in the worker's thread while it runs its loop.
+thread_local constinit bool counting = false;
+std::atomic<unsigned long> allocations{0};
+std::atomic<unsigned long> frees{0};
+
+}  // namespace
+
+#ifndef LAB_SANITIZED
+
+// glibc's own allocator under the names that it exports for this; operator new comes here too.
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* memory, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+void __libc_free(void* memory);
+
+void* malloc(std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_realloc(memory, size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
+int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
+  *memory = memalign(alignment, size);
+  return *memory != nullptr ? 0 : ENOMEM;
+}
+void free(void* memory) {
+  if (counting && memory != nullptr) ++frees;
+  __libc_free(memory);
+}
+}
+
+#endif
+
+namespace lab {
+namespace {
+
+bool count_allocations(WorkerThread::EchoWorker& worker) {
+  counting = true;
+  const bool clean = worker.run();
+  counting = false;
+  return clean;
+}
+
+class Allocations : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (sanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+    allocations = 0;
+    frees = 0;
+  }
+  void TearDown() override {
+    EXPECT_EQ(allocations.load(), 0U);
+    EXPECT_EQ(frees.load(), 0U);
+  }
+};
+
+TEST_F(Allocations, TheCounterCounts) {
+  if (sanitized) return;
+  counting = true;
+  delete new std::vector<int>(100);  // two of each
+  std::free(std::calloc(1, 1));
+  counting = false;
+  EXPECT_EQ(allocations.exchange(0), 3U);
+  EXPECT_EQ(frees.exchange(0), 3U);
+}
+
+TEST_F(Allocations, NoneForAcceptsTrafficAndCloses) {
+  WorkerThread worker(WorkerThread::small(), WorkerThread::all_features(), &count_allocations);
+  for (unsigned round = 0; round < 5; ++round) {
+    std::vector<Stream> clients;
+    for (unsigned number = 0; number < 40; ++number) {
+      clients.push_back(connect_to(worker.port()));
+      ping(clients.back(), number * 500 + 1);
+    }
+    for (std::size_t number = 0; number < clients.size(); ++number) {
+      if (number % 3 == 0) clients[number].finish_and_check(soon());
+      if (number % 3 == 1) clients[number].close_with_reset();
+    }
+  }
+  EXPECT_TRUE(worker.finish());
+  EXPECT_EQ(worker.stat(Stat::accepted), 200U);
+}
+
+TEST_F(Allocations, NoneForPauses) {
+  WorkerThread worker(WorkerThread::small(), WorkerThread::all_features(), &count_allocations);
+  Stream slow = connect_stuck(worker.port());
+  slow.receive(slow.sent() - slow.received(), soon());
+  EXPECT_TRUE(worker.finish());
+}
+
+TEST_F(Allocations, NoneWhenBuffersRunOut) {
+  WorkerOptions options = WorkerThread::small();
+  options.buffer_count = 256;
+  options.buffer_size = 64;
+  options.zero_copy_threshold = 64;
+  WorkerThread worker(options, WorkerThread::all_features(), &count_allocations);
+  std::vector<Stream> flood;
+  for (unsigned number = 0; number < 200; ++number) {
+    flood.push_back(connect_to(worker.port()));
+  }
+  for (unsigned round = 0; round < 5; ++round) {
+    for (Stream& client : flood) client.send(20'000, soon());
+    for (Stream& client : flood) client.receive(20'000, soon());
+  }
+  EXPECT_TRUE(worker.finish());
+  EXPECT_GT(worker.stat(Stat::no_buffers) + worker.stat(Stat::receives_one_shot), 0U);
+}
+
+TEST_F(Allocations, NoneForThoseThatAreShed) {
+  // A buffer is larger than what a socket that has room takes, so each peer can keep one.
+  WorkerOptions options = WorkerThread::small();
+  options.buffer_count = 8;
+  options.buffer_size = 256 << 10;
+  options.drain_deadline_ms = 100;
+  options.zero_copy = ZeroCopyMode::never;
+  WorkerThread worker(options, WorkerThread::all_features(), &count_allocations);
+  std::vector<Stream> stuck;
+  for (unsigned number = 0; number < 32 && worker.stat(Stat::shed) == 0; ++number) {
+    stuck.push_back(connect_stuck(worker.port(), 20ms));
+  }
+  Stream neighbour = connect_to(worker.port());
+  ping(neighbour);
+  EXPECT_TRUE(worker.finish());
+  EXPECT_GT(worker.stat(Stat::shed), 0U);
+}
+
+TEST_F(Allocations, NoneForZeroCopy) {
+  WorkerOptions options = WorkerThread::small();
+  options.zero_copy = ZeroCopyMode::always;
+  options.zero_copy_threshold = 0;
+  options.drain_deadline_ms = 200;
+  WorkerThread worker(options, WorkerThread::all_features(), &count_allocations);
+  for (unsigned number = 0; number < 20; ++number) {
+    Stream client = connect_to(worker.port());
+    ping(client, 50'000);
+  }
+  Stream stuck = connect_stuck(worker.port());
+  EXPECT_TRUE(worker.finish());
+  EXPECT_GT(worker.stat(Stat::zero_copy_copied) + worker.stat(Stat::zero_copy_sent), 0U);
+}
+
+TEST_F(Allocations, NoneAtTheLimitAndForTheIdle) {
+  WorkerOptions options = WorkerThread::small();
+  options.connections_max = 4;
+  options.idle_timeout_ms = 100;
+  WorkerThread worker(options, WorkerThread::all_features(), &count_allocations);
+  std::vector<Stream> clients;
+  for (unsigned number = 0; number < 20; ++number) {
+    clients.push_back(connect_to(worker.port()));
+    clients.back().send(10, soon());
+  }
+  for (Stream& client : clients) client.receive_to_end(soon());
+  EXPECT_TRUE(worker.finish());
+  EXPECT_EQ(worker.stat(Stat::idle_closed), 20U);
+}
+
+TEST_F(Allocations, NoneWithoutNewerFeatures) {
+  Features features = WorkerThread::all_features();
+  for (const Feature feature : {Feature::timer_multishot, Feature::slot_options,
+                                Feature::recv_retry_limit, Feature::zero_copy_report}) {
+    features.pretend(feature, EOPNOTSUPP);
+  }
+  WorkerThread worker(WorkerThread::small(), features, &count_allocations);
+  for (unsigned number = 0; number < 20; ++number) {
+    Stream client = connect_to(worker.port());
+    ping(client, 50'000);
+  }
+  Stream slow = connect_stuck(worker.port());
+  slow.receive(slow.sent() - slow.received(), soon());
+  EXPECT_TRUE(worker.finish());
+}
+
+// --- system calls ---
+
+// Lets every system call of one thread but io_uring_enter report to another thread, and go on.
+class SystemCalls {
+ public:
+  ~SystemCalls() {
+    ended_ = true;
+    if (watcher_.joinable()) watcher_.join();
+  }
+
+  /// In the thread that is watched, for the rest of its life.
+  /// @return 0 or the errno: a sandbox may forbid it
+  int watch_this_thread() {
+    std::array<sock_filter, 4> program{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+    }};
+    const sock_fprog filter{.len = program.size(), .filter = program.data()};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+    const long fd =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    if (fd < 0) return errno;
+    // From here on this thread's calls wait for the watcher: it cannot be woken by one.
+    listener_ = static_cast<int>(fd);
+    return 0;
+  }
+
+  void start() {
+    watcher_ = std::thread([this] { watch(); });
+  }
+  std::map<int, unsigned> seen() {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+  std::atomic<bool> counts{false};
+
+ private:
+  void watch() {
+    if (!eventually([&] { return listener_ != -1 || ended_; }) || listener_ == -1) return;
+    const Fd listener(listener_);
+    while (!ended_) {
+      pollfd entry{.fd = listener.get(), .events = POLLIN, .revents = 0};
+      if (poll(&entry, 1, 50) <= 0) continue;
+      if ((entry.revents & POLLIN) == 0) return;  // the thread has ended
+      seccomp_notif call{};
+      if (ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
+      if (counts) {
+        const std::lock_guard lock(mutex_);
+        ++seen_[call.data.nr];
+      }
+      seccomp_notif_resp answer{
+          .id = call.id, .val = 0, .error = 0, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+      ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer);
+    }
+  }
+
+  std::thread watcher_;
+  std::atomic<int> listener_{-1};
+  std::atomic<bool> ended_{false};
+  std::mutex mutex_;
+  std::map<int, unsigned> seen_;
+};
+
+TEST(SystemCalls, TheLoopMakesOnePerTurn) {
+  if (sanitized) GTEST_SKIP() << "a sanitizer makes system calls of its own";
+  SystemCalls calls;
+  calls.start();
+  std::atomic<int> refused{-1};
+  std::atomic<bool> finish{false};
+  unsigned long turns = 0;
+  unsigned long enters = 0;
+  const auto loop = [&](WorkerThread::EchoWorker& worker) {
+    const int error = calls.watch_this_thread();
+    refused = error;
+    calls.counts = error == 0;
+    const std::uint64_t before = worker.ring().counters().enters;
+    for (; !finish; ++turns) worker.run_once();
+    enters = worker.ring().counters().enters - before;
+    calls.counts = false;
+    worker.drain();
+    return worker.run();
+  };
+  WorkerOptions options = WorkerThread::small();
+  options.idle_timeout_ms = 500;
+  WorkerThread worker(options, WorkerThread::all_features(), loop);
+  ASSERT_TRUE(eventually([&] { return refused != -1; }));
+  for (unsigned round = 0; round < 3; ++round) {
+    std::vector<Stream> clients;
+    for (unsigned number = 0; number < 30; ++number) {
+      clients.push_back(connect_to(worker.port()));
+      ping(clients.back(), 10'000);
+    }
+    Stream slow = connect_stuck(worker.port());
+    slow.receive(slow.sent() - slow.received(), soon());
+  }
+  finish = true;
+  EXPECT_TRUE(worker.join());
+  EXPECT_EQ(enters, turns) << "a turn is one io_uring_enter";
+  if (refused != 0) GTEST_SKIP() << "no seccomp notifications here: errno " << refused;
+  // Once a tick the worker reads its CPU time, which is a system call.
+  for (const auto& [number, times] : calls.seen()) {
+    EXPECT_EQ(number, SYS_clock_gettime) << times << " times";
+  }
+  EXPECT_EQ(calls.seen().size(), 1U) << "the filter sees nothing";
+}
+
+TEST(SystemCalls, ManyConnectionsShareOne) {
+  WorkerThread worker;
+  std::vector<Stream> clients;
+  for (unsigned number = 0; number < 100; ++number) {
+    clients.push_back(connect_to(worker.port()));
+    ping(clients.back());
+  }
+  // The worker sleeps until the first of each round; by then the others may follow.
+  constexpr unsigned rounds = 50;
+  for (unsigned round = 0; round < rounds; ++round) {
+    for (Stream& client : clients) client.send(64, soon());
+    for (Stream& client : clients) client.receive(64, soon());
+  }
+  EXPECT_TRUE(worker.finish());
+  const std::uint64_t requests = worker.stat(Stat::receives);
+  EXPECT_GE(requests, 100U * rounds);
+  // Two for a request that comes alone: its receive, and the send's result.
+  EXPECT_LE(worker.stat(Stat::enters), 2 * requests + 1000);
+  EXPECT_EQ(worker.stat(Stat::cq_overflows), 0U);
+}
+
+}  // namespace
+}  // namespace lab

@@ -1,0 +1,104 @@
+// A worker that dies again and again: its listener is closed, the other serves everybody, and it is
+// tried again every 5 s. Both ways of steering at the same time, for each spends its time waiting.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "05-performance/lib/core_thread.hpp"
+#include "tests/server/server_process.hpp"
+
+namespace lab {
+namespace {
+
+constexpr Clock::duration pauses = 0s + 100ms + 1000ms + 5000ms;  // by the design
+
+class CrashLoop {
+ public:
+  explicit CrashLoop(const char* steering)
+      : steering_(steering),
+        server_({"--port", "0", "--workers", "2", "--steer", steering, "--connections", "256",
+                 "--buffer-size", "1024", "--buffer-count", "1024", "--stats-json", stats_.path(),
+                 "--stats-interval-ms", "100"}),
+        cpus_(allowed_cpus()) {}
+
+  void run() try {
+    server_.port();
+    keeper_ = server_.workers().front();
+    // By hash it might be a client of the one that is killed.
+    std::optional<Stream> kept;
+    if (steering_ == std::string("cpu")) kept.emplace(connect_from(cpus_[0]));
+    EXPECT_TRUE(kill_until("worker 1 died 5 times within 10 s: its listener is closed"));
+    expect_one_serves_all();
+
+    // Five seconds later it has another chance, and dies again at once: no second five deaths.
+    EXPECT_TRUE(kill_until("worker 1 died again: its listener is closed"));
+    expect_one_serves_all();
+
+    EXPECT_TRUE(server_.logs("worker 1 serves again")) << steering_;
+    expect_both_serve();
+    if (kept) ping(*kept);
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << steering_ << ": " << error.what() << "\n" << server_.log();
+  }
+
+ private:
+  bool kill_until(const std::string& line) {
+    return eventually(
+        [&] {
+          for (const pid_t worker : server_.workers()) {
+            if (worker != keeper_) kill(worker, SIGKILL);
+          }
+          return server_.logs(line, 0s);
+        },
+        pauses + patience);
+  }
+
+  Stream connect_from(int cpu) {
+    const OnCpu here(cpu);
+    return connect_to(server_.port());
+  }
+
+  void expect_one_serves_all() {
+    for (unsigned number = 0; number < 40; ++number) {
+      Stream client = connect_from(cpus_[number % cpus_.size()]);
+      client.exchange(100, Deadline(3s));  // sooner than any restart
+    }
+  }
+
+  void expect_both_serve() {
+    const double before = accepted_by_second();
+    for (unsigned number = 0; number < 40; ++number) {
+      Stream client = connect_from(cpus_[number % cpus_.size()]);
+      ping(client);
+    }
+    EXPECT_TRUE(eventually([&] { return accepted_by_second() > before; })) << steering_;
+  }
+
+  double accepted_by_second() const {
+    return stats_.lines().back()["workers"].array()[1]["accepted"].number();
+  }
+
+  const char* steering_;
+  const StatsJson stats_;
+  ServerProcess server_;
+  const std::vector<int> cpus_;
+  pid_t keeper_ = -1;
+};
+
+TEST(CrashLoop, ClosesOneListenerAndTheOtherServesAll) {
+  if (allowed_cpus().size() != 2) GTEST_SKIP() << "needs two CPUs, one for each of two workers";
+  // Each server dies with the thread that started it, so each thread starts its own.
+  std::thread by_hash([] { CrashLoop("hash").run(); });
+  std::thread by_cpu([] { CrashLoop("cpu").run(); });
+  by_hash.join();
+  by_cpu.join();
+}
+
+}  // namespace
+}  // namespace lab

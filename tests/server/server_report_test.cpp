@@ -1,0 +1,127 @@
+#include "06-server/lib/server_report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "tests/server/json.hpp"
+
+namespace lab {
+namespace {
+
+std::uint64_t& at(StatValues& values, Stat stat) { return values[static_cast<std::size_t>(stat)]; }
+
+StatValues numbered(std::uint64_t first) {
+  StatValues values{};
+  for (std::uint64_t& value : values) value = first++;
+  return values;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(ServerReport, DifferenceAndSumGoValueByValue) {
+  const StatValues growth = difference(numbered(1000), numbered(1));
+  for (const std::uint64_t value : growth) EXPECT_EQ(value, 999U);
+
+  const std::array workers{numbered(1), numbered(100)};
+  const StatValues total = sum(workers);
+  for (std::size_t index = 0; index < stat_count; ++index) EXPECT_EQ(total[index], 101 + 2 * index);
+  EXPECT_EQ(sum({}), StatValues{});
+}
+
+TEST(ServerReport, ShortNumberHasThreeDigitsAndAUnit) {
+  EXPECT_EQ(short_number(0), "0");
+  EXPECT_EQ(short_number(7), "7");
+  EXPECT_EQ(short_number(999.4), "999");
+  EXPECT_EQ(short_number(999.6), "1.00 k");
+  EXPECT_EQ(short_number(1234), "1.23 k");
+  EXPECT_EQ(short_number(12345), "12.3 k");
+  EXPECT_EQ(short_number(123456), "123 k");
+  EXPECT_EQ(short_number(9'996), "10.0 k");
+  EXPECT_EQ(short_number(99'960), "100 k");
+  EXPECT_EQ(short_number(999'600), "1.00 M");
+  EXPECT_EQ(short_number(4.56e9), "4.56 G");
+  EXPECT_EQ(short_number(4.56e12), "4.56 T");
+  EXPECT_EQ(short_number(4.56e15), "4.56 P");
+  EXPECT_EQ(short_number(4.56e18), "4560 P");
+}
+
+TEST(ServerReport, TheLineShowsRatesOfTheInterval) {
+  StatValues now{};
+  at(now, Stat::accepted) = 700;
+  at(now, Stat::closed) = 200;
+  StatValues interval{};
+  at(interval, Stat::accepted) = 50;
+  at(interval, Stat::receives) = 30'000;
+  at(interval, Stat::bytes_in) = 3'000'000;
+  at(interval, Stat::bytes_out) = 6'000'000;
+  at(interval, Stat::enters) = 1500;
+  at(interval, Stat::completions) = 60'000;
+  at(interval, Stat::cpu_ns) = 90'000'000;
+  at(interval, Stat::zero_copy_sent) = 3;
+  at(interval, Stat::zero_copy_copied) = 4;
+  EXPECT_EQ(describe(now, interval, 2.0),
+            "500 connections | 25/s accepted | 15.0 k/s requests | in 1.50 MB/s out 3.00 MB/s | "
+            "0.050 system calls/request, 40.0 CQEs/call, 3.00 us CPU/request | "
+            "zc 3 sent 4 copied");
+}
+
+TEST(ServerReport, RareThingsStandInTheLineOnlyWhenTheyHappened) {
+  const std::pair<Stat, const char*> rare[] = {
+      {Stat::no_buffers, "7 ENOBUFS"},         {Stat::pauses, "7 pauses"},
+      {Stat::receives_one_shot, "7 one-shot"}, {Stat::shed, "7 shed"},
+      {Stat::idle_closed, "7 idle"},           {Stat::accept_errors, "7 accept errors"},
+      {Stat::cq_overflows, "7 CQ overflows"},  {Stat::ring_errors, "7 ring errors"}};
+  const std::string quiet = describe({}, {}, 1.0);
+  for (const auto& [stat, text] : rare) {
+    EXPECT_FALSE(contains(quiet, std::string(text).substr(2))) << text;
+    StatValues interval{};
+    at(interval, stat) = 7;
+    EXPECT_TRUE(contains(describe({}, interval, 1.0), text)) << text;
+  }
+}
+
+TEST(ServerReport, NothingHappenedInNoTimeIsNoDivisionByZero) {
+  const std::string line = describe({}, {}, 0.0);
+  EXPECT_FALSE(contains(line, "nan") || contains(line, "inf")) << line;
+}
+
+TEST(ServerReport, JsonHasEveryNameInTotalAndPerWorker) {
+  const std::array workers{numbered(1), numbered(1000)};
+  const std::string text = to_json(workers, 12.3456);
+  EXPECT_FALSE(contains(text, "\n"));
+  const Json json = JsonReader::read(text);
+  EXPECT_DOUBLE_EQ(json["seconds"].number(), 12.346);
+  const JsonArray& parts = json["workers"].array();
+  ASSERT_EQ(parts.size(), 2U);
+  for (std::size_t index = 0; index < stat_count; ++index) {
+    const std::string name = stat_name(static_cast<Stat>(index));
+    ASSERT_TRUE(json.has(name)) << name;
+    EXPECT_EQ(json[name].number(), static_cast<double>(1001 + 2 * index)) << name;
+    EXPECT_EQ(parts[0][name].number(), static_cast<double>(1 + index)) << name;
+    EXPECT_EQ(parts[1][name].number(), static_cast<double>(1000 + index)) << name;
+  }
+  EXPECT_EQ(parts[0]["worker"].number(), 0);
+  EXPECT_EQ(parts[1]["worker"].number(), 1);
+}
+
+TEST(ServerReport, JsonOfNoWorkersIsValid) {
+  EXPECT_TRUE(JsonReader::read(to_json({}, 0))["workers"].array().empty());
+}
+
+TEST(ServerReport, ConnectionsAreNeverNegative) {
+  // A reader sees each counter at its own moment: one that was accepted and closed in between is
+  // in `closed` alone.
+  StatValues values{};
+  at(values, Stat::accepted) = 5;
+  at(values, Stat::closed) = 6;
+  EXPECT_TRUE(contains(describe(values, values, 1.0), "0 connections |"));
+  const Json json = JsonReader::read(to_json({&values, 1}, 1.0));
+  EXPECT_EQ(json["connections"].number(), 0);
+  EXPECT_EQ(json["workers"].array()[0]["connections"].number(), 0);
+}
+
+}  // namespace
+}  // namespace lab

@@ -1,0 +1,407 @@
+// How the server starts: what it prints, what it refuses and how it says so, and what it makes do
+// with.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+
+#include "01-core/lib/features.hpp"
+#include "03-network/lib/listener.hpp"
+#include "tests/server/server_process.hpp"
+
+namespace lab {
+namespace {
+
+// Quick to start; what a test names stands in the place of that.
+std::vector<std::string> flags(std::vector<std::string> named) {
+  const std::pair<const char*, const char*> quick[] = {{"--port", "0"},
+                                                       {"--workers", "1"},
+                                                       {"--connections", "64"},
+                                                       {"--buffer-size", "1024"},
+                                                       {"--buffer-count", "1024"}};
+  for (const auto& [option, value] : quick) {
+    if (std::find(named.begin(), named.end(), option) == named.end()) {
+      named.insert(named.end(), {option, value});
+    }
+  }
+  return named;
+}
+
+void expect_serves(ServerProcess& server, const std::string& host = "127.0.0.1") {
+  Stream client = connect_to(server.port(), {}, host);
+  ping(client, 100'000);
+  client.finish_and_check(soon());
+}
+
+void expect_drains(ServerProcess& server) {
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 0);
+  EXPECT_TRUE(server.all_gone());
+}
+
+// It does not start, and says why: with each of these words.
+void expect_refused(ServerProcess& server, const std::vector<std::string>& words,
+                    std::optional<int> code = std::nullopt) {
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end) << "it started";
+  EXPECT_TRUE(end->exited) << "by signal " << end->code;
+  EXPECT_NE(end->code, 0);
+  EXPECT_EQ(end->code, code.value_or(end->code));
+  for (const std::string& word : words) {
+    EXPECT_NE(server.log().find(word), std::string::npos) << "no \"" << word << "\" in\n"
+                                                          << server.log();
+  }
+}
+
+// --- what it prints ---
+
+TEST(Start, TheFirstLineOfTheLogSaysWhatIsInUse) {
+  ServerProcess server(flags({}));
+  server.port();
+  const std::string first = server.log().substr(0, server.log().find('\n'));
+  const std::string words[] = {"echo-server: ",
+                               kernel_release(),
+                               "DEFER_TASKRUN",
+                               "64 connections a worker",
+                               "1024 buffers of 1024 bytes",
+                               "pages",
+                               "zero copy",
+                               "sockets",
+                               "1 worker"};
+  for (const std::string& word : words) {
+    EXPECT_NE(first.find(word), std::string::npos) << "no \"" << word << "\" in " << first;
+  }
+  expect_drains(server);
+}
+
+TEST(Start, Port0TakesAPortAndPrintsIt) {
+  ServerProcess server(flags({}));
+  EXPECT_NE(server.port(), 0);
+  EXPECT_EQ(server.output(), fmt::format("listening on 127.0.0.1:{}\n", server.port()));
+  expect_serves(server);
+  expect_drains(server);
+}
+
+TEST(Start, HelpNamesEveryOption) {
+  ServerProcess server({"--help"});
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 0);
+  for (const char* option : {"--help",
+                             "--address",
+                             "--ipv6-only",
+                             "--port",
+                             "--backlog",
+                             "--socket-options",
+                             "--user-timeout-ms",
+                             "--congestion",
+                             "--connections",
+                             "--buffer-count",
+                             "--buffer-size",
+                             "--buffer-group",
+                             "--zero-copy",
+                             "--zero-copy-threshold",
+                             "--idle-timeout-ms",
+                             "--sqpoll",
+                             "--workers",
+                             "--steer",
+                             "--no-pin",
+                             "--drain-deadline-ms",
+                             "--stats-interval-ms",
+                             "--stats-json",
+                             "--without"}) {
+    EXPECT_NE(server.output().find(std::string(option) + " "), std::string::npos) << option;
+  }
+}
+
+TEST(Start, ASecondHelpIsNotNeededForTheCommonFlags) {
+  ServerProcess server(
+      flags({"--zero-copy", "always", "--socket-options", "plain", "--congestion", "reno",
+             "--idle-timeout-ms", "0", "--user-timeout-ms", "0", "--backlog", "16",
+             "--buffer-group", "7", "--stats-interval-ms", "0"}));
+  expect_serves(server);
+  EXPECT_TRUE(server.logs("zero copy always"));
+  EXPECT_NE(server.log().find("plain sockets"), std::string::npos);
+  expect_drains(server);
+}
+
+// --- what it refuses ---
+
+struct Refusal {
+  const char* name;
+  std::vector<std::string> flags;
+  std::vector<std::string> words;
+};
+
+class Refuses : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refuses, ABadValueByOptionValueAndCause) {
+  ServerProcess server(flags(GetParam().flags));
+  expect_refused(server, GetParam().words);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Start, Refuses,
+    testing::Values(
+        Refusal{"BufferCountIsNoPowerOfTwo",
+                {"--buffer-count", "100"},
+                {"--buffer-count", "100", "power of two", "8", "32768"}},
+        Refusal{
+            "BufferCountTooSmall", {"--buffer-count", "4"}, {"--buffer-count", "4", "8", "32768"}},
+        Refusal{"BufferCountTooLarge",
+                {"--buffer-count", "65536"},
+                {"--buffer-count", "65536", "8", "32768"}},
+        Refusal{"BufferSizeIsNoMultipleOf8",
+                {"--buffer-size", "100"},
+                {"--buffer-size", "100", "multiple of 8", "64", "65536"}},
+        Refusal{
+            "BufferSizeTooSmall", {"--buffer-size", "8"}, {"--buffer-size", "8", "64", "65536"}},
+        Refusal{"BufferGroup", {"--buffer-group", "65536"}, {"--buffer-group", "65536", "65535"}},
+        Refusal{"Connections", {"--connections", "0"}, {"--connections", "0", "1", "1000000"}},
+        Refusal{"ConnectionsNoNumber", {"--connections", "many"}, {"--connections", "many"}},
+        Refusal{"PortTooLarge", {"--port", "65536"}, {"--port", "65536", "0", "65535"}},
+        Refusal{"PortNoNumber", {"--port", "http"}, {"--port", "http"}},
+        Refusal{"Backlog", {"--backlog", "0"}, {"--backlog", "0", "1", "65535"}},
+        Refusal{"NoWorkers", {"--workers", "0"}, {"--workers", "0", "1", "1024"}},
+        Refusal{"ZeroCopy", {"--zero-copy", "often"}, {"--zero-copy", "often", "always", "never"}},
+        Refusal{"ThresholdAboveTheBuffer",
+                {"--zero-copy-threshold", "2048"},
+                {"--zero-copy-threshold", "2048", "1024", "larger than a buffer"}},
+        Refusal{"ThresholdNegative",
+                {"--zero-copy-threshold", "-1"},
+                {"--zero-copy-threshold", "-1", "0", "65536"}},
+        Refusal{
+            "IdleTimeout", {"--idle-timeout-ms", "86400001"}, {"--idle-timeout-ms", "86400000"}},
+        Refusal{"UserTimeout", {"--user-timeout-ms", "3600001"}, {"--user-timeout-ms", "3600000"}},
+        Refusal{"DrainDeadline", {"--drain-deadline-ms", "x"}, {"--drain-deadline-ms", "x"}},
+        Refusal{"StatsInterval", {"--stats-interval-ms", "-5"}, {"--stats-interval-ms", "-5"}},
+        Refusal{"Steer", {"--steer", "left"}, {"--steer", "left", "auto", "cpu", "hash"}},
+        Refusal{
+            "SteerByCpuUnpinned", {"--steer", "cpu", "--no-pin"}, {"--steer", "cpu", "--no-pin"}},
+        Refusal{"SocketOptions",
+                {"--socket-options", "fast"},
+                {"--socket-options", "fast", "tuned", "plain"}},
+        Refusal{"AddressIsAName", {"--address", "localhost"}, {"--address", "localhost", "IPv4"}},
+        Refusal{"AddressOfNobodyHere",
+                {"--address", "192.0.2.1"},
+                {"--address", "192.0.2.1", "no interface"}},
+        Refusal{"Congestion",
+                {"--congestion", "hope"},
+                {"--congestion", "hope", "No such file", "available"}},
+        Refusal{"StatsJson",
+                {"--stats-json", "/nowhere/stats"},
+                {"--stats-json", "/nowhere/stats", "No such file"}},
+        Refusal{"Without", {"--without", "luck"}, {"--without", "luck", "doctor"}},
+        Refusal{"UnknownOption", {"--fast"}, {"--fast"}}, Refusal{"NoOption", {"fast"}, {"fast"}}),
+    [](const auto& one) { return one.param.name; });
+
+TEST(Start, MoreWorkersThanCpusCannotBeSteeredByCpu) {
+  ServerProcess server({"--port", "0", "--workers", "1000", "--steer", "cpu"});
+  expect_refused(server, {"--steer", "cpu", "1000 workers", "hash"}, 1);
+}
+
+TEST(Start, APortInUseIsAClearError) {
+  for (const char* workers : {"1", "2"}) {
+    ServerProcess first(flags({"--workers", workers}));
+    const std::string port = std::to_string(first.port());
+    ServerProcess second(flags({"--port", port}));
+    expect_refused(second, {port, "127.0.0.1", "in use"}, 1);
+    ServerProcess third(flags({"--port", port, "--workers", "2"}));
+    expect_refused(third, {port, "127.0.0.1", "in use"}, 1);
+    expect_serves(first);
+  }
+}
+
+TEST(Start, AListenerWithReusePortIsNotJoined) {
+  const Listener other(ListenerOptions{.reuse_port = true});
+  const std::string port = std::to_string(other.port());
+  for (const char* workers : {"1", "2"}) {
+    ServerProcess server(flags({"--port", port, "--workers", workers}));
+    expect_refused(server, {port, "in use"}, 1);
+  }
+}
+
+TEST(Start, AnUnprivilegedPortIsRefusedWithItsCause) {
+  ServerProcess server(
+      ServerProcess::Setup{.flags = flags({"--port", "80"}), .unprivileged = true});
+  const std::optional<Exit> end = server.wait(2s);
+  if (!end) GTEST_SKIP() << "here everybody may listen on port 80";
+  expect_refused(server, {"80"}, 1);
+}
+
+// --- addresses ---
+
+TEST(Start, ListensOnIPv6) {
+  ServerProcess server(flags({"--address", "::1"}));
+  const std::uint16_t port = server.port();
+  EXPECT_EQ(server.output(), fmt::format("listening on [::1]:{}\n", port));
+  expect_serves(server, "::1");
+  EXPECT_THROW(connect_to(port), Failure);
+  expect_drains(server);
+}
+
+TEST(Start, ListensOnBothFamilies) {
+  ServerProcess server(flags({"--address", "::"}));
+  expect_serves(server, "::1");
+  expect_serves(server, "127.0.0.1");
+  expect_drains(server);
+}
+
+TEST(Start, ListensOnIPv6Only) {
+  ServerProcess server(flags({"--address", "::", "--ipv6-only"}));
+  expect_serves(server, "::1");
+  EXPECT_THROW(connect_to(server.port()), Failure);
+  expect_drains(server);
+}
+
+TEST(Start, ListensOnEveryInterface) {
+  ServerProcess server(flags({"--address", "0.0.0.0"}));
+  expect_serves(server, "127.0.0.1");
+  expect_drains(server);
+}
+
+// --- older kernels ---
+
+TEST(Start, WorksWithoutEachFeatureThatIsNotRequired) {
+  for (unsigned index = 0; index < static_cast<unsigned>(Feature::count); ++index) {
+    const FeatureInfo& info = Features::info(static_cast<Feature>(index));
+    ServerProcess server(flags({"--zero-copy", "always", "--without", info.name}));
+    if (info.required) {
+      expect_refused(server, {"cannot start"}, 1);
+    } else {
+      expect_serves(server);
+      expect_drains(server);
+    }
+  }
+}
+
+TEST(Start, WorksWithoutAnyFeatureThatIsNotRequired) {
+  std::vector<std::string> all = flags({"--zero-copy", "auto", "--address", "0.0.0.0"});
+  for (unsigned index = 0; index < static_cast<unsigned>(Feature::count); ++index) {
+    const FeatureInfo& info = Features::info(static_cast<Feature>(index));
+    if (!info.required) all.insert(all.end(), {"--without", info.name});
+  }
+  ServerProcess server(all);
+  expect_serves(server);
+  expect_drains(server);
+}
+
+TEST(Start, SqpollWorks) {
+  ServerProcess server(flags({"--sqpoll"}));
+  expect_serves(server);
+  EXPECT_TRUE(server.logs("SQPOLL"));
+  expect_drains(server);
+}
+
+// --- low limits ---
+
+void limit(int resource, rlim_t value) {
+  const rlimit both{value, value};
+  if (setrlimit(static_cast<__rlimit_resource>(resource), &both) != 0) _exit(125);
+}
+
+TEST(Limits, FewDescriptorsLowerTheConnectionsWithAWarning) {
+  ServerProcess server(ServerProcess::Setup{.flags = flags({"--connections", "1000"}),
+                                            .before = [] { limit(RLIMIT_NOFILE, 64); }});
+  server.port();
+  EXPECT_TRUE(server.logs("64 connections a worker instead of 1000"));
+  std::vector<Stream> clients;
+  for (unsigned number = 0; number < 64; ++number) {
+    clients.push_back(connect_to(server.port()));
+    ping(clients.back());
+  }
+  Stream waiting = connect_to(server.port());
+  waiting.send(10, soon());
+  clients.clear();
+  waiting.receive(10, soon());
+  expect_drains(server);
+}
+
+TEST(Limits, LittleLockedMemoryIsSaidAndBuffersGoUnregistered) {
+  ServerProcess server(ServerProcess::Setup{
+      .flags = {"--port", "0", "--workers", "1", "--connections", "64", "--zero-copy", "always"},
+      .before =
+          [] {
+            limit(RLIMIT_MEMLOCK, 8 << 20);
+            prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);  // only plain pages are registered at all
+          },
+      .unprivileged = true});
+  server.port();
+  if (server.log().find(" in huge pages") != std::string::npos) {
+    GTEST_SKIP() << "reserved huge pages are not registered";
+  }
+  EXPECT_TRUE(server.logs("buffers not registered"));
+  EXPECT_NE(server.log().find("ulimit -l"), std::string::npos);
+  expect_serves(server);
+  expect_drains(server);
+}
+
+TEST(Limits, TooLittleLockedMemoryIsAClearError) {
+  ServerProcess server(ServerProcess::Setup{
+      .flags = flags({}), .before = [] { limit(RLIMIT_MEMLOCK, 64 << 10); }, .unprivileged = true});
+  const std::optional<Exit> end = server.wait(5s);
+  if (!end) GTEST_SKIP() << "this kernel does not charge ring memory";
+  expect_refused(server, {"ulimit -l"}, 1);
+}
+
+// io_uring_setup fails with this error for this process and its children, as in a container.
+void deny_io_uring(int error) {
+  const std::array<sock_filter, 4> program{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter{.len = program.size(),
+                          .filter = const_cast<sock_filter*>(program.data())};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+    _exit(125);
+  }
+}
+
+TEST(Limits, IoUringSwitchedOffIsAClearError) {
+  ServerProcess server(
+      ServerProcess::Setup{.flags = flags({}), .before = [] { deny_io_uring(EPERM); }});
+  expect_refused(server, {"cannot start", "switched off", "io_uring_disabled", "seccomp"}, 1);
+}
+
+TEST(Limits, NoIoUringIsAClearError) {
+  ServerProcess server(
+      ServerProcess::Setup{.flags = flags({}), .before = [] { deny_io_uring(ENOSYS); }});
+  expect_refused(server, {"cannot start", "no io_uring", "6.1"}, 1);
+}
+
+TEST(Limits, ALogThatNobodyReadsEndsNothing) {
+  ServerProcess server(flags({"--workers", "2"}));
+  server.port();
+  server.close_pipes();
+  const std::vector<pid_t> before = server.workers();
+  ASSERT_EQ(kill(before.back(), SIGKILL), 0);  // the server will want to say so
+  ASSERT_TRUE(eventually([&] {
+    const std::vector<pid_t> now = server.workers();
+    return now.size() == 2 && now.back() != before.back();
+  }));
+  for (unsigned number = 0; number < 10; ++number) expect_serves(server);
+  expect_drains(server);
+}
+
+}  // namespace
+}  // namespace lab
