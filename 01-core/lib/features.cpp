@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <liburing.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -35,6 +36,8 @@ constexpr std::array<FeatureInfo, static_cast<std::size_t>(Feature::count)> info
      false},
     {"fd for a slot", "6.8", "not used by the server", false},
     {"receive retry limit", "6.12", "without it receives are one-shot while a send is due", false},
+    {"slot release", "6.13", "without it a shutdown precedes each close, receives are renewed",
+     false},
     {"receive total", "6.18", "without it one burst may take more buffers than meant", false},
     {"bundles", "6.10", "not used by the server", false},
     {"incremental buffers", "6.12", "not used by the server", false},
@@ -112,6 +115,30 @@ class TcpPair {
 
  private:
   bool ok_ = false;
+};
+
+// Two ends of a local stream.
+class LocalPair {
+ public:
+  LocalPair() {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
+    near = ends[0];
+    far = ends[1];
+  }
+  ~LocalPair() {
+    close_near();
+    if (far >= 0) close(far);
+  }
+  LocalPair(const LocalPair&) = delete;
+  LocalPair& operator=(const LocalPair&) = delete;
+
+  bool ok() const { return far >= 0; }
+  void close_near() {
+    if (near >= 0) close(std::exchange(near, -1));
+  }
+
+  int near = -1, far = -1;
 };
 
 // A buffer ring of `count` buffers on a probe's ring.
@@ -287,6 +314,32 @@ int try_slot_options() {
   return res == 0 ? 0 : failure(res);
 }
 
+// Before 6.13 the files of closed slots are let go in the order of the requests on the table: one
+// that began before the close, on whatever slot, keeps the file. Seen as the peer sees it.
+int try_slot_release() {
+  char byte = 0;
+  ProbeRing ring;
+  LocalPair busy, closed;
+  if (ring.error() != 0) return ring.error();
+  if (!busy.ok() || !closed.ok()) return EMFILE;
+  const int slots[] = {busy.near, closed.near};
+  if (const int res = io_uring_register_files(ring.raw(), slots, 2); res < 0) return -res;
+  closed.close_near();
+  io_uring_sqe* sqe = ring.sqe();
+  io_uring_prep_read(sqe, 0, &byte, 1, 0);
+  sqe->flags |= IOSQE_FIXED_FILE;
+  sqe->user_data = 7;
+  io_uring_prep_close_direct(ring.sqe(), 1);
+  const int res = ring.next().first;
+  pollfd end{.fd = closed.far, .events = POLLIN, .revents = 0};
+  const bool ended = poll(&end, 1, 20) == 1;
+  io_uring_prep_cancel64(ring.sqe(), 7, 0);
+  ring.next();  // the cancel's and the read's
+  ring.next();
+  if (res != 0) return failure(res);
+  return ended ? 0 : EOPNOTSUPP;
+}
+
 int try_install_fd() {
   ProbeRing ring;
   TcpPair pair;
@@ -332,6 +385,8 @@ int try_feature(Feature feature) {
       return try_install_fd();
     case Feature::recv_retry_limit:
       return try_recv_retry_limit();
+    case Feature::slot_release:
+      return try_slot_release();
     case Feature::recv_total:
       return try_recv_total();
     case Feature::bundle:

@@ -26,6 +26,7 @@ enum class Feature : unsigned char {
   slot_options,         ///< socket options of a direct descriptor
   install_fd,           ///< an ordinary fd for a direct descriptor
   recv_retry_limit,     ///< a multishot receive leaves room for others after 32 buffers
+  slot_release,         ///< a closed slot lets its file go at once
   recv_total,           ///< a multishot receive ends after so many bytes
   bundle,               ///< several buffers a receive or send
   incremental_buffers,  ///< a buffer consumed piece by piece

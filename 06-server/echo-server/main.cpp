@@ -72,7 +72,7 @@ std::string describe(const void* argument, const lab::WorkerReport& report) {
   const bool plain = options.supervisor.listener.socket_options == lab::SocketOptions::plain;
   return fmt::format(
       "Linux {}: {}{}{}{}, {} connections a worker, {} buffers of {} bytes in {}, {}, {} "
-      "sockets{}{}",
+      "sockets{}{}{}",
       lab::kernel_release(),
       (report.setup_flags & IORING_SETUP_SQPOLL) != 0 ? "SQPOLL" : "DEFER_TASKRUN",
       (report.setup_flags & IORING_SETUP_NO_SQARRAY) != 0 ? ", NO_SQARRAY" : "",
@@ -81,7 +81,8 @@ std::string describe(const void* argument, const lab::WorkerReport& report) {
       options.worker.buffer_count, options.worker.buffer_size, report.pages,
       zero_copy_text(options, report), plain ? "plain" : "tuned",
       report.multishot_is_fair ? "" : ", one-shot receives while a send is due",
-      report.can_reset ? "" : ", no reset of slots");
+      report.can_reset ? "" : ", no reset of slots",
+      report.slot_releases ? "" : ", shutdown before close");
 }
 
 // Names of features for --without: what ./lab doctor prints.

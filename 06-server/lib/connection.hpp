@@ -88,6 +88,12 @@ class alignas(64) Connection {
     receive_now(worker_.scarce());
   }
 
+  /// Ends the receive in flight and begins another; what arrives in between is kept.
+  void renew_receive() noexcept {
+    const bool waits = receiving_ == Receiving::armed || receiving_ == Receiving::gated;
+    if (waits && phase_ == Phase::open) cancel_receive();
+  }
+
   /// No more is received; what has come is sent back, then the connection closes.
   void finish() noexcept {
     if (phase_ != Phase::open) return;
@@ -115,14 +121,17 @@ class alignas(64) Connection {
   std::uint32_t stuck_since() const noexcept { return progress_tick_; }
   /// Buffers that are not home because of it.
   std::uint32_t held() const noexcept { return outbox_.count() + notifications_due_; }
-  std::uint32_t waiting_since() const noexcept { return waiting_since_; }
+  /// The tick at which it began to wait for a buffer, or for data: see receiving_link.
+  std::uint32_t receiving_since() const noexcept { return receiving_since_; }
   std::uint32_t last_activity() const noexcept { return activity_tick_; }
   bool open() const noexcept { return phase_ == Phase::open; }
   bool aborting() const noexcept { return phase_ == Phase::aborting; }
 
-  ListLink<Connection> age_link;      ///< in the worker's list by last activity, always
-  ListLink<Connection> waiting_link;  ///< in the worker's waiting list, exactly while starved
-  Connection* ready_next = nullptr;   ///< in the worker's list of connections to advance
+  ListLink<Connection> age_link;  ///< in the worker's list by last activity, always
+  /// In the worker's waiting list, exactly while starved; where receives are renewed, in the list
+  /// of those in flight, exactly while recv_ is armed.
+  ListLink<Connection> receiving_link;
+  Connection* ready_next = nullptr;  ///< in the worker's list of connections to advance
   bool ready = false;
 
  private:
@@ -178,6 +187,7 @@ class alignas(64) Connection {
     if (worker_.scarce() || refused_) {
       receiving_ = Receiving::gated;
       polling_ = true;
+      note_receive();
       recv_.start_when_writable(worker_.ring(), slot_);
     } else {
       // Without the kernel's retry limit a multishot takes all that is queued, at once.
@@ -188,6 +198,7 @@ class alignas(64) Connection {
   void receive_now(bool one_shot) noexcept {
     receiving_ = Receiving::armed;
     multishot_ = !one_shot;
+    note_receive();
     if (one_shot) {
       recv_.start_once(worker_.ring(), slot_, worker_.buffers());
     } else {
@@ -195,8 +206,15 @@ class alignas(64) Connection {
     }
   }
 
+  void note_receive() noexcept {
+    if (worker_.slot_releases()) return;
+    receiving_since_ = worker_.tick();
+    worker_.receive_begins(*this);
+  }
+
   void on_recv(Cqe cqe) noexcept {
     worker_.mark_ready(*this);
+    if (!cqe.more() && !worker_.slot_releases()) worker_.receive_ended(*this);
     if (polling_) {
       on_writable(cqe);
       return;
@@ -232,7 +250,7 @@ class alignas(64) Connection {
       return;
     }
     receiving_ = Receiving::starved;
-    waiting_since_ = worker_.tick();
+    receiving_since_ = worker_.tick();
     worker_.wait_for_buffer(*this);
   }
 
@@ -246,19 +264,25 @@ class alignas(64) Connection {
     protocol_.on_bytes(std::move(lease), outbox_);
   }
 
-  // Also again after a cancel that found nothing: a multishot that was just about to go on is not
-  // found.
+  // Again after a cancel that found nothing, as a multishot that was just about to go on is not
+  // found. One that was found ends, but with many others perhaps some turns later: an enter makes
+  // 20 of these completions.
   void cancel_receive() noexcept {
     receiving_ = Receiving::pausing;
-    if (recv_.armed() && !cancel_recv_.armed()) cancel_recv_.start(worker_.ring(), recv_);
+    if (!recv_.armed() || cancel_recv_.armed() || recv_found_) return;
+    cancel_recv_.start(worker_.ring(), recv_);
   }
 
-  void on_cancel_recv(Cqe) noexcept { worker_.mark_ready(*this); }
+  void on_cancel_recv(Cqe cqe) noexcept {
+    recv_found_ = cqe.res == 0;
+    worker_.mark_ready(*this);
+  }
 
   void join_pause() noexcept {
     if (receiving_ != Receiving::pausing) return;
     if (!recv_.armed() && !cancel_recv_.armed()) {
       receiving_ = Receiving::paused;
+      recv_found_ = false;
     } else {
       cancel_receive();
     }
@@ -369,7 +393,7 @@ class alignas(64) Connection {
   }
 
   void stop_sending() noexcept {
-    if (!sending_ || cancel_send_.armed()) return;
+    if (!sending_ || cancel_send_.armed() || send_found_) return;
     if (zero_copy_ != nullptr) {
       cancel_send_.start(worker_.ring(), zero_copy_->send);
     } else {
@@ -377,7 +401,10 @@ class alignas(64) Connection {
     }
   }
 
-  void on_cancel_send(Cqe) noexcept { worker_.mark_ready(*this); }
+  void on_cancel_send(Cqe cqe) noexcept {
+    send_found_ = cqe.res == 0;
+    worker_.mark_ready(*this);
+  }
 
   // --- closing ---
 
@@ -401,7 +428,8 @@ class alignas(64) Connection {
 
   // A reset drops what the peer does not read, and brings the notifications at once. The two SQEs
   // are one chain, hard-linked: the slot is closed even where the option fails. Source:
-  // io_uring_prep_cmd_sock(3), Linux 6.7.
+  // io_uring_prep_cmd_sock(3), Linux 6.7. Where a closed slot keeps its file, the reset comes when
+  // the file goes; everybody else is told at once by a shutdown.
   void close() noexcept {
     if (reset_ && worker_.can_reset()) {
       static linger reset{.l_onoff = 1, .l_linger = 0};
@@ -412,6 +440,8 @@ class alignas(64) Connection {
                              &reset, sizeof reset);
       sqe->flags |= IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK;
       ring.submit_unowned(sqe);
+    } else {
+      worker_.prepare_close(slot_);
     }
     close_.start(worker_.ring(), slot_);
   }
@@ -442,10 +472,12 @@ class alignas(64) Connection {
   bool zero_copy_works_ = true;  ///< False once a zero-copy send failed here
   bool reset_ = false;           ///< the close shall be a reset
   bool slot_closed_ = false;     ///< the slot may belong to somebody else already
+  bool recv_found_ = false;      ///< its cancel found the receive: it need not be repeated
+  bool send_found_ = false;      ///< the same for the send
   std::uint16_t notifications_due_ = 0;
   std::uint32_t asked_ = 0;          ///< bytes of the send in flight
   std::uint32_t progress_tick_ = 0;  ///< when its sends last moved
-  std::uint32_t waiting_since_ = 0;
+  std::uint32_t receiving_since_ = 0;
   LeaseQueue outbox_;
   [[no_unique_address]] Protocol protocol_;
   GatherList* gather_ = nullptr;                 ///< of the send in flight

@@ -144,6 +144,7 @@ class Worker {
     report.multishot_timer = features_.has(Feature::timer_multishot);
     report.multishot_is_fair = multishot_is_fair();
     report.can_reset = can_reset();
+    report.slot_releases = slot_releases();
     report.zero_copy_reports = features_.has(Feature::zero_copy_report);
     std::snprintf(report.pages, sizeof report.pages, "%s", arena_.pages_name());
     return report;
@@ -182,6 +183,16 @@ class Worker {
   }
   bool multishot_is_fair() const noexcept { return features_.has(Feature::recv_retry_limit); }
   bool can_reset() const noexcept { return features_.has(Feature::slot_options); }
+  /// A closed slot lets its file go at once, whatever else is in flight (Linux 6.13).
+  bool slot_releases() const noexcept { return features_.has(Feature::slot_release); }
+
+  /// The SQE that comes next closes this slot: its peer shall hear of it now, not when the kernel
+  /// lets the file go.
+  void prepare_close(FileSlot slot) noexcept {
+    if (slot_releases()) return;
+    ring_.reserve(2);
+    shutdown_.link_before_close(ring_, slot);
+  }
 
   SendZeroCopy::Options zero_copy_options() const noexcept {
     return {.report_usage = features_.has(Feature::zero_copy_report),
@@ -215,6 +226,8 @@ class Worker {
     ready_tail_ = &client;
   }
 
+  void receive_begins(Client& client) noexcept { receiving_.push_back(client); }
+  void receive_ended(Client& client) noexcept { receiving_.remove(client); }
   void wait_for_buffer(Client& client) noexcept { waiting_.push_back(client); }
   void leave_waiting(Client& client) noexcept { waiting_.remove(client); }
   void move_to_youngest(Client& client) noexcept { by_age_.move_to_back(client); }
@@ -222,6 +235,7 @@ class Worker {
   void on_slot_closed() noexcept {
     LAB_ASSERT(slots_used_ > 0);
     --slots_used_;
+    ++closed_since_renewal_;
   }
 
   /// Nothing is due on it any more.
@@ -244,6 +258,9 @@ class Worker {
   static constexpr std::uint32_t stuck_ticks = 250 / tick_ms;
   static constexpr std::uint32_t quiet_ticks = 200 / tick_ms;
   static constexpr std::uint32_t retry_ticks_max = 1000 / tick_ms;
+  // Two CQEs each, which the queue has room for beside the traffic; 32768 take 3.2 s.
+  static constexpr unsigned renewals_per_tick = 256;
+  static constexpr unsigned closed_max = 10'000;  // sockets kept: 40 MB
 
   struct Accept {
     explicit Accept(Worker& owner) noexcept : worker(owner) {}
@@ -350,6 +367,7 @@ class Worker {
       // Only after an accept that took more than the backlog could hold while connections that
       // closed long ago still await notifications.
       stats_[Stat::accept_errors].add(1);
+      prepare_close(static_cast<FileSlot>(cqe.res));
       io_uring_sqe* sqe = ring_.sqe();
       io_uring_prep_close_direct(sqe, static_cast<unsigned>(cqe.res));
       ring_.submit_unowned(sqe);
@@ -413,6 +431,7 @@ class Worker {
     publish();
     close_idle();
     shed_stuck();
+    if (!slot_releases()) renew_receives();
   }
 
   void publish() noexcept {
@@ -421,7 +440,7 @@ class Worker {
     stats_[Stat::enters].set(counters.enters);
     stats_[Stat::completions].set(counters.completions);
     stats_[Stat::cq_overflows].set(counters.overflows);
-    stats_[Stat::ring_errors].set(counters.unowned_errors);
+    stats_[Stat::ring_errors].set(counters.unowned_errors + shutdown_errors_);
     timespec time{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     stats_[Stat::cpu_ns].set(static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
@@ -449,7 +468,7 @@ class Worker {
   // While buffers are enough, nobody is reset.
   void shed_stuck() noexcept {
     if (waiting_.empty() || buffers_.free() > 0) return;
-    if (tick() - waiting_.front()->waiting_since() < stuck_ticks) return;
+    if (tick() - waiting_.front()->receiving_since() < stuck_ticks) return;
     unsigned wanted = std::min(waiting_.size(), reserve_);
     while (wanted > 0) {
       Client* longest = longest_stuck();
@@ -470,6 +489,24 @@ class Worker {
     return longest;
   }
 
+  // Before Linux 6.13 the kernel lets the files of closed slots go in the order of the requests on
+  // the table: an idle connection's receive, armed for hours, would keep every socket that was
+  // closed in these hours, 4 KB each. So once in receive_renewal_ms, or after closed_max closes,
+  // all that are in flight are ended and begun again, oldest first. A send that its peer does not
+  // take keeps sockets too, until the idle timeout or TCP_USER_TIMEOUT ends it.
+  void renew_receives() noexcept {
+    Client* client = receiving_.front();
+    for (unsigned left = renewals_per_tick; client != nullptr && left > 0; --left) {
+      if (client->receiving_since() > renewal_tick_) break;
+      client->renew_receive();
+      client = receiving_.next(*client);
+    }
+    const bool is_time = tick() - renewal_tick_ >= options_.receive_renewal_ms / tick_ms;
+    if (closed_since_renewal_ < (is_time ? 1 : closed_max)) return;
+    renewal_tick_ = tick();
+    closed_since_renewal_ = 0;
+  }
+
   // Once per second at most, and not through stdio, which allocates.
   void log_shed() noexcept {
     if (shed_logged_tick_ != 0 && tick() - shed_logged_tick_ < 1000 / tick_ms) return;
@@ -480,6 +517,11 @@ class Worker {
         "worker %d: buffers ran out, reset a client that does not read (%llu so far)\n", getpid(),
         static_cast<unsigned long long>(stats_.get(Stat::shed)));
     if (write(STDERR_FILENO, line, static_cast<std::size_t>(size)) < 0) return;
+  }
+
+  // A peer that has reset its connection leaves nothing to shut down.
+  void on_shutdown(Cqe cqe) noexcept {
+    if (cqe.res < 0 && cqe.res != -ENOTCONN) ++shutdown_errors_;
   }
 
   // --- stopping ---
@@ -493,11 +535,14 @@ class Worker {
     if (cqe.res == 1) read_control_.start(ring_, control_fd_);
   }
 
+  // How long the connections had since the deadline is counted in our own looks: a process that did
+  // not run for a second has given them no turn in which they could close.
   void steer_draining() noexcept {
     const std::uint32_t drained = tick() - drain_tick_;
     const std::uint32_t deadline = options_.drain_deadline_ms / tick_ms;
     if (drain_looked_tick_ != tick()) {
       drain_looked_tick_ = tick();
+      if (drained >= deadline) ++looks_past_deadline_;
       for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
         if (drained >= deadline && !client->aborting()) client->reset();
         if (client->open() && client->quiet() && !client->waits_for_buffer() &&
@@ -506,7 +551,7 @@ class Worker {
         }
       }
     }
-    const bool late = drained >= deadline + 1000 / tick_ms;
+    const bool late = looks_past_deadline_ > 1000 / tick_ms;
     if (by_age_.empty() || late) stop_ring(late);
   }
 
@@ -547,7 +592,9 @@ class Worker {
   int fixed_buffers_error_ = 0;
 
   IntrusiveList<Client, &Client::age_link> by_age_;  ///< every connection, oldest activity first
-  IntrusiveList<Client, &Client::waiting_link> waiting_;  ///< for a buffer, first come first served
+  IntrusiveList<Client, &Client::receiving_link> waiting_;  ///< for a buffer, in this order
+  /// With a receive in flight, the oldest first; empty where receives need not be renewed.
+  IntrusiveList<Client, &Client::receiving_link> receiving_;
   Client* ready_head_ = nullptr;
   Client* ready_tail_ = nullptr;
   bool more_to_grant_ =
@@ -559,9 +606,13 @@ class Worker {
   unsigned accepts_armed_ = 0;
   std::uint32_t drain_tick_ = 0;
   std::uint32_t drain_looked_tick_ = 0;
+  std::uint32_t looks_past_deadline_ = 0;
   std::uint32_t shed_logged_tick_ = 0;
   std::uint32_t accept_retry_tick_ = 0;
   std::uint32_t accept_retry_wait_ = 1;
+  std::uint32_t renewal_tick_ = 0;  ///< receives that began until then are due for renewal
+  unsigned closed_since_renewal_ = 0;
+  std::uint64_t shutdown_errors_ = 0;
   std::uint64_t start_ns_ = 0;
 
   Accept accept_multishot_{*this};
@@ -573,6 +624,7 @@ class Worker {
   std::array<Accept, accepts_max> accepts_ =
       make_accepts(*this, std::make_index_sequence<accepts_max>{});
   Bind<Cancel, &Worker::on_cancel_accept> cancel_accept_{*this};
+  Bind<ShutdownSlot, &Worker::on_shutdown> shutdown_{*this};
   Bind<Timer, &Worker::on_tick> timer_{*this};
   Bind<ReadControl, &Worker::on_control> read_control_{*this};
   Bind<Cancel, &Worker::on_cancel_all> cancel_all_{*this};

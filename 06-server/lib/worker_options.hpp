@@ -21,6 +21,10 @@ struct WorkerOptions {
   std::uint32_t zero_copy_threshold = 16384;  ///< bytes; at most buffer_size
   unsigned idle_timeout_ms = 60'000;          ///< 0: never
   unsigned drain_deadline_ms = 5'000;         ///< from drain() to the reset of what is left
+  /// Before Linux 6.13, where an idle receive keeps the sockets that are closed after it: all
+  /// receives are begun again that often. Seldom, so that it costs nothing that counts; what a busy
+  /// server closes in the meantime is limited by number.
+  unsigned receive_renewal_ms = 10'000;
   bool sqpoll = false;
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies
   bool disabled_ring = false;      ///< for the fake kernel
@@ -38,6 +42,7 @@ struct WorkerReport {
   bool multishot_timer = false;
   bool multishot_is_fair = false;  ///< the kernel limits a multishot receive's turn
   bool can_reset = false;          ///< socket options on slots
+  bool slot_releases = false;      ///< closing a slot is enough, and receives are not renewed
   bool zero_copy_reports = false;
   char pages[32] = {};  ///< what the arena got
 };

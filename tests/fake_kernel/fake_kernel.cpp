@@ -141,6 +141,15 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
       op->kind = Operation::Kind::send;
       parse_send(sqe, *op);
       break;
+    case IORING_OP_SHUTDOWN:
+      op->kind = Operation::Kind::shutdown;
+      if (scenario_.features.has(Feature::slot_release)) {
+        trace_.fail("safety", "a shutdown on a kernel whose closes need none");
+      }
+      if (sqe.len != SHUT_RDWR || (sqe.flags & IOSQE_IO_HARDLINK) == 0) {
+        trace_.fail("safety", "a shutdown that is not the first half of a close");
+      }
+      break;
     case IORING_OP_URING_CMD:
       op->kind = Operation::Kind::option;
       if (!scenario_.features.has(Feature::slot_options)) {
@@ -175,6 +184,7 @@ void FakeKernel::parse_send(const io_uring_sqe& sqe, Operation& op) {
 void FakeKernel::begin(const Op& op) {
   using Kind = Operation::Kind;
   Operation& started = *op;
+  if (started.slot >= 0) started.number = ++numbered_;
   switch (started.kind) {
     case Kind::receive:
     case Kind::poll: {
@@ -201,6 +211,12 @@ void FakeKernel::begin(const Op& op) {
       started.socket->ending = false;
       if (started.socket->notifications_due == 0) started.socket->progress_at = clock_.now();
       break;
+    case Kind::shutdown:
+      judge_slot(started.slot, "shutdown");
+      started.socket = table_[static_cast<std::size_t>(started.slot)];
+      started.socket->close_begun = true;
+      trace_.note("sqe #{} shutdown", started.socket->id);
+      break;
     case Kind::close:
       judge_slot(started.slot, "close");
       started.socket = table_[static_cast<std::size_t>(started.slot)];
@@ -210,7 +226,7 @@ void FakeKernel::begin(const Op& op) {
     case Kind::option:
       judge_slot(started.slot, "option");
       started.socket = table_[static_cast<std::size_t>(started.slot)];
-      started.socket->resetting = true;
+      started.socket->close_begun = true;
       trace_.note("sqe #{} linger", started.socket->id);
       break;
     case Kind::timer:
@@ -251,6 +267,7 @@ void FakeKernel::progress() {
     if (!op->over) attempt(op);
   }
   std::erase_if(operations_, [](const Op& op) { return op->over; });
+  release_files();
 }
 
 void FakeKernel::attempt(const Op& op) {
@@ -268,6 +285,8 @@ void FakeKernel::attempt(const Op& op) {
       return attempt_poll(*op);
     case Kind::send:
       return attempt_send(*op);
+    case Kind::shutdown:
+      return attempt_shutdown(*op);
     case Kind::close:
       return attempt_close(*op);
     case Kind::option:

@@ -5,7 +5,8 @@
 // What is legal and drawn here: an accept's CQE before the close's of the same slot; receives that
 // end with data, with nothing, or for lack of a buffer while there is no data; data after the
 // cancel; a cancel's CQE first or last, and -ENOENT for what is just going on; short sends, and
-// partial counts of cancelled ones; notifications long after the result and after the close.
+// partial counts of cancelled ones; notifications long after the result and after the close; and,
+// on kernels that keep the files of closed slots, the end of a connection long after its close.
 // What only a bug in the server can do ends the seed: Trace::fail.
 #pragma once
 
@@ -31,13 +32,24 @@ struct Payload {
 
 /// An SQE that was taken and is not answered for good.
 struct Operation {
-  enum class Kind : std::uint8_t { accept, receive, poll, send, cancel, close, option, timer };
+  enum class Kind : std::uint8_t {
+    accept,
+    receive,
+    poll,
+    send,
+    cancel,
+    shutdown,
+    close,
+    option,
+    timer
+  };
 
   Kind kind;
   std::uint64_t user_data = 0;
   std::shared_ptr<Socket> socket;
   std::shared_ptr<Operation> linked;  ///< starts when this one is over
   int slot = -1;
+  std::uint64_t number = 0;  ///< among those on slots, in the order of their beginning
   bool multishot = false;
   bool over = false;
   std::uint64_t ready_at = 0;  ///< nothing happens to it before
@@ -66,6 +78,13 @@ struct Notification {
   std::uint64_t not_before;
   bool copied;   ///< the kernel reads its copy: nobody's acknowledgement is waited for
   bool reports;  ///< its CQE says so
+};
+
+/// The file of a closed slot, on kernels that keep it until what began earlier has ended.
+struct KeptFile {
+  std::shared_ptr<Socket> socket;
+  std::uint64_t number;  ///< of its close
+  std::uint64_t closed_at;
 };
 
 class FakeKernel {
@@ -134,7 +153,10 @@ class FakeKernel {
   void attempt_send(Operation& op);
   void send_some(Operation& op, bool cut);
   void finish_send(Operation& op, int result);
+  void attempt_shutdown(Operation& op);
   void attempt_close(Operation& op);
+  bool keeps(const Operation& op, const KeptFile& file) const noexcept;
+  void release_files();
   void attempt_option(Operation& op);
   void attempt_timer(Operation& op);
   void cancel(const Op& op, std::uint64_t target);
@@ -156,6 +178,7 @@ class FakeKernel {
   void judge_owner(const Operation& op);
   void judge_close(const Operation& op);
   void judge_rest();
+  void judge_kept();
   void judge_connection(Socket& socket);
   void judge_hunger(Socket& socket);
   void judge_accepting();
@@ -178,6 +201,8 @@ class FakeKernel {
 
   std::vector<std::shared_ptr<Socket>> table_;
   std::vector<std::shared_ptr<Socket>> zombies_;  ///< closed, with notifications due
+  std::deque<KeptFile> kept_;
+  std::uint64_t numbered_ = 0;
   unsigned slot_hint_ = 0;
   std::uint64_t accept_again_at_ = 0;  ///< the server may pause until then
   std::uint64_t accept_data_ = 0;      ///< user_data of the multishot accept

@@ -218,6 +218,13 @@ void FakeKernel::attempt_notifications() {
 
 // --- closing ---
 
+void FakeKernel::attempt_shutdown(Operation& op) {
+  const bool gone = op.socket->dead;
+  trace_.note("#{} is shut down{}", op.socket->id, gone ? ": it was gone" : "");
+  if (!gone) network_.shut_down(op.socket);
+  finish(op, gone ? -ENOTCONN : 0);
+}
+
 void FakeKernel::attempt_close(Operation& op) {
   if (op.fresh) {
     op.fresh = false;
@@ -227,7 +234,11 @@ void FakeKernel::attempt_close(Operation& op) {
     if (socket.notifications_due > 0) zombies_.push_back(op.socket);
     trace_.note("#{} is closed, slot {} is free{}", socket.id, op.slot,
                 socket.linger ? ", reset" : "");
-    network_.closed(op.socket, socket.linger);
+    if (scenario_.features.has(Feature::slot_release)) {
+      network_.closed(op.socket, socket.linger);
+    } else {
+      kept_.push_back({op.socket, op.number, clock_.now()});
+    }
     if (random_.chance(chances_.close_late)) {
       const std::uint64_t wait = random_.between(1, 5000) * microsecond;
       op.ready_at = clock_.now() + wait;
@@ -237,6 +248,23 @@ void FakeKernel::attempt_close(Operation& op) {
   }
   trace_.note("cqe close of slot {}", op.slot);
   finish(op, 0);
+}
+
+bool FakeKernel::keeps(const Operation& op, const KeptFile& file) const noexcept {
+  return !op.over && op.number != 0 && op.number < file.number;
+}
+
+void FakeKernel::release_files() {
+  const auto is_kept = [this](const KeptFile& file) {
+    return std::any_of(operations_.begin(), operations_.end(),
+                       [&](const Op& op) { return keeps(*op, file); });
+  };
+  while (!kept_.empty() && !is_kept(kept_.front())) {
+    const auto socket = kept_.front().socket;
+    kept_.pop_front();
+    trace_.note("the file of #{} is let go", socket->id);
+    network_.closed(socket, socket->linger);
+  }
 }
 
 void FakeKernel::attempt_option(Operation& op) {
@@ -290,7 +318,9 @@ void FakeKernel::cancel_all(const Op& op) {
   delay(*op);
   for (const Op& other : operations_) {
     if (other->over || other->cancelled || other->kind == Operation::Kind::cancel) continue;
-    if (other->kind == Operation::Kind::close) continue;  // it runs and ends by itself
+    // They run and end by themselves.
+    if (other->kind == Operation::Kind::close) continue;
+    if (other->kind == Operation::Kind::shutdown) continue;
     other->cancelled = true;
     delay(*other);
     ++op->result;

@@ -105,9 +105,10 @@ void FakeKernel::judge_close(const Operation& op) {
 // The server has seen everything and waits: what it is not told of any more, it will not do.
 void FakeKernel::judge_rest() {
   for (const auto& socket : table_) {
-    const bool ends = socket == nullptr || socket->closing || socket->resetting;
+    const bool ends = socket == nullptr || socket->closing || socket->close_begun;
     if (!ends) judge_connection(*socket);
   }
+  judge_kept();
   if (draining_at_ == 0) {
     judge_accepting();
     return;
@@ -119,9 +120,34 @@ void FakeKernel::judge_rest() {
   }
 }
 
+// Whoever was closed hears of it, though the kernel keeps the file, and no receive keeps it for
+// good. A send may: its peer does not take it.
+void FakeKernel::judge_kept() {
+  for (const KeptFile& file : kept_) {
+    const Socket& socket = *file.socket;
+    if (!socket.closed && !socket.linger && !socket.dead) {
+      trace_.fail("liveness", "#{} is closed, and its peer has not heard of it", socket.id);
+    }
+    const std::uint64_t age = clock_.now() - file.closed_at;
+    if (age < (scenario_.options.receive_renewal_ms + 200) * millisecond) continue;
+    for (const Op& op : operations_) {
+      const bool receives =
+          op->kind == Operation::Kind::receive || op->kind == Operation::Kind::poll;
+      if (!receives || op->cancelled || cancel_in_flight(op->user_data)) continue;
+      if (keeps(*op, file)) {
+        trace_.fail("liveness", "the file of #{} is kept for {} ms by a receive of #{}", socket.id,
+                    age / millisecond, op->socket->id);
+      }
+    }
+  }
+}
+
 void FakeKernel::judge_connection(Socket& socket) {
   judge_hunger(socket);
   if (cancel_in_flight(socket.receive_data) || cancel_in_flight(socket.send_data)) return;
+  // What a cancel has found ends by itself, perhaps long after the cancel's own CQE.
+  if (socket.receive != nullptr && socket.receive->cancelled) return;
+  if (socket.send != nullptr && socket.send->cancelled) return;
   if (socket.error_told && (socket.receive != nullptr || socket.send != nullptr)) {
     trace_.fail("liveness", "#{} failed and what is in flight on it is not cancelled", socket.id);
   }

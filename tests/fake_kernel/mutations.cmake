@@ -6,7 +6,8 @@
 set(connection 06-server/lib/connection.hpp)
 set(worker 06-server/lib/worker.hpp)
 
-mutation(close_with_send_in_flight FILE ${connection} CAUGHT_BY "safety: close .* with a send in flight"
+mutation(close_with_send_in_flight FILE ${connection}
+  CAUGHT_BY "safety: close .* with a send in flight|safety: buffer .* while a send of .* reads it"
   OLD "recv_.armed() || sending_ || cancel_recv_.armed()"
   NEW "recv_.armed() || cancel_recv_.armed()")
 
@@ -71,6 +72,19 @@ mutation(zero_copy_when_buffers_run_out FILE ${worker} CAUGHT_BY "guarantee: "
   OLD "due < lease_cap() / 2 && buffers_.free() >= buffers_.count() / 2;"
   NEW "due < lease_cap();")
 
+mutation(cancel_that_found_nothing_not_repeated FILE ${connection} CAUGHT_BY "liveness: "
+  OLD "recv_found_ = cqe.res == 0;"
+  NEW "recv_found_ = true;")
+
 mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
   OLD "if (waiting_.empty() || buffers_.free() > 0) return;"
   NEW "if (waiting_.empty() || buffers_.free() > 0 || stuck_ticks > 0) return;")
+
+# Where a closed slot keeps its file (before Linux 6.13).
+mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has not heard of it"
+  OLD "if (slot_releases()) return;"
+  NEW "return;")
+
+mutation(receives_not_renewed FILE ${worker} CAUGHT_BY "liveness: the file of .* is kept"
+  OLD "if (!slot_releases()) renew_receives();"
+  NEW "")

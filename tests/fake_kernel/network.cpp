@@ -79,6 +79,12 @@ void Network::taken(const std::shared_ptr<Socket>& socket, std::uint64_t bytes) 
   pump(socket);
 }
 
+void Network::shut_down(const std::shared_ptr<Socket>& socket) {
+  socket->closed = true;
+  pump(socket);
+  if (socket->peer != nullptr) wake(*socket->peer, scenario_.latency_ns);
+}
+
 void Network::closed(const std::shared_ptr<Socket>& socket, bool reset) {
   socket->closed = true;
   // Closing with data that nobody received sends a reset too (RFC 2525, 2.17).

@@ -44,7 +44,7 @@ struct Socket {
   int error = 0;      ///< why, until it was reported
   bool error_before_data = false;
   bool vanished = false;
-  bool closed = false;  ///< by the server
+  bool closed = false;  ///< by the server, or shut down
   bool linger = false;  ///< closing resets it
 
   // What the server has in flight here, and what it was told.
@@ -54,11 +54,11 @@ struct Socket {
   std::uint64_t receive_data = 0;  ///< user_data of its receives: one owner for all its life
   std::uint64_t send_data = 0;     ///< user_data of the latest send
   unsigned notifications_due = 0;
-  bool ending = false;      ///< something was cancelled: what comes now says nothing of the client
-  bool resetting = false;   ///< the option that makes its close a reset was submitted
-  bool closing = false;     ///< its close was submitted
-  bool end_told = false;    ///< a receive returned 0
-  bool error_told = false;  ///< an operation returned an error that ends a connection
+  bool ending = false;       ///< something was cancelled: what comes now says nothing of the client
+  bool close_begun = false;  ///< what is linked before its close was submitted
+  bool closing = false;      ///< its close was submitted
+  bool end_told = false;     ///< a receive returned 0
+  bool error_told = false;   ///< an operation returned an error that ends a connection
   std::uint64_t active_at = 0;  ///< latest data received or sent
   std::uint64_t roused_at = 0;  ///< the latest of these that came after a pause of 150 ms
   void rouse(std::uint64_t now) noexcept {
@@ -105,6 +105,8 @@ class Network {
   void received(const std::shared_ptr<Socket>& socket);
   /// The server sent: what was taken travels.
   void taken(const std::shared_ptr<Socket>& socket, std::uint64_t bytes);
+  /// The server shut it down in both directions: FIN after what was taken.
+  void shut_down(const std::shared_ptr<Socket>& socket);
   /// The server closed: FIN after what was taken, or a reset.
   void closed(const std::shared_ptr<Socket>& socket, bool reset);
 

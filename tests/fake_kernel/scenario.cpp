@@ -37,6 +37,7 @@ WorkerOptions draw_options(Random& random) {
   options.zero_copy_threshold = random.between(1, options.buffer_size);
   options.idle_timeout_ms = random.chance(500) ? 0 : random.between(1000, 4000);
   options.drain_deadline_ms = random.between(200, 2000);
+  options.receive_renewal_ms = random.between(50, 2000);
   options.peers_on_loopback = random.chance(200);
   options.disabled_ring = true;
   return options;
@@ -76,6 +77,7 @@ Features draw_features(Random& random) {
   }
   if (random.chance(250)) features.pretend(Feature::slot_options, EOPNOTSUPP);
   if (random.chance(250)) features.pretend(Feature::zero_copy_report, EINVAL);
+  if (random.chance(300)) features.pretend(Feature::slot_release, EOPNOTSUPP);
   return features;
 }
 
@@ -181,16 +183,18 @@ std::string Scenario::describe() const {
   constexpr std::array modes{"auto", "always", "never"};
   return fmt::format(
       "{} slots, {} x {} B buffers, zero copy {} from {} B, idle {} ms, drain {} ms, backlog {}, "
-      "rooms {}/{} B, latency {} us, user timeout {} ms, without{}{}{}{}{}, ends {} ({} ms); {}",
+      "rooms {}/{} B, latency {} us, user timeout {} ms, renewal {} ms, without{}{}{}{}{}{}, ends "
+      "{} ({} ms); {}",
       options.connections_max, options.buffer_count, options.buffer_size,
       modes[static_cast<std::size_t>(options.zero_copy)], options.zero_copy_threshold,
       options.idle_timeout_ms, options.drain_deadline_ms, backlog, send_room, receive_room,
-      latency_ns / microsecond, user_timeout_ns / millisecond,
+      latency_ns / microsecond, user_timeout_ns / millisecond, options.receive_renewal_ms,
       features.has(Feature::timer_multishot) ? "" : " timer_multishot",
       features.has(Feature::recv_retry_limit) ? "" : " recv_retry_limit",
       features.has(Feature::recv_total) ? "" : " recv_total",
       features.has(Feature::slot_options) ? "" : " slot_options",
       features.has(Feature::zero_copy_report) ? "" : " zero_copy_report",
+      features.has(Feature::slot_release) ? "" : " slot_release",
       endings[static_cast<std::size_t>(ending)], ending_ns / millisecond, crowd);
 }
 

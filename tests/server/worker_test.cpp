@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/server/support.hpp"
@@ -250,6 +252,22 @@ TEST(Worker, AtTheDeadlineADrainResetsWhatIsLeft) {
   EXPECT_TRUE(stuck.was_reset());
 }
 
+TEST(Worker, AProcessThatDidNotRunStillDrainsToTheEnd) {
+  WorkerOptions options = WorkerThread::small();
+  options.drain_deadline_ms = 200;
+  std::atomic<bool> told_to_drain{false};
+  WorkerThread worker(options, WorkerThread::all_features(), [&](WorkerThread::EchoWorker& loop) {
+    while (!told_to_drain) loop.run_once();
+    loop.run_once();  // a tick at the latest
+    std::this_thread::sleep_for(1500ms);
+    return loop.run();
+  });
+  Stream stuck = connect_stuck(worker.port());
+  worker.drain();
+  told_to_drain = true;
+  EXPECT_TRUE(worker.join());
+}
+
 TEST(Worker, WhileDrainingNobodyIsAccepted) {
   WorkerOptions options = WorkerThread::small();
   options.drain_deadline_ms = 60'000;
@@ -367,6 +385,55 @@ TEST(Worker, OnLoopbackZeroCopyDoesNotBeginOnItsOwn) {
 
 // --- fallbacks ---
 
+// On this kernel the file goes at once, whatever it is pretended to lack: what is tried here is
+// that the shutdown in front of the close harms nothing. The fake kernel keeps the files.
+TEST(Worker, AShutdownBeforeTheCloseIsAnEndLikeAnyOther) {
+  Features features = WorkerThread::all_features();
+  features.pretend(Feature::slot_release, EOPNOTSUPP);
+  WorkerThread worker(WorkerThread::small(), features);
+  EXPECT_FALSE(worker.report().slot_releases);
+  Stream idle = connect_to(worker.port());
+  ping(idle);
+  for (unsigned round = 0; round < 5; ++round) {
+    Stream client = connect_to(worker.port());
+    client.send(200'000, soon());
+    client.receive(200'000, soon());
+    const Clock::time_point half_closed = Clock::now();
+    client.finish_and_check(soon());
+    EXPECT_LT(Clock::now() - half_closed, 1s);
+  }
+  for (unsigned round = 0; round < 20; ++round) {
+    Stream client = connect_to(worker.port());
+    client.send(10, soon());
+    client.close_with_reset();
+  }
+  ASSERT_TRUE(eventually([&] { return worker.stat(Stat::closed) == 25; }));
+  ping(idle);
+  EXPECT_TRUE(worker.finish());
+  EXPECT_EQ(worker.stat(Stat::ring_errors), 0U) << "nothing to shut down is no error";
+}
+
+TEST(Worker, RenewingReceivesLosesNothing) {
+  Features features = WorkerThread::all_features();
+  features.pretend(Feature::slot_release, EOPNOTSUPP);
+  WorkerOptions options = WorkerThread::small();
+  options.receive_renewal_ms = 1;  // with every tick after a close
+  WorkerThread worker(options, features);
+  Stream idle = connect_to(worker.port());
+  Stream busy = connect_to(worker.port());
+  const Clock::time_point begin = Clock::now();
+  while (Clock::now() - begin < 500ms) {
+    Stream client = connect_to(worker.port());
+    ping(busy, 100'000);
+    client.finish_and_check(soon());
+  }
+  ping(idle);
+  busy.finish_and_check(soon());
+  EXPECT_TRUE(worker.finish());
+  EXPECT_EQ(worker.stat(Stat::bytes_in), worker.stat(Stat::bytes_out));
+  EXPECT_EQ(worker.stat(Stat::ring_errors), 0U);
+}
+
 struct Fallback {
   const char* name;
   std::vector<Feature> missing;
@@ -416,11 +483,12 @@ INSTANTIATE_TEST_SUITE_P(Feature, WorkerWithout,
                                          Fallback{"RecvRetryLimit", {Feature::recv_retry_limit}},
                                          Fallback{"ZeroCopyReport", {Feature::zero_copy_report}},
                                          Fallback{"SendZeroCopy", {Feature::send_zero_copy}},
+                                         Fallback{"SlotRelease", {Feature::slot_release}},
                                          Fallback{
                                              "AllOfThem",
                                              {Feature::timer_multishot, Feature::slot_options,
                                               Feature::recv_retry_limit, Feature::zero_copy_report,
-                                              Feature::send_zero_copy}}),
+                                              Feature::send_zero_copy, Feature::slot_release}}),
                          [](const auto& one) { return one.param.name; });
 
 TEST(Worker, ReportsWhatItUses) {
@@ -429,6 +497,7 @@ TEST(Worker, ReportsWhatItUses) {
   EXPECT_EQ(with.report().connections_max, WorkerThread::small().connections_max);
   EXPECT_EQ(with.report().multishot_timer, features.has(Feature::timer_multishot));
   EXPECT_EQ(with.report().can_reset, features.has(Feature::slot_options));
+  EXPECT_EQ(with.report().slot_releases, features.has(Feature::slot_release));
   EXPECT_EQ(with.report().multishot_is_fair, features.has(Feature::recv_retry_limit));
   EXPECT_NE(with.report().pages[0], '\0');
   for (const Feature feature :

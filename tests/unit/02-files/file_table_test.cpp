@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -103,6 +105,64 @@ TEST(CloseSlot, AnEmptySlotIsAnError) {
   ASSERT_EQ(open_slot(ring), 0);
   EXPECT_EQ(close_slot(ring, FileSlot{0}), 0);
   EXPECT_EQ(close_slot(ring, FileSlot{0}), -EBADF) << "closed once already";
+}
+
+// Two pairs of sockets, one end of each in a slot and only there.
+struct TwoStreams {
+  TwoStreams() {
+    for (unsigned slot = 0; slot < 2; ++slot) {
+      int ends[2];
+      check_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
+      const Fd ours(ends[0]);
+      theirs[slot] = Fd(ends[1]);
+      check(io_uring_register_files_update(ring.raw(), slot, ends, 1), "register_files_update");
+    }
+  }
+
+  Ring ring;
+  FileTable table{ring, 2};
+  std::array<Fd, 2> theirs;
+};
+
+void close_after_shutdown(Ring& ring, Recorder<ShutdownSlot>& shutdown, FileSlot slot) {
+  Recorder<CloseSlot> close;
+  ring.reserve(2);
+  shutdown.operation.link_before_close(ring, slot);
+  close.operation.start(ring, slot);
+  run_until_disarmed(ring, close);
+  EXPECT_EQ(close.cqes.at(0).res, 0);
+}
+
+TEST(ShutdownSlot, IsHeardWhateverElseIsInFlight) {
+  TwoStreams streams;
+  char byte = 0;
+  Recorder<> read;
+  io_uring_sqe* sqe = streams.ring.sqe();
+  io_uring_prep_read(sqe, 0, &byte, 1, 0);
+  sqe->flags |= IOSQE_FIXED_FILE;
+  streams.ring.arm(sqe, read.operation);
+  Recorder<ShutdownSlot> shutdown;
+  close_after_shutdown(streams.ring, shutdown, FileSlot{1});
+  ASSERT_EQ(shutdown.cqes.size(), 1U) << "before the close's";
+  EXPECT_EQ(shutdown.cqes[0].res, 0);
+  char end = 0;
+  EXPECT_EQ(recv(streams.theirs[1].get(), &end, 1, MSG_DONTWAIT), 0);
+
+  EXPECT_TRUE(read.operation.armed()) << "the other slot goes on";
+  EXPECT_EQ(send(streams.theirs[0].get(), "x", 1, MSG_NOSIGNAL), 1);
+  run_until_disarmed(streams.ring, read);
+  EXPECT_EQ(byte, 'x');
+}
+
+TEST(ShutdownSlot, TheSlotIsClosedAlsoAfterItFailed) {
+  Ring ring;
+  const FileTable table(ring, 1);
+  ASSERT_EQ(open_slot(ring), 0);
+  Recorder<ShutdownSlot> shutdown;
+  close_after_shutdown(ring, shutdown, FileSlot{0});
+  ASSERT_EQ(shutdown.cqes.size(), 1U);
+  EXPECT_EQ(shutdown.cqes[0].res, -ENOTSOCK);
+  EXPECT_EQ(close_slot(ring, FileSlot{0}), -EBADF);
 }
 
 TEST(FileSlot, IsTheIndexThatAnSqeNames) { EXPECT_EQ(index(FileSlot{17}), 17); }
