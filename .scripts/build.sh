@@ -13,6 +13,36 @@ build() {
   cmake --build "build/$preset" --target "$@" >&2 || die "the build failed (see above)"
 }
 
+# build_quietly PRESET TARGET [WORDS]: the compiler speaks only when it fails (WORDS: how that
+# is told), and a line says what is going on when it takes longer than 2 seconds. The warnings of a
+# learner's own file (-mine) are shown.
+build_quietly() {
+  configure "$1"
+  log=build/$1/lesson-build.log
+  # Its sleep outlives it for a moment, so that must hold none of our streams.
+  (
+    sleep 2 >/dev/null 2>&1
+    note "build: $2 ($1)"
+  ) &
+  clock=$!
+  built=1
+  cmake --build "build/$1" --target "$2" >"$log" 2>&1 </dev/null || built=
+  kill $clock 2>/dev/null || true
+  wait $clock 2>/dev/null || true
+  if [ -z "$built" ]; then
+    compiler_words "$log" >&2
+    die "${3:-$2 did not build (see above)}"
+  fi
+  case $2 in
+    *-mine) ! grep -q 'warning:' "$log" || compiler_words "$log" >&2 ;;
+  esac
+}
+
+# A build's log without what Ninja and CMake say about themselves.
+compiler_words() {
+  sed '/^\[/d; /^-- /d; /^FAILED: /d; /^ninja: /d; / -c [^ ]*\.cpp$/d' "$1"
+}
+
 # Options that differ from the last time configure again; CMake itself sees changed CMakeLists.
 configure() {
   options="-DLAB_TESTS=$(gtest_is_installed && echo ON || echo OFF)"

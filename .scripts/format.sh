@@ -1,4 +1,4 @@
-# clang-format over the C++ sources. Sourced by lab and test.sh.
+# ./lab format: clang-format over the C++ sources, then the pages. Sourced by lab and test.sh.
 
 # Debian 12's. Release 19 breaks requires clauses and spaces member pointers differently (tried), so
 # with another release the check is skipped and ./lab format says what to expect.
@@ -16,13 +16,35 @@ clang_format() {
   fi
 }
 
+# format_all [--check]: sources, pages and, where it has a renderer, pictures.
+format_all() {
+  case ${1:-} in
+    '' | --check) ;;
+    *) die "format has no \"$1\".$(did_you_mean "$1" "--check pages") Help: ./lab format --help" ;;
+  esac
+  format_status=0
+  format_sources "$@" || format_status=1
+  if [ "${1:-}" = --check ]; then
+    pages_check || format_status=1
+  else
+    pages_fill || format_status=1
+  fi
+  ! pictures_exist || pictures_build "$@" || format_status=1
+  return $format_status
+}
+
+pictures_exist() {
+  [ -f .scripts/pictures.sh ] || return 1
+  . .scripts/pictures.sh
+}
+
+# format_sources [--check]
 format_sources() {
   unfit=$(format_check_unfit)
   [ -z "$unfit" ] || note "format: $unfit"
   case ${1:-} in
     '') cpp_sources | xargs "$(clang_format)" -i ;;
     --check) cpp_sources | xargs "$(clang_format)" --dry-run -Werror ;;
-    *) die "format has no flag $1. Its help: ./lab format --help" ;;
   esac
 }
 

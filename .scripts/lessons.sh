@@ -1,63 +1,91 @@
-# Lessons: folders like 03-network/07-multishot-recv. Sourced by lab.
+# Finding and listing lessons: folders like 03-network/07-multishot-recv that have a facts.txt.
 # A lesson's CMake target and program are its two numbers and its name: 03-07-multishot-recv.
+# Sourced by lab.
+
+# What a learner has done, a line each: "ran FOLDER", "skipped FOLDER", "solved FOLDER" or
+# "hint N FOLDER". Outside build/, which may be thrown away at any time.
+PROGRESS=${LAB_PROGRESS:-$LAB_ROOT/.lab/progress}
+
+progress_add() {
+  mkdir -p "$(dirname -- "$PROGRESS")"
+  progress_has "$@" || printf '%s\n' "$*" >>"$PROGRESS"
+}
+
+progress_has() {
+  [ -f "$PROGRESS" ] && grep -qxF "$*" "$PROGRESS"
+}
 
 lessons() {
-  for folder in 0[1-6]-*/[0-9][0-9]-*/; do
-    [ ! -d "$folder" ] || printf '%s\n' "${folder%/}"
+  for facts in 0[1-6]-*/[0-9][0-9]-*/facts.txt; do
+    [ ! -f "$facts" ] || printf '%s\n' "${facts%/facts.txt}"
   done
+}
+
+# lesson_fact FOLDER KEY
+lesson_fact() {
+  sed -n "s/^$2: *//p" "$1/facts.txt"
 }
 
 lesson_target() {
   printf '%s-%s\n' "${1%%-*}" "${1#*/}"
 }
 
+# 03/07: the short form, as commands are shown.
+lesson_number() {
+  lesson_target "$1" | sed 's|^\(..\)-\(..\).*|\1/\2|'
+}
+
+# The program that a folder is named for: multishot_recv.
+lesson_program() {
+  printf '%s\n' "${1#*/[0-9][0-9]-}" | tr - _
+}
+
 # What a mistyped lesson may have meant: each in its long and its short form.
 lesson_names() {
   lessons | while read -r lesson; do
     lesson_target "$lesson"
+    lesson_number "$lesson"
     printf '%s\n' "${lesson#*/[0-9][0-9]-}"
   done
 }
 
-# A folder may hold a tool before its lesson: what a lesson prints makes it one.
-lesson_is_written() {
-  [ -f "$1/expected.txt" ]
-}
-
-# The first heading of a README, without its marks.
-heading() {
-  sed -n 's/^# *//p' "$1/README.md" 2>/dev/null | head -n 1
-}
-
-lessons_list() {
-  for chapter in 0[1-6]-*/; do
-    chapter=${chapter%/}
-    title=$(heading "$chapter")
-    printf '%s%s\n' "$chapter" "${title:+   $title}"
-    found=
-    for lesson in $(lessons | grep "^$chapter/"); do
-      found=1
-      title=$(heading "$lesson")
-      lesson_is_written "$lesson" || title="$title (not written yet)"
-      printf '  %-32s %s\n' "$(lesson_target "$lesson")" "$title"
-    done
-    [ -n "$found" ] || echo "  (no lessons yet)"
-  done
-}
-
-# lesson_find WORD: the one lesson meant by a number (03-07), a folder or a part of its name.
+# lesson_find WORD: the one lesson meant by a number (03/07 or 3-7), a folder or a part of its name.
 lesson_find() {
-  wanted=$(printf '%s' "${1%/}" | sed 's|^\./||')
+  wanted=$(printf '%s' "${1%/}" | sed 's|^\./||; s|/README\.md$||')
   found=$(lessons | awk -v wanted="$wanted" '
-    { split($0, part, "/"); target = substr(part[1], 1, 2) "-" part[2] }
-    $0 == wanted || target == wanted || part[2] == wanted { exact = $0 }
-    { number = substr(target, 1, 5); given = wanted; sub("/", "-", given) }
-    number == given { exact = $0 }
-    index(target, wanted) { near = near $0 "\n" }
-    END { if (exact != "") print exact; else printf "%s", near }')
+    BEGIN {
+      given = wanted
+      sub("/", "-", given)
+      if (given ~ /^[0-9]+-[0-9]+$/) {
+        split(given, number, "-")
+        given = sprintf("%02d-%02d", number[1], number[2])
+      }
+    }
+    {
+      split($0, part, "/")
+      target = substr(part[1], 1, 2) "-" part[2]
+      if ($0 == wanted || target == given || part[2] == wanted || substr(part[2], 4) == wanted ||
+          substr(target, 1, 5) == given) exact = exact $0 "\n"
+      if (wanted != "" && index(target, wanted)) near = near $0 "\n"
+    }
+    END { printf "%s", exact != "" ? exact : near }')
   case $(printf '%s\n' "$found" | grep -c .) in
     1) printf '%s\n' "$found" ;;
     0) die "no lesson \"$1\".$(did_you_mean "$1" "$(lesson_names)") All of them: ./lab list" ;;
     *) die "\"$1\" may be: $(for one in $found; do lesson_target "$one"; done | xargs)" ;;
   esac
+}
+
+# The list, with what this kernel can run and what is done.
+lessons_list() {
+  touched=$PROGRESS
+  [ -f "$touched" ] || touched=/dev/null
+  chapters=$(for chapter in 0[1-6]-*/; do
+    printf '%s\t%s\n' "${chapter%/}" "$(sed -n 's/^# *//p' "$chapter/README.md" 2>/dev/null |
+      head -n 1)"
+  done)
+  # shellcheck disable=SC2046 # paths of ours, without blanks
+  LC_ALL=C awk -v here="$(uname -r)" -v chapters="$chapters" -v progress="$touched" \
+    -f .scripts/facts.awk -f .scripts/list.awk \
+    $(lessons | sed 's|$|/facts.txt|') /dev/null
 }

@@ -2,13 +2,14 @@
 # The system is asked each time what is there (milliseconds): nothing remembered can be wrong.
 
 LIBURING_MINIMUM=2.9
-SETS="run test bench docs format all"
+SETS="run lessons test bench docs format all"
 
 # What each set needs, liburing apart.
 packages_of() {
   case $1 in
     run) echo g++ cmake ninja-build libcli11-dev libfmt-dev ;;
-    test) packages_of run && echo libgtest-dev clang-format shellcheck doxygen ;;
+    lessons) packages_of run && echo patch ;;
+    test) packages_of lessons && echo libgtest-dev clang-format shellcheck doxygen ;;
     bench) packages_of run && echo gnuplot-nox ;;
     docs) echo doxygen graphviz ;;
     format) echo clang-format ;;
@@ -22,6 +23,7 @@ tools_of() {
   case $1 in
     docs) echo doxygen ;;
     format) echo clang-format ;;
+    lessons | test) echo c++ cmake ninja patch ;;
     *) echo c++ cmake ninja ;;
   esac
 }

@@ -9,8 +9,10 @@ cd "$LAB_ROOT"
 . .scripts/build.sh
 . .scripts/format.sh
 . .scripts/docs.sh
+. .scripts/pages.sh
 
-CHECKS="tidy tidy-catches format docs shellcheck lab-script"
+CHECKS="tidy tidy-catches format pages docs shellcheck lab-script walk"
+[ ! -f .scripts/pictures.sh ] || CHECKS="$CHECKS pictures"
 filter=${1:-}
 results=build/test
 passed=0
@@ -99,6 +101,12 @@ check_format() {
   format_sources --check
 }
 
+check_pages() { pages_check; }
+
+check_pictures() {
+  pictures_exist && pictures_build --check
+}
+
 check_docs() {
   command -v doxygen >/dev/null || skip "no doxygen here"
   docs_build $results/docs "HAVE_DOT = NO"
@@ -111,6 +119,28 @@ check_shellcheck() {
 }
 
 check_lab_script() { tests/lab_script_test; }
+
+# Every lesson as a newcomer meets it: the road to its end, then what lies beside it.
+check_walk() (
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  export LAB_PROGRESS="$folder/progress"
+  for way in --no-ask --all; do
+    steps=0
+    until grep -qE '^(The road|Every lesson) is done' "$folder/printed" 2>/dev/null; do
+      ./lab next --no-ask $way >"$folder/printed" 2>&1 </dev/null || {
+        cat "$folder/printed"
+        return 1
+      }
+      steps=$((steps + 1))
+      [ $steps -lt 500 ] || die "./lab next $way: no end after $steps steps"
+    done
+    rm "$folder/printed"
+  done
+  went=$(grep -cE '^(ran|skipped) ' "$LAB_PROGRESS")
+  written=$(lesson_facts | grep -c .)
+  [ "$went" = "$written" ] || die "./lab next went through $went of $written lessons"
+)
 
 report() {
   echo

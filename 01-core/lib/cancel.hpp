@@ -1,5 +1,7 @@
 // Asks the kernel to end an operation. Two CQEs follow: the target's last one, which may still
 // carry data, and the cancel's own, in either order. The target is armed again only after both.
+//   if (recv_.armed() && !cancel_.armed()) cancel_.start(ring, recv_);
+//   ... later, in on_recv() and on_cancel(): if (!recv_.armed() && !cancel_.armed()) free_all();
 #pragma once
 
 #include "01-core/lib/ring.hpp"

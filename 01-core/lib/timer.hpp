@@ -1,4 +1,7 @@
-// A timeout as an operation: once, or again and again.
+// A timeout as an operation: once, or again and again. It keeps its time, so it may be started long
+// before the submit. Lesson: 01-core/06-timeouts.
+//   Bind<Timer, &Worker::on_tick> tick_{*this};
+//   tick_.start(ring, 20'000'000);  // 20 ms; then on_tick() gets a Cqe with res -ETIME
 #pragma once
 
 #include "01-core/lib/ring.hpp"

@@ -11,6 +11,11 @@ namespace lab {
 /// Any error ends it. A full table is worse than that: the kernel has taken the connection from the
 /// backlog already and closes it before it reports -ENFILE, so a multishot accept is armed only
 /// while there is room for everything that the backlog may hold.
+/// @code
+///   Bind<AcceptMultishot, &Worker::on_accept> accept_{*this};
+///   accept_.start(ring_, listener_.fd());
+///   // Worker::on_accept(Cqe cqe): cqe.res is the slot; without cqe.more() it has ended
+/// @endcode
 class AcceptMultishot : public Completion {
  public:
   using Completion::Completion;

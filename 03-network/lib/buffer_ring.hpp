@@ -81,6 +81,11 @@ struct BufferRingOptions {
 /// The ring of provided buffers and the account of who holds them.
 /// Lifetime: the memory outlives it; it outlives its leases and is made after, and dies before, its
 /// Ring. Source: io_uring_setup_buf_ring(3), Linux 5.19.
+/// @code
+///   BufferRing buffers(ring, {.count = 256, .size = 4096}, memory);
+///   // an SQE with IOSQE_BUFFER_SELECT and buf_group = buffers.group(); then, in its handler:
+///   if (cqe.has_buffer()) outbox.push(buffers.lease(cqe));  // at home again when it is popped
+/// @endcode
 class BufferRing {
  public:
   /// Registers the ring and provides every buffer of `memory`.

@@ -34,6 +34,11 @@ class LeasePool {
 };
 
 /// A first-in, first-out queue of leases that knows its bytes.
+/// @code
+///   LeaseQueue outbox(pool);
+///   outbox.push(buffers.lease(cqe));  // in on_recv
+///   outbox.consume(sent);             // in on_send: what left the front is home again
+/// @endcode
 class LeaseQueue {
  public:
   explicit LeaseQueue(LeasePool& pool) noexcept : pool_(pool) {}

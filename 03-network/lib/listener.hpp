@@ -36,6 +36,10 @@ struct ListenerOptions {
 /// - on loopback addresses TCP_CONGESTION reno: pacing (bbr) costs timers and wins nothing where no
 /// packet
 ///   is lost.
+/// @code
+///   Listener listener({.port = 8000, .backlog = 4096});
+///   accept_.start(ring, listener.fd());
+/// @endcode
 class Listener {
  public:
   /// @throws std::system_error; EADDRINUSE when somebody else listens there

@@ -12,6 +12,11 @@ namespace lab {
 /// Each CQE with has_buffer() is a BufferLease. The last one (no F_MORE) may be data too (the CQ
 /// was full), 0 at the peer's FIN, -ENOBUFS when the ring was empty, -ECANCELED, or the socket's
 /// error. Source: io_uring_prep_recv_multishot(3), Linux 6.0.
+/// @code
+///   Bind<RecvMultishot, &Connection::on_recv> recv_{*this};
+///   recv_.start(ring, slot, buffers);
+///   // Connection::on_recv(Cqe cqe): if (cqe.has_buffer()) outbox.push(buffers.lease(cqe));
+/// @endcode
 class RecvMultishot : public Completion {
  public:
   using Completion::Completion;

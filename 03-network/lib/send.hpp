@@ -17,6 +17,11 @@ namespace lab {
 
 /// res: bytes sent, maybe fewer than asked for, or -errno. A cancelled send reports what it had
 /// sent. Source: io_uring_prep_send(3); MSG_WAITALL for send since Linux 5.19.
+/// @code
+///   Bind<Send, &Connection::on_send> send_{*this};
+///   if (!send_.armed() && !outbox_.empty()) send_.start(ring, slot, outbox_.front().bytes());
+///   // Connection::on_send(Cqe cqe): if (cqe.res > 0) outbox_.consume(cqe.res), then the next one
+/// @endcode
 class Send : public Completion {
  public:
   using Completion::Completion;

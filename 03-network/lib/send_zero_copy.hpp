@@ -3,6 +3,11 @@
 // Two CQEs: the result, with F_MORE, says how many bytes; the notification says that the kernel no
 // longer reads them. Order follows the result, lifetime follows the notification. Only F_MORE tells
 // whether a notification will come: a send that failed can still owe one.
+//
+// start() sends; its owner's handler gets both CQEs; copied() reads the usage report:
+//   Bind<SendZeroCopy, &Connection::on_send> send_{*this};
+//   send_.start(ring, slot, lease.bytes(), {.report_usage = true});
+//   void on_send(Cqe cqe) noexcept { if (!send_.armed()) lease.reset(); }
 #pragma once
 
 #include "01-core/lib/ring.hpp"

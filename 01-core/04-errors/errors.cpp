@@ -1,0 +1,118 @@
+// shows: where io_uring says that something went wrong: three places, and none of them is errno
+// needs: Linux 5.6 (a read as an operation); the last part Linux 5.18
+// try:   ./lab run 01-04; then read from offset 6 of the file, or from a folder
+#include <fcntl.h>
+#include <liburing.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "01-core/lesson.hpp"
+
+namespace {
+
+// Place 1: the return value of a set-up call is 0 or -errno.
+void set_up() {
+  io_uring ring;
+  const int no_entries = io_uring_queue_init(0, &ring, 0);
+  const int no_such_flag = io_uring_queue_init(8, &ring, 1U << 31);
+  std::printf("a ring of 0 entries: %s\n", std::strerror(-no_entries));
+  std::printf("a flag that does not exist: %s\n", std::strerror(-no_such_flag));
+}
+
+// Place 2: the result of a request is in its CQE: what the system call would have returned, or
+// -errno.
+int read_once(io_uring& ring, int fd, char* buffer, unsigned size, unsigned long long offset) {
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring);
+  io_uring_prep_read(sqe, fd, buffer, size, offset);
+  lab::need(io_uring_submit(&ring), "io_uring_submit");
+  io_uring_cqe* cqe = nullptr;
+  lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
+  const int res = cqe->res;
+  io_uring_cqe_seen(&ring, cqe);
+  return res;
+}
+
+void failing_read(io_uring& ring) {
+  char buffer[64];
+  errno = 0;
+  const int res = read_once(ring, -1, buffer, sizeof buffer, 0);
+  std::printf("read from fd -1: res %d, errno %d\n", res, errno);
+  std::printf("in words: %s\n", std::strerror(-res));
+}
+
+// Fewer bytes than asked for is a success. Nothing but the number tells.
+void short_reads(io_uring& ring) {
+  const std::string path = lab::temporary_folder() + "/ten_bytes";
+  const int file = lab::need_errno(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "open");
+  lab::need_errno(static_cast<int>(write(file, "0123456789", 10)), "write");
+  int ends[2];
+  lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2");
+  lab::need_errno(static_cast<int>(write(ends[1], "abc", 3)), "write");
+
+  char buffer[64];
+  std::printf("64 bytes of a file of 10: %d\n", read_once(ring, file, buffer, sizeof buffer, 0));
+  std::printf("64 bytes at its end: %d\n", read_once(ring, file, buffer, sizeof buffer, 10));
+  std::printf("64 bytes of a pipe with 3: %d\n",
+              read_once(ring, ends[0], buffer, sizeof buffer, 0));
+
+  for (const int fd : {file, ends[0], ends[1]}) close(fd);
+}
+
+// The second of the three asks for an operation that does not exist.
+void prepare_three(io_uring& ring) {
+  for (unsigned long long index = 1; index <= 3; ++index) {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring);
+    io_uring_prep_nop(sqe);
+    if (index == 2) sqe->opcode = 255;
+    io_uring_sqe_set_data64(sqe, index);
+  }
+}
+
+void print_answers(io_uring& ring) {
+  io_uring_cqe* cqe = nullptr;
+  while (io_uring_peek_cqe(&ring, &cqe) == 0) {
+    std::printf("request %llu: res %d\n", io_uring_cqe_get_data64(cqe), cqe->res);
+    io_uring_cqe_seen(&ring, cqe);
+  }
+}
+
+// Place 3: submit returns how many SQEs the kernel took, or -errno when it took none. A request
+// that makes no sense at all counts as taken, gets its CQE, and ends the batch.
+void batch_with_a_bad_request(unsigned setup_flags) {
+  io_uring ring;
+  const int made = io_uring_queue_init(8, &ring, setup_flags);
+  if (made == -EINVAL) {
+    std::printf("skip SUBMIT_ALL: needs Linux 5.18\n");
+    return;
+  }
+  lab::need(made, "io_uring_queue_init");
+  prepare_three(ring);
+  const int taken = lab::need(io_uring_submit(&ring), "io_uring_submit");
+  std::printf("of 3 requests submit took %d, %u wait\n", taken, io_uring_sq_ready(&ring));
+  lab::need(io_uring_submit(&ring), "io_uring_submit");
+  print_answers(ring);
+  io_uring_queue_exit(&ring);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lab::Lesson lesson(argc, argv);
+  set_up();
+
+  io_uring ring;
+  lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
+  lesson.watch(ring);
+  failing_read(ring);
+  short_reads(ring);
+  batch_with_a_bad_request(0);
+  std::printf("and with IORING_SETUP_SUBMIT_ALL:\n");
+  batch_with_a_bad_request(IORING_SETUP_SUBMIT_ALL);
+
+  io_uring_queue_exit(&ring);
+  return lab::ok();
+}
