@@ -16,6 +16,9 @@ inline constexpr std::uint8_t op_pipe = 62;          ///< IORING_OP_PIPE, Linux 
 inline constexpr unsigned setup_cqe_mixed = 1U << 18;  ///< IORING_SETUP_CQE_MIXED, Linux 6.18
 inline constexpr unsigned cqe_f_skip = 1U << 5;        ///< IORING_CQE_F_SKIP, Linux 6.18
 inline constexpr unsigned cqe_f_32 = 1U << 15;         ///< IORING_CQE_F_32, Linux 6.18
-inline constexpr unsigned register_query = 35;         ///< IORING_REGISTER_QUERY, Linux 6.18
+inline constexpr unsigned nop_cqe32 = 1U << 5;         ///< IORING_NOP_CQE32, Linux 6.18
+
+inline constexpr unsigned register_send_msg_ring = 31;  ///< IORING_REGISTER_SEND_MSG_RING, 6.13
+inline constexpr unsigned register_query = 35;          ///< IORING_REGISTER_QUERY, Linux 6.18
 
 }  // namespace lab::compat

@@ -1,5 +1,8 @@
 // Receives messages from other rings of the same process: a sender posts a CQE straight into our
-// queue.
+// queue. 04-advanced/05-msg-ring shows the operation.
+//   Mailbox inbox{&on_message};                                  // on the receiver's ring
+//   Message message{&on_sent};                                   // on the sender's
+//   message.start(ring, receiver_ring_fd, inbox, 42);            // on_message gets res 42
 #pragma once
 
 #include "01-core/lib/ring.hpp"
@@ -20,7 +23,9 @@ class Mailbox : public Completion {
 };
 
 /// Sends one value to a mailbox on another ring.
-/// res: 0, -EOVERFLOW when the target's CQ is full, -EBADFD when the target is not enabled.
+/// res: 0, -EBADFD when the target is no ring or not enabled. A full CQ refuses nothing: the
+/// message goes to the target's overflow list, so who may send faster than the target reads needs a
+/// bound of its own. -EOVERFLOW only when the kernel has no memory for that list.
 class Message : public Completion {
  public:
   using Completion::Completion;

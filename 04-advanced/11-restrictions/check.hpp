@@ -1,0 +1,87 @@
+// Judges the rules with a ring that is given to a stranger. Nobody edits this file.
+#pragma once
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+
+#include "01-core/lesson.hpp"
+
+namespace exercise {
+
+/// Gets a disabled ring with a file in slot 0, returns what io_uring_register_restrictions
+/// returned.
+using MakeRules = int (*)(io_uring& ring);
+
+class Judge {
+ public:
+  explicit Judge(lab::Lesson& lesson) {
+    const std::string path = lab::temporary_folder() + "/file";
+    fd_ = lab::need_errno(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "open");
+    lab::need_errno(static_cast<int>(write(fd_, "bytes", 5)), "write");
+    lab::need(io_uring_queue_init(8, &ring_, IORING_SETUP_R_DISABLED), "io_uring_queue_init");
+    lesson.watch(ring_);
+    lab::need(io_uring_register_files(&ring_, &fd_, 1), "io_uring_register_files");
+  }
+  ~Judge() {
+    io_uring_queue_exit(&ring_);
+    close(fd_);
+  }
+  Judge(const Judge&) = delete;
+  Judge& operator=(const Judge&) = delete;
+
+  int run(MakeRules make_rules) {
+    lab::need(make_rules(ring_), "io_uring_register_restrictions");
+    lab::need(io_uring_enable_rings(&ring_), "io_uring_enable_rings");
+    want(result(IORING_OP_READ, 0, IOSQE_FIXED_FILE) == 5, "a read of slot 0 was refused",
+         "which operation is allowed?");
+    want_refused(IORING_OP_WRITE, 0, IOSQE_FIXED_FILE, "a write to slot 0");
+    want_refused(IORING_OP_NOP, 0, IOSQE_FIXED_FILE, "a NOP");
+    want_refused(IORING_OP_READ, fd_, 0, "a read of a descriptor that is not registered");
+    want_refused(IORING_OP_READ, 0, IOSQE_FIXED_FILE | IOSQE_ASYNC,
+                 "a read of slot 0 with IOSQE_ASYNC (a worker thread for everyone who asks)");
+    want(io_uring_register_files_update(&ring_, 0, &fd_, 1) == -EACCES,
+         "slot 0 could be given another file", "a rule allows a register operation");
+    iovec memory{.iov_base = buffer_, .iov_len = sizeof buffer_};
+    want(io_uring_register_buffers(&ring_, &memory, 1) == -EACCES, "a buffer could be registered",
+         "a rule allows a register operation");
+    return lab::ok();
+  }
+
+ private:
+  static void want(bool fulfilled, const std::string& what, const char* look) {
+    if (!fulfilled) lab::fail(what, look);
+  }
+
+  void want_refused(int opcode, int fd, unsigned flags, const char* name) {
+    const int res = result(opcode, fd, flags);
+    want(res == -EACCES,
+         std::string(name) + " was not refused: expected -EACCES, res is " + std::to_string(res),
+         "what is not listed is refused; what do your rules list?");
+  }
+
+  int result(int opcode, int fd, unsigned flags) {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+    if (opcode == IORING_OP_NOP) io_uring_prep_nop(sqe);
+    if (opcode == IORING_OP_READ) io_uring_prep_read(sqe, fd, buffer_, sizeof buffer_, 0);
+    if (opcode == IORING_OP_WRITE) io_uring_prep_write(sqe, fd, "x", 1, 0);
+    io_uring_sqe_set_flags(sqe, flags);
+    lab::need(io_uring_submit(&ring_), "io_uring_submit");
+    io_uring_cqe* cqe = nullptr;
+    lab::need(io_uring_wait_cqe(&ring_, &cqe), "io_uring_wait_cqe");
+    const int res = cqe->res;
+    io_uring_cqe_seen(&ring_, cqe);
+    return res;
+  }
+
+  io_uring ring_{};
+  int fd_ = -1;
+  char buffer_[16]{};
+};
+
+}  // namespace exercise
