@@ -1,6 +1,7 @@
 // LAB_ASSERT: what only a bug can break. On in release builds too: a server that goes on after a
 // broken invariant hands one client's bytes to another. One condition each, so the message names
 // what broke.
+//   LAB_ASSERT(!completion.armed());
 #pragma once
 
 #include <cstdio>

@@ -2,6 +2,10 @@
 //
 // The one rule: a Completion is armed from Ring::arm() until its CQE without IORING_CQE_F_MORE.
 // While armed, the object and the memory its SQE points to may not move, be reused or die.
+//   class Worker {
+//     void on_tick(Cqe cqe) noexcept;
+//     Bind<Timer, &Worker::on_tick> tick_{*this};
+//   };
 #pragma once
 
 #include "01-core/lib/assert.hpp"

@@ -1,5 +1,7 @@
 // What a completion says: a result and flags, copied out of the queue so that the queue's slot can
 // be reused before the handler runs.
+//   if (cqe.has_buffer()) take(buffers.lease(cqe));
+//   if (!cqe.more()) start_again();
 #pragma once
 
 #include <liburing.h>

@@ -1,5 +1,7 @@
 // What this kernel can do, tried and not guessed from its version: a distribution may have taken a
 // feature in earlier, a sandbox may have taken it away.
+//   const Features features = Features::detect();
+//   if (features.has(Feature::timer_multishot)) timer.start_multishot(ring, tick_ns);
 #pragma once
 
 #include <array>

@@ -1,6 +1,8 @@
 // Marks memory that belongs to the kernel, so that AddressSanitizer stops whoever touches it too
 // early. The sanitizer does not see what the kernel writes; this makes our side of the bargain
 // visible.
+//   poison(buffer, size);    // given to the kernel
+//   unpoison(buffer, size);  // its CQE has come
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // An ordinary file descriptor that closes itself.
+//   const Fd file(check_errno(open(path, O_RDONLY | O_CLOEXEC), path));
 #pragma once
 
 #include <unistd.h>

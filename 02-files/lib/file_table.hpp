@@ -1,6 +1,8 @@
 // Direct descriptors: files that live in the ring's own table and never in the process's. A
 // FileSlot is an index into that table; a slot is not a connection, for the kernel hands a closed
 // slot out again at once.
+//   FileTable table(ring, 1024);
+//   close_.start(ring, slot);  // when every result that is due on the slot has come
 #pragma once
 
 #include <sys/socket.h>

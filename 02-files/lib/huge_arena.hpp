@@ -1,5 +1,7 @@
 // One large piece of memory, in the largest pages to be had, touched at start: later there is no
 // page fault and few TLB misses.
+//   HugeArena arena(buffers * buffer_size);
+//   BufferRing ring_of_buffers(ring, {.count = buffers, .size = buffer_size}, arena.memory());
 #pragma once
 
 #include <cstddef>

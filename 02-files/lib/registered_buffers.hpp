@@ -2,6 +2,8 @@
 //
 // Lifetime: the memory outlives it, and it dies before its Ring. Nothing may be in flight on the
 // buffers then. Rule: an operation names the buffer by index and any part of it by address.
+//   RegisteredBuffers buffers(ring, arena.memory(), 65536);
+//   read_.start(ring, file, {.memory = buffers.buffer(2), .offset = 0, .registered_buffer = 2});
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// A send that does not copy: the network card, or the peer on the same machine, reads our memory.
+// A send that does not copy: the network card reads our memory. Over loopback the kernel copies,
+// when it delivers.
 //
 // Two CQEs: the result, with F_MORE, says how many bytes; the notification says that the kernel no
 // longer reads them. Order follows the result, lifetime follows the notification. Only F_MORE tells

@@ -74,7 +74,7 @@ mutation(zero_copy_when_buffers_run_out FILE ${worker} CAUGHT_BY "guarantee: "
 
 mutation(cancel_that_found_nothing_not_repeated FILE ${connection} CAUGHT_BY "liveness: "
   OLD "recv_found_ = cqe.res == 0;"
-  NEW "recv_found_ = true;")
+  NEW "recv_found_ = cqe.res <= 0;")
 
 mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
   OLD "if (waiting_.empty() || buffers_.free() > 0) return;"
