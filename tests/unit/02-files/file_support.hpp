@@ -1,4 +1,4 @@
-// A file that has no name, so nothing is left when a test ends.
+// A file that has no name, so nothing is left when a test ends; a pipe that is written by hand.
 #pragma once
 
 #include <fcntl.h>
@@ -43,6 +43,10 @@ struct Pipe {
     read_end = Fd(ends[0]);
     write_end = Fd(ends[1]);
   }
+  void write(std::string_view text) const {
+    check_size(::write(write_end.get(), text.data(), text.size()), "write");
+  }
+
   Fd read_end;
   Fd write_end;
 };

@@ -1,16 +1,13 @@
-// What the tests of coroutines share: a pool that is large enough for frames without optimization,
-// and a pipe whose other end is written by hand.
+// What the tests of coroutines share: a pool that is large enough for frames without optimization.
 #pragma once
 
-#include <fcntl.h>
-
 #include <array>
-#include <string_view>
+#include <vector>
 
-#include "02-files/lib/fd.hpp"
 #include "02-files/lib/read.hpp"
 #include "04-advanced/lib/await.hpp"
 #include "04-advanced/lib/task.hpp"
+#include "tests/unit/02-files/file_support.hpp"
 #include "tests/unit/support.hpp"
 
 namespace lab {
@@ -22,21 +19,6 @@ struct Frames {
 
   std::vector<std::byte> memory;
   FramePool pool;
-};
-
-struct Pipe {
-  Pipe() {
-    int ends[2];
-    check_errno(::pipe2(ends, O_CLOEXEC), "pipe2");
-    read_end = Fd(ends[0]);
-    write_end = Fd(ends[1]);
-  }
-  void write(std::string_view text) const {
-    check_errno(static_cast<int>(::write(write_end.get(), text.data(), text.size())), "write");
-  }
-
-  Fd read_end;
-  Fd write_end;
 };
 
 /// Says when the frame that it lies in is destroyed.

@@ -146,12 +146,17 @@ TEST(Task, MovingMovesTheDutyToJoin) {
   EXPECT_EQ(other.result(), 2);
 }
 
-TEST(Task, DestroyedInMidReadItsFrameLivesUntilTheLastCqe) {
+// Where read_forever() runs.
+class ReadingTask : public testing::Test {
+ protected:
   Frames frames;
   Ring ring;
   Pipe pipe;
   bool gone = false;
   int resumed = 0;
+};
+
+TEST_F(ReadingTask, DestroyedInMidReadItsFrameLivesUntilTheLastCqe) {
   {
     Task task = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
     task.start();
@@ -167,12 +172,7 @@ TEST(Task, DestroyedInMidReadItsFrameLivesUntilTheLastCqe) {
   EXPECT_EQ(ring.armed_count(), 0U);
 }
 
-TEST(Task, DestroyedWhenTheDataWasFaster) {
-  Frames frames;
-  Ring ring;
-  Pipe pipe;
-  bool gone = false;
-  int resumed = 0;
+TEST_F(ReadingTask, DestroyedWhenTheDataWasFaster) {
   {
     Task task = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
     task.start();
@@ -186,12 +186,7 @@ TEST(Task, DestroyedWhenTheDataWasFaster) {
 
 // The read is complete at submission, so its CQE stands before the cancel's (-ENOENT): the frame
 // has to wait for that one too.
-TEST(Task, DestroyedWhenTheReadsCqeComesFirst) {
-  Frames frames;
-  Ring ring;
-  Pipe pipe;
-  bool gone = false;
-  int resumed = 0;
+TEST_F(ReadingTask, DestroyedWhenTheReadsCqeComesFirst) {
   pipe.write("data");
   {
     Task task = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
@@ -204,12 +199,7 @@ TEST(Task, DestroyedWhenTheReadsCqeComesFirst) {
   EXPECT_EQ(ring.armed_count(), 0U);
 }
 
-TEST(Task, DestroyedBeforeItsSqeWasSubmitted) {
-  Frames frames;
-  Ring ring;
-  Pipe pipe;
-  bool gone = false;
-  int resumed = 0;
+TEST_F(ReadingTask, DestroyedBeforeItsSqeWasSubmitted) {
   {
     Task task = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
     task.start();
@@ -262,12 +252,7 @@ TEST(Task, CancelIsAResultAndTheTaskGoesOn) {
   task.cancel();
 }
 
-TEST(Task, CancelledAndThenDestroyedIsJoinedOnce) {
-  Frames frames;
-  Ring ring;
-  Pipe pipe;
-  bool gone = false;
-  int resumed = 0;
+TEST_F(ReadingTask, CancelledAndThenDestroyedIsJoinedOnce) {
   {
     Task task = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
     task.start();
@@ -279,12 +264,7 @@ TEST(Task, CancelledAndThenDestroyedIsJoinedOnce) {
   EXPECT_EQ(resumed, 0);
 }
 
-TEST(Task, TheOwnerMayDestroyItWhenItHasEnded) {
-  Frames frames;
-  Ring ring;
-  Pipe pipe;
-  bool gone = false;
-  int resumed = 0;
+TEST_F(ReadingTask, TheOwnerMayDestroyItWhenItHasEnded) {
   Owner owner;
   owner.task = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
   owner.task.start<&Owner::on_end_destroy>(owner);
@@ -294,12 +274,7 @@ TEST(Task, TheOwnerMayDestroyItWhenItHasEnded) {
   EXPECT_TRUE(gone);
 }
 
-TEST(Task, OneTaskMayDestroyAnother) {
-  Frames frames;
-  Ring ring;
-  Pipe pipe;
-  bool gone = false;
-  int resumed = 0;
+TEST_F(ReadingTask, OneTaskMayDestroyAnother) {
   Task victim = read_forever(frames.pool, ring, pipe.read_end, gone, resumed);
   victim.start();
   const auto destroy = [](FramePool&, Ring& on, Task& other) -> Task {
