@@ -188,6 +188,7 @@ void late_reader(Context& context) {
     streams.push_back(context.connect());
     streams.back().send(64 << 10, context.deadline);
   }
+  // The case itself: for a second nobody reads. There is no event that says "it has waited".
   std::this_thread::sleep_for(Milliseconds(1000));
   for (Stream& stream : streams) {
     stream.receive(64 << 10, context.deadline.or_sooner(context.silence()));
