@@ -29,13 +29,8 @@ format_all() {
   else
     pages_fill || format_status=1
   fi
-  ! pictures_exist || pictures_build "$@" || format_status=1
+  pictures_build "$@" || format_status=1
   return $format_status
-}
-
-pictures_exist() {
-  [ -f .scripts/pictures.sh ] || return 1
-  . .scripts/pictures.sh
 }
 
 # format_sources [--check]

@@ -10,9 +10,9 @@ cd "$LAB_ROOT"
 . .scripts/format.sh
 . .scripts/docs.sh
 . .scripts/pages.sh
+. .scripts/pictures.sh
 
-CHECKS="tidy tidy-catches format pages docs shellcheck lab-script walk"
-[ ! -f .scripts/pictures.sh ] || CHECKS="$CHECKS pictures"
+CHECKS="tidy tidy-catches format pages pictures docs shellcheck lab-script walk"
 filter=${1:-}
 results=build/test
 passed=0
@@ -103,9 +103,7 @@ check_format() {
 
 check_pages() { pages_check; }
 
-check_pictures() {
-  pictures_exist && pictures_build --check
-}
+check_pictures() { pictures_build --check; }
 
 check_docs() {
   command -v doxygen >/dev/null || skip "no doxygen here"
