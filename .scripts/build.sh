@@ -5,12 +5,14 @@ build() {
   preset=$1
   shift
   configure "$preset"
-  # Asked first, so that a run with nothing to do prints nothing.
-  if ninja -C "build/$preset" -n "$@" 2>/dev/null | grep -q 'no work to do'; then
-    return
-  fi
-  note "build: $* ($preset)"
-  cmake --build "build/$preset" --target "$@" >&2 || die "the build failed (see above)"
+  failed=build/$preset/failed
+  rm -f "$failed"
+  # A run with nothing to do prints nothing: the first line about a step brings the headline.
+  { cmake --build "build/$preset" --target "$@" 2>&1 || : >"$failed"; } |
+    awk -v headline="build: $* ($preset)" '
+      /^ninja: |Re-checking globbed directories/ && !begun { next }
+      { if (!begun++) print headline; print; fflush() }' >&2
+  [ ! -f "$failed" ] || die "the build failed (see above)"
 }
 
 # build_quietly PRESET TARGET [WORDS]: the compiler speaks only when it fails (WORDS: how that

@@ -16,10 +16,7 @@
 namespace lab {
 
 /// The end of a lesson that showed what it wanted to show: `return lab::ok();`
-inline int ok() {
-  std::puts("OK");
-  return 0;
-}
+inline int ok() { return std::puts("OK") == EOF ? 1 : 0; }
 
 /// The end of a lesson whose main idea this kernel or machine cannot show.
 [[noreturn]] inline void skip(const std::string& reason) {
@@ -67,13 +64,15 @@ inline const std::string& temporary_folder() {
 class Lesson {
  public:
   /// @param usage its arguments in words, for example "[count]: how many NOPs (default 64)"
-  Lesson(int argc, char** argv, const char* usage = "takes no arguments", int seconds_max = 10)
+  Lesson(int argc, char** argv, const char* usage = "", int seconds_max = 10)
       : argc_(argc), argv_(argv) {
     setvbuf(stdout, nullptr, _IOLBF, 0);
-    if (argc > 1 && argv[1][0] == '-' && std::strchr("h-", argv[1][1]) != nullptr) {
-      std::printf("%s %s\nIts README.md says what it shows.\n", argv[0], usage);
-      std::exit(0);
+    const std::string first = argc > 1 ? argv[1] : "";
+    const char* takes = *usage == '\0' ? "takes no arguments" : usage;
+    if (first == "-h" || first == "--help") {
+      std::exit(std::printf("%s %s\nIts README.md says what it shows.\n", argv[0], takes) < 0);
     }
+    if (first[0] == '-' || (argc > 1 && *usage == '\0')) fail("\"" + first + "\"?", takes);
     if (const char* shorter = std::getenv("LAB_WATCHDOG_S")) seconds_max = std::atoi(shorter);
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD;

@@ -42,13 +42,14 @@ inline int listen_on_loopback(std::uint16_t& port, int backlog = 64) {
 /// A blocking socket, connected; its reads and writes give up after 5 s. The caller closes it.
 inline int connect_to(std::uint16_t port) {
   const int fd = need_errno(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+  const sockaddr_in address = loopback_address(port);
+  // Before the time limits: with one, a ring's work for this thread would end connect() with EINTR.
+  need_errno(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
   const timeval patience{.tv_sec = 5, .tv_usec = 0};
   const int on = 1;
   need_errno(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "SO_RCVTIMEO");
   need_errno(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), "SO_SNDTIMEO");
   need_errno(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
-  const sockaddr_in address = loopback_address(port);
-  need_errno(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
   return fd;
 }
 
