@@ -16,23 +16,15 @@
 namespace {
 
 // A read that is not done before somebody writes into the pipe.
-void submit_read(io_uring& ring, int pipe_read_end, char& byte) {
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-  io_uring_prep_read(sqe, pipe_read_end, &byte, 1, 0);
-  lab::need(io_uring_submit(&ring), "io_uring_submit");
-}
-
-// Does not wait.
-void peek(io_uring& ring) {
-  io_uring_cqe* cqe = nullptr;
-  const int res = io_uring_peek_cqe(&ring, &cqe);
-  std::printf("peek: %s\n", std::strerror(-res));
+void prepare_read(io_uring& ring, int pipe_read_end, char& byte) {
+  io_uring_prep_read(io_uring_get_sqe(&ring), pipe_read_end, &byte, 1, 0);
 }
 
 // The time ends the wait, not the request.
 void wait_with_a_timeout(io_uring& ring, const int (&ends)[2]) {
   char byte = 0;
-  submit_read(ring, ends[0], byte);
+  prepare_read(ring, ends[0], byte);
+  lab::need(io_uring_submit(&ring), "io_uring_submit");
   io_uring_cqe* cqe = nullptr;
   __kernel_timespec patience{.tv_sec = 0, .tv_nsec = 20'000'000};
   const int res = io_uring_wait_cqe_timeout(&ring, &cqe, &patience);
@@ -57,7 +49,8 @@ void ring_the_alarm(bool on) {
 // A signal ends the wait, too. Nothing is lost: wait again.
 void wait_with_a_signal(io_uring& ring, const int (&ends)[2]) {
   char byte = 0;
-  submit_read(ring, ends[0], byte);
+  prepare_read(ring, ends[0], byte);
+  lab::need(io_uring_submit(&ring), "io_uring_submit");
   ring_the_alarm(true);
   io_uring_cqe* cqe = nullptr;
   int res = 0;
@@ -74,10 +67,7 @@ void wait_with_a_signal(io_uring& ring, const int (&ends)[2]) {
 // Submit and wait in one system call, and not for one answer but for three.
 void submit_and_wait_for_three(io_uring& ring, const int (&ends)[2]) {
   char bytes[3];
-  for (char& byte : bytes) {
-    io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-    io_uring_prep_read(sqe, ends[0], &byte, 1, 0);
-  }
+  for (char& byte : bytes) prepare_read(ring, ends[0], byte);
   std::thread writer([&ends] {
     for (const char* byte : {"x", "y", "z"}) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -93,10 +83,9 @@ void submit_and_wait_for_three(io_uring& ring, const int (&ends)[2]) {
 // A timeout request that expires ends every wait on its ring, however many answers were wanted.
 void wait_for_two_beside_a_timer(io_uring& ring, const int (&ends)[2]) {
   char byte = 0;
-  submit_read(ring, ends[0], byte);
+  prepare_read(ring, ends[0], byte);
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 10'000'000};
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-  io_uring_prep_timeout(sqe, &time, 0, 0);
+  io_uring_prep_timeout(io_uring_get_sqe(&ring), &time, 0, 0);
   lab::need(io_uring_submit_and_wait(&ring, 2), "io_uring_submit_and_wait");
   std::printf("wanted 2 answers, a timer expired: %u answer\n", io_uring_cq_ready(&ring));
 
@@ -117,7 +106,8 @@ int main(int argc, char** argv) {
   int ends[2];
   lab::need_errno(pipe(ends), "pipe");
 
-  peek(ring);
+  io_uring_cqe* cqe = nullptr;
+  std::printf("peek: %s\n", std::strerror(-io_uring_peek_cqe(&ring, &cqe)));  // does not wait
   wait_with_a_timeout(ring, ends);
   wait_with_a_signal(ring, ends);
   submit_and_wait_for_three(ring, ends);

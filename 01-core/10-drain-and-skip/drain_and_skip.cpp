@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -26,6 +25,15 @@ void nop(io_uring& ring, unsigned user_data, unsigned flags) {
   io_uring_sqe_set_data64(sqe, user_data);
 }
 
+// Submits what is prepared, and takes one CQE.
+io_uring_cqe next_cqe(io_uring& ring) {
+  io_uring_cqe* cqe = nullptr;
+  lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
+  const io_uring_cqe copy = *cqe;
+  io_uring_cqe_seen(&ring, cqe);
+  return copy;
+}
+
 // Request 1 takes 20 ms, 2 and 3 take no time. Prints the order in which they end.
 void show_order(io_uring& ring, unsigned flags_of_two, const char* what) {
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 20'000'000};
@@ -34,14 +42,8 @@ void show_order(io_uring& ring, unsigned flags_of_two, const char* what) {
   io_uring_sqe_set_data64(sqe, 1);
   nop(ring, 2, flags_of_two);
   nop(ring, 3, 0);
-  lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::printf("%-20s", what);
-  for (int count = 0; count < 3; ++count) {
-    io_uring_cqe* cqe = nullptr;
-    lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
-    std::printf(" %llu", io_uring_cqe_get_data64(cqe));
-    io_uring_cqe_seen(&ring, cqe);
-  }
+  for (int count = 0; count < 3; ++count) std::printf(" %llu", next_cqe(ring).user_data);
   std::puts("");
 }
 
@@ -49,21 +51,17 @@ void show_order(io_uring& ring, unsigned flags_of_two, const char* what) {
 // CQE that came before the marker's; `otherwise` when none came.
 int outcome(io_uring& ring, int otherwise) {
   nop(ring, marker, 0);
-  lab::need(io_uring_submit(&ring), "io_uring_submit");
   for (int res = otherwise;;) {
-    io_uring_cqe* cqe = nullptr;
-    lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
-    const bool is_marker = io_uring_cqe_get_data64(cqe) == marker;
-    if (!is_marker) res = cqe->res;
-    io_uring_cqe_seen(&ring, cqe);
-    if (is_marker) return res;
+    const io_uring_cqe cqe = next_cqe(ring);
+    if (cqe.user_data == marker) return res;
+    res = cqe.res;
   }
 }
 
 // With the flag no CQE means: it succeeded. So that is what the program has to believe.
 void send_quietly(io_uring& ring, int send_flags, std::size_t size, const char* what) {
-  std::array<int, 2> pair{};
-  lab::need_errno(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), "socketpair");
+  int pair[2];
+  lab::need_errno(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
   const std::vector<char> bytes(size);
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_send(sqe, pair[0], bytes.data(), size, send_flags);
@@ -75,14 +73,13 @@ void send_quietly(io_uring& ring, int send_flags, std::size_t size, const char* 
   const char* verdict = believed == count ? "right" : "WRONG";
   std::printf("%-26s believes that %s was sent: %s\n", what,
               believed == static_cast<int>(size) ? "all" : "a part", verdict);
-  close(pair[0]);
-  close(pair[1]);
+  for (const int fd : pair) close(fd);
 }
 
 // Batches of 64 NOPs of which the last one's CQE is waited for: the fastest of 2000, per NOP. The
 // two kinds take turns, so that what else the machine does meets both.
 void show_costs(io_uring& ring) {
-  std::array<double, 2> best_ns{1e9, 1e9};
+  double best_ns[]{1e9, 1e9};
   for (unsigned round = 0; round < 4000; ++round) {
     const unsigned skip = round % 2;
     const auto begin = std::chrono::steady_clock::now();
@@ -92,16 +89,6 @@ void show_costs(io_uring& ring) {
     best_ns[skip] = std::min(best_ns[skip], took.count() / 64);
   }
   std::printf("# a NOP with its CQE: %.1f ns, without: %.1f ns\n", best_ns[0], best_ns[1]);
-}
-
-// Draining was built on counting CQEs, so a ring that has skipped one refuses to drain, for good.
-void drain_after_skip(io_uring& ring) {
-  nop(ring, 2, IOSQE_IO_DRAIN);
-  lab::need(io_uring_submit(&ring), "io_uring_submit");
-  io_uring_cqe* cqe = nullptr;
-  lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
-  std::printf("a drain on this ring: -%s\n", strerrorname_np(-cqe->res));
-  io_uring_cqe_seen(&ring, cqe);
 }
 
 }  // namespace
@@ -124,7 +111,9 @@ int main(int argc, char** argv) {
   send_quietly(ring, sound, large, "with MSG_WAITALL besides:");
   send_quietly(ring, sound, small, "the same, 1000 bytes:");
 
-  drain_after_skip(ring);
+  // Draining was built on counting CQEs, so a ring that has skipped one refuses to drain, for good.
+  nop(ring, 0, IOSQE_IO_DRAIN);
+  std::printf("a drain on this ring: -%s\n", strerrorname_np(-next_cqe(ring).res));
   io_uring_queue_exit(&ring);
   return lab::ok();
 }

@@ -72,8 +72,7 @@ void query() {
 // 4. Try it. For a flag there is no other way: what a kernel does not know is -EINVAL.
 void try_flag(io_uring& ring) {
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 1'000'000};
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-  io_uring_prep_timeout(sqe, &time, 2, IORING_TIMEOUT_MULTISHOT);
+  io_uring_prep_timeout(io_uring_get_sqe(&ring), &time, 2, IORING_TIMEOUT_MULTISHOT);
   const int res = answer(ring);
   std::printf("try: a timeout that repeats: %s\n", yes_or_no(res == -ETIME));
   if (res == -ETIME) answer(ring);  // the second of two
@@ -84,21 +83,18 @@ void try_flag(io_uring& ring) {
 void try_and_fall_back(io_uring& ring) {
   int ends[2];
   lab::need_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-  io_uring_prep_send_zc(sqe, ends[0], "bytes", 5, 0, 0);
-  int res = answer(ring);
+  io_uring_prep_send_zc(io_uring_get_sqe(&ring), ends[0], "bytes", 5, 0, 0);
+  const int res = answer(ring);
   std::printf("try: zero-copy send on a unix socket: %s\n",
               res < 0 ? std::strerror(-res) : "works");
   if (res == -EOPNOTSUPP || res == -EINVAL) {
-    sqe = io_uring_get_sqe(&ring);
-    io_uring_prep_send(sqe, ends[0], "bytes", 5, 0);
-    res = answer(ring);
+    io_uring_prep_send(io_uring_get_sqe(&ring), ends[0], "bytes", 5, 0);
+    answer(ring);
   }
   char received[8] = "";
   const ssize_t size = recv(ends[1], received, sizeof received, MSG_DONTWAIT);
   std::printf("received: %zd bytes\n", size < 0 ? 0 : size);
-  close(ends[0]);
-  close(ends[1]);
+  for (const int fd : ends) close(fd);
 }
 
 }  // namespace

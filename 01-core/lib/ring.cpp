@@ -51,6 +51,7 @@ Ring::Ring(const RingOptions& options) {
   params.cq_entries = options.cq_entries != 0 ? options.cq_entries : 2 * options.sq_entries;
   const unsigned base = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
                         (options.sqpoll ? IORING_SETUP_SQPOLL : IORING_SETUP_DEFER_TASKRUN) |
+                        (options.iopoll ? IORING_SETUP_IOPOLL : 0U) |
                         (options.disabled ? IORING_SETUP_R_DISABLED : 0U);
   if (options.sqpoll) params.sq_thread_idle = 1000;
   params.flags = base | IORING_SETUP_NO_SQARRAY;

@@ -31,6 +31,8 @@ struct RingOptions {
   unsigned sq_entries = 256;  ///< rounded up to a power of two by the kernel, at most 32768
   unsigned cq_entries = 0;    ///< 0: twice sq_entries. At most 65536
   bool sqpoll = false;        ///< a kernel thread submits (costs a core; see 04-advanced/03-sqpoll)
+  bool iopoll = false;        ///< completions are looked for, not interrupted for: only reads and
+                              ///< writes with O_DIRECT on a device with poll queues (and NOPs)
   bool disabled = false;      ///< IORING_SETUP_R_DISABLED and never enabled: for the fake kernel
 };
 

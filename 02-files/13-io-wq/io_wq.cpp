@@ -5,7 +5,6 @@
 #include <liburing.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -17,25 +16,24 @@
 
 namespace {
 
-using namespace std::chrono_literals;
-
 // The workers are threads of this process, with a name of their own: iou-wrk and our number.
-int worker_threads() {
-  int count = 0;
+unsigned worker_threads() {
+  unsigned count = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::string name;
     std::ifstream(task.path() / "comm") >> name;
-    count += name.rfind("iou-wrk", 0) == 0 ? 1 : 0;
+    if (name.rfind("iou-wrk", 0) == 0) ++count;
   }
   return count;
 }
 
 void submit(io_uring& ring) { lab::need(io_uring_submit(&ring), "io_uring_submit"); }
 
+// Submits what is prepared, too.
 void collect(io_uring& ring, unsigned count) {
   for (unsigned index = 0; index < count; ++index) {
     io_uring_cqe* cqe = nullptr;
-    lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
+    lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
     lab::need(cqe->res, "an operation");
     io_uring_cqe_seen(&ring, cqe);
   }
@@ -44,8 +42,7 @@ void collect(io_uring& ring, unsigned count) {
 struct Pipe {
   Pipe() { lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2"); }
   ~Pipe() {
-    close(ends[0]);
-    close(ends[1]);
+    for (const int fd : ends) close(fd);
   }
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
@@ -60,26 +57,25 @@ void reads_that_wait(io_uring& ring, unsigned count) {
     io_uring_prep_read(io_uring_get_sqe(&ring), pipe.ends[0], &bytes[index], 1, 0);
   }
   submit(ring);
-  std::this_thread::sleep_for(100ms);
-  std::printf("%u reads of a pipe wait: %d worker threads\n", count, worker_threads());
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::printf("%u reads of a pipe wait: %u worker threads\n", count, worker_threads());
   lab::need_errno(static_cast<int>(write(pipe.ends[1], bytes, count)), "write");
   collect(ring, count);
 }
 
 // A splice has two sides and cannot be polled: each one that waits needs a thread.
-void splices_that_wait(io_uring& ring, unsigned count, int limit) {
-  const Pipe from;
-  const Pipe to;
+void splices_that_wait(io_uring& ring, unsigned count, unsigned limit) {
+  const Pipe from, to;
   for (unsigned index = 0; index < count; ++index) {
     io_uring_prep_splice(io_uring_get_sqe(&ring), from.ends[0], -1, to.ends[1], -1, 1, 0);
   }
   submit(ring);
   // They are made one by one. Once the limit is reached, there is time for one too many.
   for (int tries = 0; tries < 300 && worker_threads() < limit; ++tries) {
-    std::this_thread::sleep_for(10ms);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  std::this_thread::sleep_for(50ms);
-  std::printf("%u splices wait: %d worker threads\n", count, worker_threads());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::printf("%u splices wait: %u worker threads\n", count, worker_threads());
   const char bytes[64] = {};
   lab::need_errno(static_cast<int>(write(from.ends[1], bytes, count)), "write");
   collect(ring, count);
@@ -87,15 +83,12 @@ void splices_that_wait(io_uring& ring, unsigned count, int limit) {
 
 // The first splice waits for what the second one brings. Both need a thread at the same time.
 void splices_that_need_each_other(io_uring& ring) {
-  const Pipe source;
-  const Pipe middle;
-  const Pipe target;
+  const Pipe source, middle, target;
   lab::need_errno(static_cast<int>(write(source.ends[1], "x", 1)), "write");
   io_uring_prep_splice(io_uring_get_sqe(&ring), middle.ends[0], -1, target.ends[1], -1, 1, 0);
   submit(ring);
-  std::this_thread::sleep_for(50ms);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
   io_uring_prep_splice(io_uring_get_sqe(&ring), source.ends[0], -1, middle.ends[1], -1, 1, 0);
-  submit(ring);
   collect(ring, 2);
   std::printf("two splices that need each other: done\n");
 }
@@ -104,25 +97,22 @@ void splices_that_need_each_other(io_uring& ring) {
 
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv, "[limit]: worker threads for operations that wait (default 4)");
-  const auto limit = static_cast<unsigned>(lesson.argument(1, 4, 1, 64));
+  const auto limit = static_cast<unsigned>(lesson.argument(1, 4, 1, 16));
   io_uring ring;
   lab::need(io_uring_queue_init(64, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
-  std::printf("before anything: %d worker threads\n", worker_threads());
+  std::printf("before anything: %u worker threads\n", worker_threads());
 
   io_uring_prep_nop(io_uring_get_sqe(&ring));
-  submit(ring);
   collect(ring, 1);
-  std::printf("a NOP: %d worker threads\n", worker_threads());
-
+  std::printf("a NOP: %u worker threads\n", worker_threads());
   reads_that_wait(ring, 16);
 
   // Bounded workers serve files and disks, unbounded ones whatever may wait for ever. 0 asks only.
   unsigned limits[2] = {0, limit};
-  lab::need(io_uring_register_iowq_max_workers(&ring, limits),
-            "io_uring_register_iowq_max_workers");
+  lab::need(io_uring_register_iowq_max_workers(&ring, limits), "setting the limits");
   std::printf("# the limits before: %u bounded, %u unbounded\n", limits[0], limits[1]);
-  splices_that_wait(ring, 16, std::min(16, static_cast<int>(limit)));
+  splices_that_wait(ring, 16, limit);
   splices_that_need_each_other(ring);
 
   io_uring_queue_exit(&ring);

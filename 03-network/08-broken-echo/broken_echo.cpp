@@ -43,7 +43,7 @@ class Connection {
   void on_recv(lab::Cqe cqe) noexcept;
   void send(lab::BufferLease bytes) noexcept;
   void close_when_done() noexcept {
-    if (finished_ && sends_ == 0) close_.start(server_.ring, slot_);
+    if (finished_ && sends_ == 0) server_.hang_up(slot_, close_);
   }
   void on_close(lab::Cqe) noexcept { closed_ = true; }
 

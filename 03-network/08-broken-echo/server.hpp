@@ -40,6 +40,15 @@ class Server {
     return true;
   }
 
+  /// The end of a connection, when nothing is in flight on its slot. `closing` completes once.
+  void hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept {
+    // Before Linux 6.13 a closed slot's file stays as long as an older request of any other slot,
+    // such as the neighbour's receive. The client would wait that long for its FIN.
+    ring.reserve(2);
+    shutdown_.link_before_close(ring, slot);
+    closing.start(ring, slot);
+  }
+
   lab::Ring ring{{.sq_entries = 256, .cq_entries = 1024}};
 
  private:
@@ -60,11 +69,14 @@ class Server {
     if (!cqe.more() && accepted_ != clients_max_) accept_.start(ring, listener_);
   }
 
+  void on_shutdown(lab::Cqe) noexcept {}  // fails after a reset: then there is nothing to end
+
   int listener_;
   unsigned clients_max_;
   unsigned accepted_ = 0;
   std::list<Connection> connections_;
   lab::Bind<lab::AcceptMultishot, &Server::on_accept> accept_{*this};
+  lab::Bind<lab::ShutdownSlot, &Server::on_shutdown> shutdown_{*this};
 };
 
 /// A listener whose connections have small socket buffers: they do on loopback what a slow line

@@ -98,7 +98,7 @@ inline int run(int argc, char** argv) {
   });
 
   Stream stream;
-  const std::size_t chunk = sent.size() / 12;
+  const std::size_t chunk = sent.size() / 16;
   for (std::size_t at = 0; at < sent.size(); at += chunk) {
     on_bytes(stream, std::string_view(sent).substr(at, chunk));
   }
@@ -118,7 +118,7 @@ inline int run(int argc, char** argv) {
 inline void start_send(Stream&, std::string_view bytes) {
   check::Judge& judge = check::judge;
   if (bytes.empty()) lab::fail("a send of 0 bytes was started", "is the outbox empty?");
-  if (++judge.sends == 100'000) lab::fail("100,000 sends were started for 192 KiB");
+  if (++judge.sends == 100'000) lab::fail("100,000 sends were started for 256 KiB");
   if (++judge.in_flight > judge.in_flight_max) judge.in_flight_max = judge.in_flight;
   io_uring_sqe* sqe = io_uring_get_sqe(&judge.ring);
   io_uring_prep_send(sqe, judge.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -29,7 +29,7 @@ class Connection {
   void send_next() noexcept;
   void on_send(lab::Cqe cqe) noexcept;
   void close_when_done() noexcept {
-    if (finished_ && outbox_.empty() && !recv_.armed()) close_.start(server_.ring, slot_);
+    if (finished_ && outbox_.empty() && !recv_.armed()) server_.hang_up(slot_, close_);
   }
   void on_close(lab::Cqe) noexcept { closed_ = true; }
 

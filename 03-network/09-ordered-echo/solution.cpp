@@ -1,4 +1,4 @@
-// 192 KiB in 12 pieces, for a socket that takes a few KiB at a time. As it is, every piece gets a
+// 256 KiB in 16 pieces, for a socket that takes a few KiB at a time. As it is, every piece gets a
 // send of its own at once. Keep one send in flight, and finish what came back short.
 #include "03-network/09-ordered-echo/check.hpp"
 

@@ -1,5 +1,5 @@
 // shows: a zero-copy send answers twice: first how much, later that your memory is yours again
-// needs: Linux 6.0; the usage report Linux 6.2
+// needs: Linux 6.0; the usage report Linux 6.2, or 6.1 with its updates
 // try:   ./lab run 03-13; then make message_size 4096 and see when the notification comes
 #include <liburing.h>
 #include <sys/uio.h>
@@ -115,7 +115,8 @@ void send_with_usage_report(io_uring& ring, int server) {
                         IORING_SEND_ZC_REPORT_USAGE);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::printf("with a usage report\n");
-  if (read_until_last(ring) == -EINVAL) std::printf("skip usage report: needs Linux 6.2\n");
+  if (read_until_last(ring) == -EINVAL)
+    std::printf("skip usage report: needs Linux 6.2, or a 6.1 with its updates\n");
 }
 
 }  // namespace

@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdint>
 #include <cstdio>
 #include <string>
-#include <string_view>
 
 #include "01-core/lesson.hpp"
 #include "03-network/loopback.hpp"
@@ -44,19 +42,18 @@ void start_receive(Server& server) {
   sqe->buf_group = group;
 }
 
-io_uring_cqe next_cqe(Server& server) {
+io_uring_cqe next_cqe(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
-  lab::need(io_uring_submit_and_wait(&server.ring, 1), "io_uring_submit_and_wait");
-  lab::need(io_uring_peek_cqe(&server.ring, &cqe), "io_uring_peek_cqe");
+  lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
   const io_uring_cqe copy{.user_data = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
-  io_uring_cqe_seen(&server.ring, cqe);
+  io_uring_cqe_seen(&ring, cqe);
   return copy;
 }
 
 // The buffer holds a header of four lengths, then the sender's address, then the payload. liburing
 // finds the parts.
 void answer_one(Server& server) {
-  const io_uring_cqe received = next_cqe(server);
+  const io_uring_cqe received = next_cqe(server.ring);
   const int size = lab::need(received.res, "recvmsg");
   const unsigned id = received.flags >> IORING_CQE_BUFFER_SHIFT;
   io_uring_recvmsg_out* out =
@@ -69,24 +66,22 @@ void answer_one(Server& server) {
 
   // The answer goes out from where the question lies; the buffer goes home after the send's CQE.
   iovec payload{.iov_base = io_uring_recvmsg_payload(out, &server.room), .iov_len = length};
-  msghdr message{};
-  message.msg_name = io_uring_recvmsg_name(out);
-  message.msg_namelen = out->namelen;
-  message.msg_iov = &payload;
-  message.msg_iovlen = 1;
-  io_uring_sqe* sqe = io_uring_get_sqe(&server.ring);
-  io_uring_prep_sendmsg(sqe, server.fd, &message, 0);
-  lab::need(next_cqe(server).res, "sendmsg");
+  const msghdr message{.msg_name = io_uring_recvmsg_name(out),
+                       .msg_namelen = out->namelen,
+                       .msg_iov = &payload,
+                       .msg_iovlen = 1};
+  io_uring_prep_sendmsg(io_uring_get_sqe(&server.ring), server.fd, &message, 0);
+  lab::need(next_cqe(server.ring).res, "sendmsg");
   give_back(server, id);
 }
 
-int udp_socket(std::uint16_t& port) {
+// Fills in the address, too: the port is of the kernel's choice.
+int udp_socket(sockaddr_in& address) {
   const int fd = lab::need_errno(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
-  sockaddr_in address = lab::loopback_address(0);
+  address = lab::loopback_address(0);
   socklen_t size = sizeof address;
   lab::need_errno(bind(fd, reinterpret_cast<sockaddr*>(&address), size), "bind");
   lab::need_errno(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-  port = ntohs(address.sin_port);
   return fd;
 }
 
@@ -97,24 +92,21 @@ int main(int argc, char** argv) {
   Server server;
   lab::need(io_uring_queue_init(8, &server.ring, 0), "io_uring_queue_init");
   lesson.watch(server.ring);
-  std::uint16_t port = 0;
-  server.fd = udp_socket(port);
+  sockaddr_in address{}, client_address{};
+  server.fd = udp_socket(address);
   int error = 0;
   server.provided = io_uring_setup_buf_ring(&server.ring, buffer_count, group, 0, &error);
   lab::need(error, "io_uring_setup_buf_ring");
   for (unsigned id = 0; id < buffer_count; ++id) give_back(server, id);
   start_receive(server);
 
-  const sockaddr_in address = lab::loopback_address(port);
   for (const std::string& text :
        {std::string("one"), std::string("three"), std::string(200, 'x')}) {
-    std::uint16_t own_port = 0;
-    const int client = udp_socket(own_port);
+    const int client = udp_socket(client_address);
     std::printf("a client sends %zu bytes\n", text.size());
-    lab::need_errno(
-        static_cast<int>(sendto(client, text.data(), text.size(), 0,
-                                reinterpret_cast<const sockaddr*>(&address), sizeof address)),
-        "sendto");
+    const ssize_t sent = sendto(client, text.data(), text.size(), 0,
+                                reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    lab::need_errno(static_cast<int>(sent), "sendto");
     answer_one(server);
     char reply[256];
     std::printf("  it reads %zd bytes\n", recv(client, reply, sizeof reply, 0));

@@ -26,7 +26,9 @@ struct Worker {
     accept.start(ring, listener);
   }
   void run();
+  void hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept;
   void on_accept(lab::Cqe cqe) noexcept;
+  void on_shutdown(lab::Cqe) noexcept {}  // fails after a reset: then there is nothing to end
 
   lab::Ring ring{{.sq_entries = 1024, .cq_entries = 8192}};
   lab::FileTable table{ring, 2048};
@@ -39,6 +41,7 @@ struct Worker {
   int listener;
   unsigned clients_left;
   lab::Bind<lab::AcceptMultishot, &Worker::on_accept> accept{*this};
+  lab::Bind<lab::ShutdownSlot, &Worker::on_shutdown> ending{*this};
 };
 
 // It receives one buffer, sends it, and receives again: so it never holds more than one.
@@ -74,6 +77,14 @@ void Worker::run() {
   }
 }
 
+// Before Linux 6.13 a closed slot's file stays as long as an older request of any other slot, and
+// the peer would not hear of it. The shutdown tells it at once.
+void Worker::hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept {
+  ring.reserve(2);
+  ending.link_before_close(ring, slot);
+  closing.start(ring, slot);
+}
+
 void Worker::on_accept(lab::Cqe cqe) noexcept {
   if (cqe.res >= 0) connections.emplace_back(*this, static_cast<lab::FileSlot>(cqe.res));
   if (cqe.res >= 0 && --clients_left == 0) shutdown(listener, SHUT_RD);  // ends the accept
@@ -88,7 +99,7 @@ void Connection::on_recv(lab::Cqe cqe) noexcept {
   } else if (cqe.res == -ENOBUFS) {
     worker_.waiting.push_back(this);
   } else {
-    close_.start(worker_.ring, slot_);  // FIN or an error, and nothing else is in flight
+    worker_.hang_up(slot_, close_);  // FIN or an error, and nothing else is in flight
   }
 }
 

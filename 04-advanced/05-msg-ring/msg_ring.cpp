@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <future>
 #include <thread>
 
 #include "01-core/compat.hpp"
@@ -20,8 +19,7 @@ enum : std::uint64_t { sent = 1, task = 2, stop = 3, answer = 4 };
 
 io_uring_cqe next_cqe(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
-  lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
-  lab::need(io_uring_peek_cqe(&ring, &cqe), "io_uring_peek_cqe");
+  lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
   const io_uring_cqe copy = *cqe;
   io_uring_cqe_seen(&ring, cqe);
   return copy;
@@ -42,39 +40,34 @@ void send_one(io_uring& from, int ring_fd) {
 }
 
 // A thread with a ring of its own. It sleeps in one place, for whatever comes: messages, too.
-void work(std::promise<int>& ring_fd, int boss_fd) {
-  io_uring ring;
-  lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
-  ring_fd.set_value(ring.ring_fd);
+void work(io_uring& ring, int boss_fd) {
   unsigned sum = 0;
-  for (bool going = true; going;) {
+  while (true) {
     const io_uring_cqe cqe = next_cqe(ring);
-    if (cqe.user_data == task) {
-      sum += static_cast<unsigned>(cqe.res);
-    } else if (cqe.user_data == stop) {
-      going = false;
-    } else {
+    if (cqe.user_data == stop) break;
+    if (cqe.user_data != task) {
       lab::fail("a message for nobody: user_data " + std::to_string(cqe.user_data));
     }
+    sum += static_cast<unsigned>(cqe.res);
   }
   prepare_message(ring, boss_fd, answer, sum);
   lab::need(next_cqe(ring).res, "the answer");
-  io_uring_queue_exit(&ring);
 }
 
 void show_thread(io_uring& ring) {
-  std::promise<int> ring_fd;
-  std::thread worker([&] { work(ring_fd, ring.ring_fd); });
-  const int worker_fd = ring_fd.get_future().get();
-  prepare_message(ring, worker_fd, task, 20);
-  prepare_message(ring, worker_fd, task, 22);
-  prepare_message(ring, worker_fd, stop, 0);
+  io_uring worker_ring;
+  lab::need(io_uring_queue_init(8, &worker_ring, 0), "io_uring_queue_init");
+  std::thread worker([&] { work(worker_ring, ring.ring_fd); });
+  prepare_message(ring, worker_ring.ring_fd, task, 20);
+  prepare_message(ring, worker_ring.ring_fd, task, 22);
+  prepare_message(ring, worker_ring.ring_fd, stop, 0);
   // Our own three CQEs and the answer: four, and the answer need not be the last.
   for (int count = 0; count < 4; ++count) {
     const io_uring_cqe cqe = next_cqe(ring);
     if (cqe.user_data == answer) std::printf("  20 and 22 make %d\n", cqe.res);
   }
   worker.join();
+  io_uring_queue_exit(&worker_ring);
 }
 
 void show_full_queue(io_uring& from, io_uring& to) {

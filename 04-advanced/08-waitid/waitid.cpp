@@ -47,10 +47,6 @@ void watch(io_uring& ring, Worker& worker) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
 
-void order_exit(const Worker& worker, unsigned char code) {
-  lab::need_errno(static_cast<int>(write(worker.orders, &code, 1)), "write");
-}
-
 Worker& next_death(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
@@ -81,14 +77,13 @@ int main(int argc, char** argv) {
   // The children are no users of the ring: its memory is not for them.
   lab::need(io_uring_ring_dontfork(&ring), "io_uring_ring_dontfork");
 
-  Worker workers[3];
-  for (int number = 0; number < 3; ++number) {
-    workers[number].number = number;
-    start(workers[number]);
-    watch(ring, workers[number]);
+  Worker workers[3]{{.number = 0}, {.number = 1}, {.number = 2}};
+  for (Worker& worker : workers) {
+    start(worker);
+    watch(ring, worker);
   }
 
-  order_exit(workers[1], 3);
+  lab::need_errno(dprintf(workers[1].orders, "%c", 3), "dprintf");
   Worker& failed = next_death(ring);
   std::printf("  waitpid then says: %s\n",
               waitpid(failed.pid, nullptr, 0) < 0 ? std::strerror(errno) : "reaped");
@@ -100,7 +95,7 @@ int main(int argc, char** argv) {
   start(killed);
 
   // It dies before anybody asks. WNOWAIT waits for that, and leaves the status where it is.
-  order_exit(killed, 7);
+  lab::need_errno(dprintf(killed.orders, "%c", 7), "dprintf");
   siginfo_t unused{};
   waitid(P_PID, static_cast<id_t>(killed.pid), &unused, WEXITED | WNOWAIT);
   watch(ring, killed);
@@ -108,9 +103,7 @@ int main(int argc, char** argv) {
               io_uring_cq_ready(&ring) == 1 ? "yes" : "no");
   next_death(ring);
 
-  Worker stranger;
-  stranger.number = 9;
-  stranger.pid = 1;
+  Worker stranger{.number = 9, .pid = 1};
   watch(ring, stranger);
   std::printf("process 1 is not our child; ");
   next_death(ring);

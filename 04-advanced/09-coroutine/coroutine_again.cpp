@@ -1,7 +1,7 @@
 // shows: the same on the component: tasks that await tasks, and one line that ends all of them
 // needs: Linux 6.1
 // try:   ./lab run 04-09-coroutine-coroutine_again
-#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t frame_bytes = 4096;
 
-// A pipe may give less than was asked for, so a fixed number of bytes takes a loop: a step of its
+// A stream may give less than was asked for, so a fixed number of bytes takes a loop: a step of its
 // own. It writes into the frame of the task that awaits it, which lives longer.
 lab::Task read_exactly(lab::FramePool&, lab::Ring& ring, lab::Fd& file,
                        std::span<std::byte> memory) {
@@ -59,8 +59,9 @@ int main(int argc, char** argv) {
   constexpr std::size_t bytes = lab::FramePool::bytes_for(2, frame_bytes);
   alignas(lab::FramePool::alignment) std::array<std::byte, bytes> memory;
   lab::FramePool frames(memory, frame_bytes);
+  // Not a pipe: on Linux 6.1 a worker thread reads it, and the answer is not there at once.
   int ends[2];
-  lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2");
+  lab::need_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
   lab::Fd reading(ends[0]);
   const lab::Fd writing(ends[1]);
   const auto send = [&](std::string_view text) {

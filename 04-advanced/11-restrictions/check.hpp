@@ -46,10 +46,10 @@ class Judge {
     want_refused(IORING_OP_READ, 0, IOSQE_FIXED_FILE | IOSQE_ASYNC,
                  "a read of slot 0 with IOSQE_ASYNC (a worker thread for everyone who asks)");
     want(io_uring_register_files_update(&ring_, 0, &fd_, 1) == -EACCES,
-         "slot 0 could be given another file", "a rule allows a register operation");
+         "slot 0 could be given another file", "what do your rules say of register operations?");
     iovec memory{.iov_base = buffer_, .iov_len = sizeof buffer_};
     want(io_uring_register_buffers(&ring_, &memory, 1) == -EACCES, "a buffer could be registered",
-         "a rule allows a register operation");
+         "what do your rules say of register operations?");
     return lab::ok();
   }
 

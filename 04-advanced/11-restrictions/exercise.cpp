@@ -14,6 +14,10 @@ int make_rules(io_uring& ring) {
 
   // YOUR TURN 2: a read may name only a slot, never a descriptor. Which kind of rule says so?
 
+  // This one stays: no register call but one that does no harm, on kernels after 6.18, too.
+  rules[count].opcode = IORING_RESTRICTION_REGISTER_OP;
+  rules[count++].register_op = IORING_REGISTER_ENABLE_RINGS;
+
   return io_uring_register_restrictions(&ring, rules, count);
 }
 

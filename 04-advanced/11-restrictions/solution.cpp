@@ -5,7 +5,7 @@
 namespace {
 
 int make_rules(io_uring& ring) {
-  io_uring_restriction rules[2]{};
+  io_uring_restriction rules[3]{};
   unsigned count = 0;
 
   rules[count].opcode = IORING_RESTRICTION_SQE_OP;
@@ -13,6 +13,9 @@ int make_rules(io_uring& ring) {
 
   rules[count].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
   rules[count++].sqe_flags = IOSQE_FIXED_FILE;
+
+  rules[count].opcode = IORING_RESTRICTION_REGISTER_OP;
+  rules[count++].register_op = IORING_REGISTER_ENABLE_RINGS;
 
   return io_uring_register_restrictions(&ring, rules, count);
 }

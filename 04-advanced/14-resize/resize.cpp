@@ -36,7 +36,7 @@ void burst(io_uring& ring, unsigned count) {
 void read_all(io_uring& ring) {
   unsigned count = 0, calls = 0;
   bool in_order = true;
-  while (true) {
+  for (;; ++calls) {
     io_uring_cqe* cqe = nullptr;
     unsigned head = 0, here = 0;
     io_uring_for_each_cqe(&ring, head, cqe) {
@@ -46,7 +46,6 @@ void read_all(io_uring& ring) {
     io_uring_cq_advance(&ring, here);
     if (!io_uring_cq_has_overflow(&ring)) break;
     lab::need(io_uring_get_events(&ring), "io_uring_get_events");
-    ++calls;
   }
   std::printf("  read %u, %s, with %u system calls\n", count,
               in_order ? "in order" : "NOT in order", calls);
@@ -54,10 +53,8 @@ void read_all(io_uring& ring) {
 
 // CQSIZE says that cq_entries counts. The SQ may be resized by the same call; here it stays.
 int resize(io_uring& ring, unsigned cq_entries) {
-  io_uring_params params{};
+  io_uring_params params{.sq_entries = ring.sq.ring_entries, .cq_entries = cq_entries};
   params.flags = IORING_SETUP_CQSIZE;
-  params.sq_entries = ring.sq.ring_entries;
-  params.cq_entries = cq_entries;
   return io_uring_resize_rings(&ring, &params);
 }
 
@@ -67,9 +64,7 @@ void show_refusal(io_uring& ring, const char* what, unsigned cq_entries) {
 }
 
 void make_ring(io_uring& ring, unsigned flags) {
-  io_uring_params params{};
-  params.flags = flags | IORING_SETUP_CQSIZE;
-  params.cq_entries = 8;
+  io_uring_params params{.cq_entries = 8, .flags = flags | IORING_SETUP_CQSIZE};
   lab::need(io_uring_queue_init_params(8, &ring, &params), "io_uring_queue_init_params");
 }
 
@@ -104,11 +99,9 @@ int main(int argc, char** argv) {
   std::printf("# growing took %.1f us\n", took.count());
   state(ring, "grown once more, with answers in it");
   read_all(ring);
-
   lab::need_errno(static_cast<int>(write(ends[1], "x", 1)), "write");
-  lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
   io_uring_cqe* cqe = nullptr;
-  lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
+  lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
   std::printf("a byte, and the request in flight: answer of %llu\n", cqe->user_data);
   io_uring_cqe_seen(&ring, cqe);
 
@@ -119,11 +112,9 @@ int main(int argc, char** argv) {
   read_all(ring);
   show_refusal(ring, "a CQ of 4 for an SQ of 8", 4);
   io_uring_queue_exit(&ring);
-
   make_ring(ring, 0);
   show_refusal(ring, "a ring without DEFER_TASKRUN", 64);
   io_uring_queue_exit(&ring);
-  close(ends[0]);
-  close(ends[1]);
+  for (const int fd : ends) close(fd);
   return lab::ok();
 }
