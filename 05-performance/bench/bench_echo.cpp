@@ -4,7 +4,6 @@
 #include <regex.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -16,13 +15,17 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "05-performance/bench/bench_options.hpp"
 #include "05-performance/bench/json_field.hpp"
+#include "05-performance/bench/lesson.hpp"
 #include "05-performance/bench/memory.hpp"
 #include "05-performance/bench/plan.hpp"
 #include "05-performance/bench/program.hpp"
 #include "05-performance/bench/results.hpp"
+#include "05-performance/bench/system_calls.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
 namespace lab {
@@ -30,39 +33,12 @@ namespace lab {
 namespace {
 
 using namespace std::chrono_literals;
-namespace files = std::filesystem;
-
-struct BenchOptions {
-  std::string rows = ".*";
-  std::vector<std::string> only;
-  unsigned rounds = 15;
-  double seconds = 0.6;
-  double warmup_s = 0.15;
-  int server_cpu = 0;
-  int client_cpu = 1;
-  files::path server;
-  files::path baseline;
-  files::path client;
-  files::path directory = "build/bench";
-  files::path json;
-  bool ablate = false;
-  bool memory = false;
-  unsigned memory_connections = 10'000;
-  bool process_cpu = false;
-  bool priority = true;
-  bool sleeping_client = false;
-  bool receive_steering = false;
-};
 
 volatile std::sig_atomic_t stop_requested = 0;
 void on_signal(int) { stop_requested = 1; }
 
-/// The client's own side is the same against every server, and as light as it can be.
-std::vector<std::string> client_options(const BenchOptions& options) {
-  std::vector<std::string> words{"--congestion", "reno", "--receive-buffer", "1MiB"};
-  if (!options.sleeping_client) words.insert(words.begin(), "--spin");
-  return words;
-}
+// How often the servers write their statistics.
+constexpr auto stats_interval = 50ms;
 
 class Bench {
  public:
@@ -75,33 +51,34 @@ class Bench {
  private:
   void start_servers();
   void check_content();
+  bool runs(std::size_t row, std::size_t variant) const {
+    return results_.rows[row].large() || !results_.variants[variant].large_only;
+  }
   Run measure(unsigned round, std::size_t row, std::size_t variant);
   std::string run_client(std::size_t row, std::size_t variant, double seconds, double warmup_s,
                          bool check);
   void note_system_calls(std::size_t variant);
   void show_progress(std::size_t done, std::size_t all) const;
 
-  // The statistics of a server before the run that is not settled yet.
-  struct Before {
+  // The run of a server that is not settled yet, and where its statistics begin in the file.
+  struct Open {
     std::size_t run = 0;
-    double enters = 0;
-    double receives = 0;
+    std::size_t offset = 0;
     bool open = false;
   };
 
   const BenchOptions& options_;
   Results results_;
   std::vector<Server> servers_;
-  std::vector<Before> before_;
+  std::vector<Open> open_;
   std::chrono::steady_clock::time_point started_;
 };
 
-std::vector<Row> rows_matching(const std::string& pattern) {
+std::vector<Row> rows_matching(std::vector<Row> rows, const std::string& pattern) {
   regex_t expression{};
   if (regcomp(&expression, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {
     throw std::runtime_error(fmt::format("--rows {}: not a regular expression", pattern));
   }
-  std::vector<Row> rows = all_rows();
   std::erase_if(rows, [&](const Row& row) {
     return regexec(&expression, row.name.c_str(), 0, nullptr, 0) != 0;
   });
@@ -110,16 +87,17 @@ std::vector<Row> rows_matching(const std::string& pattern) {
 }
 
 Bench::Bench(const BenchOptions& options) : options_(options) {
-  results_.rows = rows_matching(options.rows);
+  results_.rows = rows_matching(options.lesson ? lesson_rows() : all_rows(), options.rows);
   if (results_.rows.empty()) {
     throw std::runtime_error(fmt::format("--rows {}: no row has such a name", options.rows));
   }
-  for (const Comparison& comparison : all_comparisons(options.ablate)) {
+  for (const Comparison& comparison :
+       options.lesson ? lesson_comparisons() : all_comparisons(options.ablate)) {
     if (options.only.empty() || std::ranges::count(options.only, comparison.name) != 0) {
       results_.comparisons.push_back(comparison);
     }
   }
-  for (const Variant& variant : all_variants(options.ablate)) {
+  for (const Variant& variant : options.lesson ? lesson_variants() : all_variants(options.ablate)) {
     const auto uses = [&](const Comparison& comparison) {
       return comparison.first == variant.name || comparison.second == variant.name;
     };
@@ -139,7 +117,11 @@ Bench::Bench(const BenchOptions& options) : options_(options) {
 const Results& Bench::run() {
   start_servers();
   check_content();
-  const std::size_t all = options_.rounds * results_.rows.size() * results_.variants.size();
+  std::size_t all = 0;
+  for (std::size_t row = 0; row < results_.rows.size(); ++row) {
+    for (std::size_t variant = 0; variant < servers_.size(); ++variant) all += runs(row, variant);
+  }
+  all *= options_.rounds;
   started_ = std::chrono::steady_clock::now();
   std::mt19937 random(1);
   std::vector<std::size_t> order(results_.variants.size());
@@ -148,6 +130,7 @@ const Results& Bench::run() {
     for (std::size_t row = 0; row < results_.rows.size(); ++row) {
       std::shuffle(order.begin(), order.end(), random);
       for (const std::size_t variant : order) {
+        if (!runs(row, variant)) continue;
         if (stop_requested != 0) throw std::runtime_error("stopped");
         show_progress(results_.runs.size(), all);
         results_.runs.push_back(measure(round, row, variant));
@@ -169,36 +152,35 @@ void Bench::start_servers() {
                           .log = options_.directory / (variant.name + ".log"),
                           .stats = {}};
     start.arguments.insert(start.arguments.end(), variant.options.begin(), variant.options.end());
-    if (capstone) {
-      start.stats = options_.directory / (variant.name + ".stats.json");
-      for (const std::string& word : {std::string("--stats-interval-ms"), std::string("250"),
-                                      std::string("--stats-json"), start.stats.string()}) {
-        start.arguments.push_back(word);
-      }
+    start.stats = options_.directory / (variant.name + ".stats.json");
+    for (const std::string& word :
+         {std::string("--stats-interval-ms"), fmt::format("{}", stats_interval.count()),
+          std::string("--stats-json"), start.stats.string()}) {
+      start.arguments.push_back(word);
     }
     servers_.emplace_back(start);
   }
-  before_.resize(servers_.size());
+  open_.resize(servers_.size());
 }
 
 // Every server under every load with every byte compared, before anything is measured.
 void Bench::check_content() {
   for (std::size_t row = 0; row < results_.rows.size(); ++row) {
     for (std::size_t variant = 0; variant < servers_.size(); ++variant) {
-      run_client(row, variant, 0.1, 0, true);
+      if (runs(row, variant)) run_client(row, variant, 0.1, 0, true);
     }
   }
   std::this_thread::sleep_for(500ms);  // its statistics belong to no run
 }
 
 Run Bench::measure(unsigned round, std::size_t row, std::size_t variant) {
+  // Its own latest run may have ended just now, and its statistics are not written yet.
+  if (!results_.runs.empty() && results_.runs.back().variant == variant) {
+    std::this_thread::sleep_for(3 * stats_interval);
+  }
   note_system_calls(variant);
-  Before& before = before_[variant];
-  const std::string stats = servers_[variant].stats();
-  before = {.run = results_.runs.size(),
-            .enters = json_number(stats, "enters").value_or(0),
-            .receives = json_number(stats, "receives").value_or(0),
-            .open = true};
+  open_[variant] = {
+      .run = results_.runs.size(), .offset = servers_[variant].all_stats().size(), .open = true};
 
   const std::string json = run_client(row, variant, options_.seconds, options_.warmup_s, false);
   const auto number = [&](std::string_view name) { return json_number(json, name).value_or(0); };
@@ -249,15 +231,11 @@ std::string Bench::run_client(std::size_t row, std::size_t variant, double secon
 // A server writes its statistics now and then, so a run is settled when the server's next run
 // begins: in between it has done nothing but write them.
 void Bench::note_system_calls(std::size_t variant) {
-  Before& before = before_[variant];
-  if (!before.open) return;
-  before.open = false;
-  const std::string stats = servers_[variant].stats();
-  const auto enters = json_number(stats, "enters");
-  const auto receives = json_number(stats, "receives");
-  if (!enters || !receives || *receives <= before.receives) return;
-  Run& run = results_.runs[before.run];
-  run.system_calls = (*enters - before.enters) / (*receives - before.receives);
+  if (!std::exchange(open_[variant].open, false)) return;
+  Run& run = results_.runs[open_[variant].run];
+  const auto calls =
+      system_calls_per_byte(servers_[variant].all_stats().substr(open_[variant].offset));
+  if (calls) run.system_calls = *calls * static_cast<double>(results_.rows[run.row].size);
 }
 
 void Bench::show_progress(std::size_t done, std::size_t all) const {
@@ -292,79 +270,12 @@ bool run_memory(const BenchOptions& options) {
   return below;
 }
 
-constexpr const char* description =
-    R"(bench-echo: echo-server against epoll-echo, each on one core, the client on another.
-
-In every round each server gets every load once, in random order. A ratio is the median
-over the rounds, with its 95 % bootstrap interval. CPU per request is the busy time of
-the server's core. A ratio of requests/s counts only where that core was full: otherwise
-the client or the scheduler set the pace, and it is printed in brackets.)";
-
-void add_options(CLI::App& app, BenchOptions& options) {
-  app.add_option("--rows", options.rows,
-                 "Which rows, a regular expression over 1x64B 64x64B 512x64B 64x64Bx16 64x16KiB "
-                 "stream8")
-      ->capture_default_str();
-  std::vector<std::string> names;
-  for (const Comparison& comparison : all_comparisons(true)) names.push_back(comparison.name);
-  app.add_option("--only", options.only, "Only these comparisons, and only what they need")
-      ->check(CLI::IsMember(names));
-  app.add_flag("--ablate", options.ablate, "Also what each single socket option is worth");
-  app.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")
-      ->check(CLI::Range(1U, 1000U))
-      ->capture_default_str();
-  app.add_option("--seconds", options.seconds, "Measured seconds of each load in each round")
-      ->check(CLI::Range(0.1, 600.0))
-      ->capture_default_str();
-  app.add_option("--warmup", options.warmup_s, "Seconds of load before them")
-      ->check(CLI::Range(0.0, 60.0))
-      ->capture_default_str();
-  app.add_option("--server-cpu", options.server_cpu, "Where the servers run")
-      ->check(CLI::Range(0, 4095))
-      ->capture_default_str();
-  app.add_option("--client-cpu", options.client_cpu, "Where the client runs")
-      ->check(CLI::Range(0, 4095))
-      ->capture_default_str();
-  app.add_option("--server", options.server, "The capstone")->capture_default_str();
-  app.add_option("--baseline", options.baseline, "What it is compared with")->capture_default_str();
-  app.add_option("--client", options.client, "The load generator")->capture_default_str();
-  app.add_flag("--process-cpu", options.process_cpu,
-               "CPU per request: only the time of the server's processes. For a noisy machine; it "
-               "leaves out interrupts that came while the core was idle");
-  app.add_flag("--sleeping-client", options.sleeping_client,
-               "The client sleeps when nothing is there; the server then pays for waking it");
-  app.add_flag("--rfs", options.receive_steering,
-               "Let each core process the packets of its own sockets, as a network card with a "
-               "queue per core does (changes loopback's settings for the time; needs root)");
-  app.add_flag("!--no-priority", options.priority, "Do not ask for a higher priority");
-  app.add_option("--out", options.directory, "Where the plot, the logs and statistics go")
-      ->capture_default_str();
-  app.add_option("--json", options.json, "Write everything that was measured to this file");
-  app.add_flag("--memory", options.memory, "Measure the memory of idle connections instead");
-  app.add_option("--memory-connections", options.memory_connections, "How many")
-      ->check(CLI::Range(1U, 1'000'000U))
-      ->capture_default_str();
-}
-
 }  // namespace
 
 }  // namespace lab
 
 int main(int argc, char** argv) {
-  lab::BenchOptions options;
-  const std::filesystem::path beside =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  options.server = beside / "echo-server";
-  options.baseline = beside / "epoll-echo";
-  options.client = beside / "ringload";
-  CLI::App app(lab::description, "bench-echo");
-  lab::add_options(app, options);
-  app.footer("\nExit code: 0 all targets are met; 1 one is missed; 2 it could not be measured.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  const lab::BenchOptions options = lab::parse_options(argc, argv);
   try {
     std::filesystem::create_directories(options.directory);
     // The client gets Ctrl-C too and ends; then we end in order and put back what was changed.
@@ -377,8 +288,13 @@ int main(int argc, char** argv) {
     const lab::Results& results = bench.run();
     fmt::print("{}", to_text(results, below));
     if (!options.json.empty()) std::ofstream(options.json) << to_json(results);
+    if (options.lesson) {
+      fmt::print("\n{}\n{}\n", lesson_table(results), record_lesson(results, options.record));
+      return 0;
+    }
     fmt::print("{}\n", plot(results, options.directory));
-    return below ? 1 : 0;
+    // A few short rounds are for looking, not for judging.
+    return below && !options.brief ? 1 : 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench-echo: {}\n", error.what());
     return 2;

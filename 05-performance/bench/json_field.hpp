@@ -19,13 +19,4 @@ inline std::optional<double> json_number(const std::string& json, std::string_vi
   return end == begin ? std::nullopt : std::optional(value);
 }
 
-/// The last line that is whole: the writer may be in the middle of the next one.
-inline std::string last_whole_line(const std::string& text) {
-  const std::size_t end = text.rfind('\n');
-  if (end == std::string::npos || end == 0) return {};
-  const std::size_t before = text.rfind('\n', end - 1);
-  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-  return text.substr(begin, end - begin);
-}
-
 }  // namespace lab

@@ -1,6 +1,10 @@
 #include "05-performance/bench/plan.hpp"
 
+#include <fmt/format.h>
+
 #include <fstream>
+#include <initializer_list>
+#include <utility>
 
 namespace lab {
 
@@ -12,18 +16,96 @@ std::string system_congestion() {
   return name.empty() ? "cubic" : name;
 }
 
+constexpr std::size_t operator""_KiB(unsigned long long value) { return value << 10; }
+constexpr std::size_t operator""_MiB(unsigned long long value) { return value << 20; }
+
+std::string size_text(std::size_t size, const char* space) {
+  if (size < 1_KiB) return fmt::format("{}{}B", size, space);
+  return fmt::format("{}{}KiB", size / 1_KiB, space);
+}
+
+Row row(std::string name, unsigned connections, std::size_t size, unsigned depth = 1) {
+  Row made{.name = std::move(name),
+           .text = fmt::format("{} x {}", connections, size_text(size, " ")),
+           .options = {"--connections", fmt::format("{}", connections)},
+           .size = size,
+           .connections = connections,
+           .depth = depth};
+  const auto add = [&](std::initializer_list<std::string> words) {
+    made.options.insert(made.options.end(), words);
+  };
+  if (size != 64) add({"--size", size_text(size, "")});
+  if (depth > 1) {
+    made.text += fmt::format(", depth {}", depth);
+    add({"--depth", fmt::format("{}", depth)});
+  }
+  // Where messages are large, comparing them would make the client the limit: these rows are
+  // checked before the first round, and every variant with them.
+  if (size >= 16_KiB) add({"--no-check"});
+  return made;
+}
+
+Row stream(std::string name, unsigned connections) {
+  Row made{.name = std::move(name),
+           .text = fmt::format("{} stream{}", connections, connections == 1 ? "" : "s"),
+           .options = {"--connections", fmt::format("{}", connections), "--stream", "--size",
+                       "16KiB", "--no-check"},
+           .size = 16_KiB,
+           .connections = connections};
+  made.stream = true;
+  return made;
+}
+
 }  // namespace
 
 std::vector<Row> all_rows() {
-  // Where messages are large, comparing them would make the client the limit: these rows are
-  // checked before the first round, and every variant with them.
   return {
-      {"1x64B", "1 x 64 B", {"--connections", "1"}},
-      {"64x64B", "64 x 64 B", {"--connections", "64"}},
-      {"512x64B", "512 x 64 B", {"--connections", "512"}},
-      {"64x64Bx16", "64 x 64 B, depth 16", {"--connections", "64", "--depth", "16"}},
-      {"64x16KiB", "64 x 16 KiB", {"--connections", "64", "--size", "16KiB", "--no-check"}},
-      {"stream8", "8 streams", {"--connections", "8", "--stream", "--size", "16KiB", "--no-check"}},
+      row("1x64B", 1, 64),          row("64x64B", 64, 64),       row("512x64B", 512, 64),
+      row("64x64Bx16", 64, 64, 16), row("64x16KiB", 64, 16_KiB), stream("stream8", 8),
+  };
+}
+
+std::vector<Row> lesson_rows() {
+  constexpr std::size_t in_flight_max = 64_MiB;
+  std::vector<Row> rows;
+  for (const unsigned depth : {1U, 16U}) {
+    for (const std::size_t size : {std::size_t{64}, 1_KiB, 16_KiB, 256_KiB}) {
+      for (const unsigned connections : {1U, 16U, 64U, 512U, 4096U}) {
+        if (connections * size * depth > in_flight_max) continue;
+        const std::string depth_name = depth == 1 ? "" : fmt::format("x{}", depth);
+        rows.push_back(row(fmt::format("{}x{}{}", connections, size_text(size, ""), depth_name),
+                           connections, size, depth));
+      }
+    }
+  }
+  for (const unsigned connections : {1U, 8U, 64U}) {
+    rows.push_back(stream(fmt::format("stream{}", connections), connections));
+  }
+  return rows;
+}
+
+std::vector<Variant> lesson_variants() {
+  using enum Variant::Program;
+  const std::vector<std::string> both{"--socket-options", "tuned", "--buffer-size"};
+  const auto with = [&](std::initializer_list<std::string> more) {
+    std::vector<std::string> options = both;
+    options.insert(options.end(), more);
+    return options;
+  };
+  return {
+      {"io_uring-16KiB", capstone, with({"16384"})},
+      {"epoll-16KiB", baseline, with({"16384"})},
+      {"io_uring-64KiB", capstone, with({"65536", "--buffer-count", "1024"}), true},
+      {"epoll-64KiB", baseline, with({"65536"}), true},
+      {"epoll-256KiB", baseline, with({"262144"}), true},
+  };
+}
+
+std::vector<Comparison> lesson_comparisons() {
+  return {
+      {"16KiB", "both with buffers of 16 KiB: io_uring / epoll", "io_uring-16KiB", "epoll-16KiB"},
+      {"64KiB", "both with buffers of 64 KiB: io_uring / epoll", "io_uring-64KiB", "epoll-64KiB"},
+      {"best", "io_uring with 64 KiB / epoll with 256 KiB", "io_uring-64KiB", "epoll-256KiB"},
   };
 }
 

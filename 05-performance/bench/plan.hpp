@@ -1,6 +1,7 @@
 // What is measured: the servers and their options, the loads, the comparisons and their targets.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct Variant {
   std::string name;
   Program program;
   std::vector<std::string> options;
+  bool large_only = false;  ///< only under loads with much in flight, Row::large()
 };
 
 /// One load.
@@ -21,6 +23,12 @@ struct Row {
   std::string name;
   std::string text;
   std::vector<std::string> options;  ///< for ringload
+  std::size_t size = 64;             ///< bytes of a request
+  unsigned connections = 1;
+  unsigned depth = 1;
+  bool stream = false;
+
+  bool large() const noexcept { return stream || size * depth >= 16384; }
 };
 
 /// Bounds that a comparison has to meet on some rows: requests/s at least, CPU per request at most.
@@ -45,6 +53,11 @@ struct Comparison {
 };
 
 std::vector<Row> all_rows();
+/// The rows of lesson 05-10, without those that have more than 64 MiB in flight.
+std::vector<Row> lesson_rows();
+/// Both with the same socket options, and with the same buffers or each with its best.
+std::vector<Variant> lesson_variants();
+std::vector<Comparison> lesson_comparisons();
 std::vector<Variant> all_variants(bool ablate);
 std::vector<Comparison> all_comparisons(bool ablate);
 

@@ -21,7 +21,6 @@
 
 #include "01-core/lib/check.hpp"
 #include "02-files/lib/fd.hpp"
-#include "05-performance/bench/json_field.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
 namespace lab {
@@ -85,7 +84,7 @@ Server::Server(Server&& other) noexcept
       pid_(std::exchange(other.pid_, -1)),
       port_(other.port_) {}
 
-std::string Server::stats() const { return last_whole_line(read_file(options_.stats)); }
+std::string Server::all_stats() const { return read_file(options_.stats); }
 
 void Server::wait_for_port() {
   constexpr std::string_view announcement = "listening on ";

@@ -34,8 +34,8 @@ class Server {
   pid_t pid() const noexcept { return pid_; }
   const std::filesystem::path& log() const noexcept { return options_.log; }
 
-  /// The latest line of its statistics, everything since its start. Empty before the first.
-  std::string stats() const;
+  /// Its statistics so far: a line now and then, each of everything since its start.
+  std::string all_stats() const;
 
  private:
   void wait_for_port();

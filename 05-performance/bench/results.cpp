@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iterator>
+
+#include "05-performance/bench/gnuplot.hpp"
 
 namespace lab {
 
@@ -376,14 +377,7 @@ unset multiplot
          << panels;
   data.close();
   script.close();
-  const std::string command =
-      fmt::format("cd '{}' && gnuplot ratios.gp 2> gnuplot.log", directory.string());
-  if (std::system(command.c_str()) != 0) {
-    return fmt::format(
-        "no picture: gnuplot is missing or failed (see {}/gnuplot.log); its script "
-        "and data are there",
-        directory.string());
-  }
+  if (const std::string failure = draw(directory, "ratios"); !failure.empty()) return failure;
   return fmt::format("plot: {0}/ratios.svg and {0}/ratios.png", directory.string());
 }
 

@@ -28,6 +28,12 @@ std::uint64_t LatencyHistogram::percentile(double percent) const noexcept {
   return max_;
 }
 
+std::uint64_t LatencyHistogram::at_most(std::uint64_t nanoseconds) const noexcept {
+  std::uint64_t seen = 0;
+  for (std::size_t place = 0; place <= bucket(nanoseconds); ++place) seen += buckets_[place];
+  return seen;
+}
+
 std::uint64_t LatencyHistogram::upper_end(std::size_t place) noexcept {
   if (place < linear) return place;
   const std::size_t shift = place / linear - 1;

@@ -1,5 +1,10 @@
 // Counts durations in buckets whose width grows with the duration: 1.6 % wide, 1 ns to 4 hours, no
 // allocation, no rounding that a percentile would show.
+//   LatencyHistogram answers;                       // one per thread: there is no lock in it
+//   answers.record(done_ns - due_ns);               // from when it was due, not from the send
+//   all.merge(answers);                             // percentiles of all; never average them
+//   const double p99_ms = static_cast<double>(all.percentile(99)) / 1e6;
+// Lesson 05-09 builds it and says what to put into it.
 #pragma once
 
 #include <array>
@@ -9,7 +14,9 @@
 
 namespace lab {
 
-/// A log-linear histogram of nanoseconds: 64 buckets per power of two.
+/// A log-linear histogram of nanoseconds: 64 buckets per power of two. record() and merge() put in;
+/// count(), min(), max() and mean() are exact; percentile() and at_most() are exact to a bucket.
+/// About 20 KiB; a duration beyond the last bucket is counted in it, and max() still knows it.
 class LatencyHistogram {
  public:
   void record(std::uint64_t nanoseconds) noexcept {
@@ -20,6 +27,7 @@ class LatencyHistogram {
     if (nanoseconds < min_) min_ = nanoseconds;
   }
 
+  /// Afterwards as if everything in `other` had been recorded here, too.
   void merge(const LatencyHistogram& other) noexcept;
 
   std::uint64_t count() const noexcept { return count_; }
@@ -32,6 +40,9 @@ class LatencyHistogram {
   /// The smallest duration that `percent` of the recorded ones do not exceed, to a bucket's width.
   /// @param percent 0 to 100
   std::uint64_t percentile(double percent) const noexcept;
+
+  /// How many of the recorded durations are not longer, to a bucket's width.
+  std::uint64_t at_most(std::uint64_t nanoseconds) const noexcept;
 
  private:
   static constexpr unsigned bits = 6;

@@ -13,7 +13,13 @@
 namespace lab {
 
 /// A fixed number of T. Room that is free holds no object. Single-threaded.
+/// All of its memory is allocated in the constructor: size() objects, and never one more.
 /// Lifetime: every object is destroyed before the pool; the destructor asserts it.
+/// @code
+///   SlabPool<Connection> connections(connections_max);
+///   Connection* connection = connections.create(slot);  // null: full, refuse the client
+///   connections.destroy(connection);                    // after its last CQE, not before
+/// @endcode
 template <class T>
 class SlabPool {
  public:
@@ -34,14 +40,15 @@ class SlabPool {
     return ::new (static_cast<void*>(slot->object)) T(std::forward<Arguments>(arguments)...);
   }
 
+  /// REQUIRES: `object` is from create() of this pool, and no operation of the kernel needs it.
   void destroy(T* object) noexcept {
     object->~T();
     put(reinterpret_cast<Slot*>(object));
   }
 
-  std::uint32_t size() const noexcept { return size_; }
-  std::uint32_t free() const noexcept { return free_count_; }
-  std::uint32_t used() const noexcept { return size_ - free_count_; }
+  std::uint32_t size() const noexcept { return size_; }                ///< objects there can be
+  std::uint32_t free() const noexcept { return free_count_; }          ///< more that can be made
+  std::uint32_t used() const noexcept { return size_ - free_count_; }  ///< objects that are alive
 
  private:
   union Slot {

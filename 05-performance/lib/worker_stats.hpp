@@ -1,4 +1,8 @@
 // Counters that one worker writes and anybody may read at any time, through shared memory.
+//   SharedStats stats(workers);                     // before the fork
+//   stats[worker][Stat::receives].add(1);           // in that worker only: it is the one writer
+//   const StatValues now = stats[worker].read();    // in any process, at any time
+// Rates are differences of two readings.
 #pragma once
 
 #include <array>

@@ -62,7 +62,16 @@ class RecvOnce : public Completion {
 
 /// The first thing that went wrong: kept as numbers, for the loop does not build texts.
 struct LoadFailure {
-  enum class Kind { none, wrong_byte, byte_too_many, closed_by_server, error, no_answer };
+  enum class Kind {
+    none,
+    wrong_byte,
+    byte_too_many,
+    closed_by_server,
+    error,
+    no_answer,
+    wrong_size,     ///< of a datagram
+    wrong_datagram  ///< one that this flow has not sent
+  };
 
   Kind kind = Kind::none;
   unsigned connection = 0;

@@ -1,11 +1,6 @@
 #include "05-performance/ringload/load.hpp"
 
 #include <fmt/format.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,16 +8,11 @@
 #include <bit>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
-#include "01-core/lib/check.hpp"
-#include "02-files/lib/fd.hpp"
-#include "05-performance/lib/core_thread.hpp"
+#include "05-performance/lib/ring_preset.hpp"
 
 namespace lab {
 
@@ -39,40 +29,9 @@ constexpr std::size_t buffer_memory_max = std::size_t{8} << 20;
 
 std::uint64_t to_ns(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
 
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-LoadOptions prepared(const LoadOptions& options) {
-  raise_descriptor_limit();
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  if (options.connections > limit.rlim_cur) {
-    throw std::runtime_error(fmt::format(
-        "--connections {} is more than the {} descriptors that this process may have (EMFILE). "
-        "Cure: raise the hard limit (ulimit -Hn, or LimitNOFILE of the service), or run several "
-        "ringload",
-        options.connections, limit.rlim_cur));
-  }
-  if (options.cpu) {
-    try {
-      pin_to_cpu(*options.cpu);
-    } catch (const std::system_error&) {
-      throw std::runtime_error(fmt::format(
-          "--cpu {}: this process may not run there (see taskset -p $$)", *options.cpu));
-    }
-  }
-  return options;
-}
-
 RingOptions ring_options(const LoadOptions& options) {
-  // A receive and a send per connection may be queued in one round. More than the queue holds costs
-  // a system call, nothing else.
-  const unsigned entries = std::clamp(std::bit_ceil(2 * options.connections), 64U, 8192U);
-  return {.sq_entries = entries, .cq_entries = std::min(4 * entries, 65536U)};
+  // A receive and a send per connection may be queued in one round.
+  return RingPreset::load_generator(2 * std::uint64_t{options.connections});
 }
 
 // Buffers that a whole answer fits into, where that is not large, and few enough to stay in cache.
@@ -91,7 +50,7 @@ BufferRingOptions buffer_ring_options(const LoadOptions& options) {
 }  // namespace
 
 Load::Load(const LoadOptions& options)
-    : options_(prepared(options)),
+    : options_(prepare_process(options)),
       ring_(ring_options(options)),
       table_(ring_, options.connections),
       buffer_options_(buffer_ring_options(options)),
@@ -111,7 +70,6 @@ Load::Load(const LoadOptions& options)
     for (Connection& connection : connections_) circle_.push_back(&connection);
     look_memory_.resize(looks_max * buffer_options_.size);
   }
-  if (options_.server_pid) server_process_.emplace(*options_.server_pid);
   progress_ = !options_.quiet && isatty(STDERR_FILENO) == 1;
 }
 
@@ -122,7 +80,7 @@ Load::~Load() {
 }
 
 Report Load::run() {
-  find_server();
+  server_ = find_tcp_server(options_);
   open_sockets();
   tick_.start(ring_, tick_ns);
   connect_all();
@@ -135,7 +93,7 @@ Report Load::run() {
   if (options_.count) {
     run_until(endless, traffic_.replies + *options_.count);
   } else {
-    run_until(begin.at_ns + to_ns(options_.duration_s), endless);
+    run_until(begin.usage.at_ns + to_ns(options_.duration_s), endless);
   }
   traffic_.measuring = false;
   const Mark end = mark();
@@ -145,69 +103,13 @@ Report Load::run() {
   return report(begin, end);
 }
 
-// Takes the first address of the name where somebody listens, so that localhost means what it
-// should with servers on either protocol. A connection each, which is closed again.
-void Load::find_server() {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const std::string port = fmt::format("{}", options_.port);
-  const int error = getaddrinfo(options_.host.c_str(), port.c_str(), &hints, &list);
-  if (error != 0) {
-    throw std::runtime_error(fmt::format("{}: {}", options_.host, gai_strerror(error)));
-  }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, &freeaddrinfo);
-  int last_error = 0;
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    const Fd fd(socket(entry->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd) continue;
-    last_error = 0;
-    if (connect(fd.get(), entry->ai_addr, entry->ai_addrlen) != 0) last_error = errno;
-    if (last_error == EINPROGRESS) {
-      pollfd wait{.fd = fd.get(), .events = POLLOUT, .revents = 0};
-      socklen_t size = sizeof last_error;
-      if (poll(&wait, 1, static_cast<int>(connect_timeout_ns / 1'000'000)) != 1) {
-        last_error = ETIMEDOUT;
-      } else {
-        getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &last_error, &size);
-      }
-    }
-    if (last_error == 0) {
-      std::memcpy(&server_.storage, entry->ai_addr, entry->ai_addrlen);
-      server_.size = entry->ai_addrlen;
-      return;
-    }
-  }
-  throw std::runtime_error(fmt::format(
-      "cannot connect to {}:{}: {}{}", options_.host, options_.port, std::strerror(last_error),
-      last_error == ECONNREFUSED ? " (nobody listens there: is the server up?)" : ""));
-}
-
 // Each socket moves into the ring's file table at once, so a run needs as many slots as it has
 // connections but no more than one descriptor of the process.
 void Load::open_sockets() {
   for (unsigned number = 0; number < options_.connections; ++number) {
-    const Fd fd(check_errno(socket(server_.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0),
-                            "socket (EMFILE, ENFILE: too many open files, see ulimit -n)"));
-    const int on = 1;
-    check_errno(setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
     // A reset at the end: everything was answered by then, and no port waits in TIME_WAIT, of which
     // a benchmark would leave tens of thousands behind.
-    const linger reset{.l_onoff = 1, .l_linger = 0};
-    check_errno(setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), "SO_LINGER");
-    if (!options_.congestion.empty()) {
-      check_errno(setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, options_.congestion.data(),
-                             static_cast<socklen_t>(options_.congestion.size())),
-                  "--congestion (see net.ipv4.tcp_available_congestion_control)");
-    }
-    if (options_.receive_buffer_size) {
-      check_errno(setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &*options_.receive_buffer_size,
-                             sizeof *options_.receive_buffer_size),
-                  "--receive-buffer");
-    }
-    const int descriptor = fd.get();
-    check(io_uring_register_files_update(ring_.raw(), number, &descriptor, 1),
-          "io_uring_register_files_update");
+    put_into_slot(ring_, number, open_tcp_socket(options_, server_.family(), Ending::reset));
   }
 }
 
@@ -221,11 +123,9 @@ void Load::connect_all() {
     ended_before = ended;
     if (traffic_.connects_failed > 0) {
       const int error = traffic_.failure.error;
-      throw std::runtime_error(fmt::format(
-          "connection {} of {} failed: {}{}", traffic_.failure.connection + 1, options_.connections,
-          std::strerror(error),
-          error == EADDRNOTAVAIL ? " (no local port is left: see net.ipv4.ip_local_port_range)"
-                                 : ""));
+      throw std::runtime_error(fmt::format("connection {} of {} failed: {}",
+                                           traffic_.failure.connection + 1, options_.connections,
+                                           connect_error_text(error)));
     }
     if (ring_.now_ns() > deadline_ns) {
       throw std::runtime_error(
@@ -320,40 +220,23 @@ void Load::add_due(std::uint64_t now_ns) noexcept {
 }
 
 Load::Mark Load::mark() {
-  Mark mark{.at_ns = monotonic_ns(),
-            .replies = traffic_.replies,
-            .bytes_in = traffic_.bytes_in,
-            .bytes_out = traffic_.bytes_out,
-            .system_calls = ring_.counters().enters,
-            .operations = ring_.counters().submitted,
-            .idle_ns = idle_ns_,
-            .thread_ns = thread_cpu_ns(),
-            .process_ns = server_process_ ? server_process_->read_ns() : 0,
-            .own_core = {},
-            .server_core = {}};
-  if (options_.server_cpu) mark.server_core = ProcessorTime::read(*options_.server_cpu);
-  if (options_.cpu) mark.own_core = ProcessorTime::read(*options_.cpu);
-  return mark;
+  return {.usage = meter_.read(idle_ns_),
+          .replies = traffic_.replies,
+          .bytes_in = traffic_.bytes_in,
+          .bytes_out = traffic_.bytes_out,
+          .system_calls = ring_.counters().enters,
+          .operations = ring_.counters().submitted};
 }
 
 Report Load::report(const Mark& begin, const Mark& end) const {
   Report report;
-  report.seconds = static_cast<double>(end.at_ns - begin.at_ns) * 1e-9;
+  report.usage = meter_.between(begin.usage, end.usage);
   report.requests = end.replies - begin.replies;
   report.bytes_in = end.bytes_in - begin.bytes_in;
   report.bytes_out = end.bytes_out - begin.bytes_out;
   report.system_calls = end.system_calls - begin.system_calls;
   report.operations = end.operations - begin.operations;
   report.latency = traffic_.latency;
-  report.own_cpu_s = static_cast<double>(end.thread_ns - begin.thread_ns) * 1e-9;
-  report.spin = options_.spin;
-  report.idle_share =
-      static_cast<double>(end.idle_ns - begin.idle_ns) * 1e-9 / std::max(report.seconds, 1e-9);
-  if (options_.cpu) report.own_core = *end.own_core - *begin.own_core;
-  if (options_.server_cpu) report.server_core = *end.server_core - *begin.server_core;
-  if (options_.server_pid) {
-    report.server_process_s = static_cast<double>(end.process_ns - begin.process_ns) * 1e-9;
-  }
   for (const Connection& connection : connections_) report.held_back += connection.held_back();
   report.lost = traffic_.lost;
   report.content_errors = traffic_.content_errors;

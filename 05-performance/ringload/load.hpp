@@ -12,11 +12,12 @@
 #include "02-files/lib/huge_arena.hpp"
 #include "03-network/lib/buffer_ring.hpp"
 #include "05-performance/ringload/connection.hpp"
+#include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/options.hpp"
 #include "05-performance/ringload/pattern_block.hpp"
-#include "05-performance/ringload/processor_time.hpp"
 #include "05-performance/ringload/report.hpp"
 #include "05-performance/ringload/schedule.hpp"
+#include "05-performance/ringload/sockets.hpp"
 
 namespace lab {
 
@@ -35,19 +36,12 @@ class Load {
   Report run();
 
  private:
-  struct Address {
-    sockaddr_storage storage;
-    socklen_t size;
-  };
   /// Readings at one end of the measured interval.
   struct Mark {
-    std::uint64_t at_ns;
+    Meter::Reading usage;
     std::uint64_t replies, bytes_in, bytes_out, system_calls, operations;
-    std::uint64_t idle_ns, thread_ns, process_ns;
-    std::optional<ProcessorTime> own_core, server_core;
   };
 
-  void find_server();
   void open_sockets();
   void connect_all();
   void begin_load();
@@ -65,7 +59,8 @@ class Load {
   void on_cancel(Cqe cqe) noexcept;
 
   const LoadOptions options_;
-  Address server_{};
+  Meter meter_{options_};
+  ServerAddress server_{};
   Ring ring_;
   FileTable table_;
   BufferRingOptions buffer_options_;
@@ -81,7 +76,6 @@ class Load {
   unsigned empty_rounds_ = 0;
   std::vector<std::byte> look_memory_;
   std::optional<Schedule> schedule_;
-  std::optional<ProcessClocks> server_process_;
 
   std::uint64_t next_due_ = 0;  ///< number of the next message of an open loop
   std::uint64_t idle_ns_ = 0;   ///< --spin: time in rounds that found nothing

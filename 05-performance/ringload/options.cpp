@@ -3,20 +3,24 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdlib>
+#include <sstream>
 
 namespace lab {
 
 namespace {
 
 constexpr const char* description =
-    R"(ringload: measures any TCP echo server, over io_uring, with one thread.
+    R"(ringload: measures any TCP or UDP echo server, over io_uring, with one thread.
 
 It opens the connections, sends messages, and expects every byte back. Closed loop
 (default): each connection keeps --depth messages unanswered and sends the next one
 when a reply is complete; the server sets the pace, and requests/s is the result.
 Open loop (--rate): messages are due at fixed times whatever the server does, and
-latency counts from the moment a message was due; the latency is the result.)";
+latency counts from the moment a message was due; the latency is the result.
+Every result says who was the limit. When it was the generator, the figures say
+nothing about the server.)";
 
 constexpr const char* examples = R"(
 Examples:
@@ -27,15 +31,125 @@ Examples:
       of processor 0, where the server is, is reported per request.
   ringload 127.0.0.1 8000 --rate 20000 --duration 30
       Open loop: which latency does 20,000 requests/s mean?
+  ringload 127.0.0.1 8000 --sweep auto --plot build/sweep
+      Finds the peak, then measures the latency at 10 % to 100 % of it, as table and picture.
+  ringload 127.0.0.1 8000 --churn --messages 1
+      How many connections can the server open and close in a second?
+  ringload 127.0.0.1 9000 --udp --depth 16
+      Datagrams: what is lost, what comes in another order?
   ringload 127.0.0.1 8000 --stream --connections 8
       Full-duplex throughput.
 
 Exit code: 0 all was well; 1 wrong bytes or lost connections; 2 the run could not begin.)";
 
+constexpr double rate_min = 0.01;
+constexpr double rate_max = 1e8;
+constexpr double sweep_duration_s = 2;
+constexpr double brief_duration_s = 0.5;
+constexpr double brief_warmup_s = 0.2;
+
 /// A number with its range, so that a bad value names the option, the value and the range.
 template <class Number>
 CLI::Validator in_range(Number low, Number high) {
   return CLI::Range(low, high);
+}
+
+// FROM:TO:STEPS, or R1,R2,..., or auto.
+SweepPlan parse_sweep(const std::string& text) {
+  const auto fail = [&](const std::string& cause) -> CLI::ValidationError {
+    return CLI::ValidationError(
+        "--sweep", fmt::format("\"{}\": {}. Give FROM:TO:STEPS (10000:100000:10), a list of rates "
+                               "(1000,5000,20000), or auto",
+                               text, cause));
+  };
+  SweepPlan plan;
+  if (text == "auto") return plan;
+  const bool range = text.find(':') != std::string::npos;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, range ? ':' : ',');) {
+    char* end = nullptr;
+    const double number = std::strtod(word.c_str(), &end);
+    if (word.empty() || *end != '\0') throw fail(fmt::format("\"{}\" is not a number", word));
+    if (!(number >= rate_min && number <= rate_max)) {
+      throw fail(fmt::format("{:g} is not in range {:g} to {:g}", number, rate_min, rate_max));
+    }
+    plan.rates.push_back(number);
+  }
+  if (plan.rates.empty()) throw fail("no rate");
+  if (range) {
+    constexpr double steps_max = 1000;
+    if (plan.rates.size() != 3) throw fail("a range has three numbers");
+    const double from = plan.rates[0], to = plan.rates[1], steps = plan.rates[2];
+    if (steps < 2 || steps > steps_max || steps != std::floor(steps)) {
+      throw fail(fmt::format("STEPS is a whole number from 2 to {:g}", steps_max));
+    }
+    plan.rates.clear();
+    for (double step = 0; step < steps; ++step) {
+      plan.rates.push_back(from + (to - from) * step / (steps - 1));
+    }
+  }
+  for (std::size_t place = 1; place < plan.rates.size(); ++place) {
+    if (plan.rates[place] <= plan.rates[place - 1]) {
+      throw fail("the rates have to rise, for a sweep ends at the first that is not reached");
+    }
+  }
+  return plan;
+}
+
+void add_sweep_options(CLI::App& app, LoadOptions& options, CLI::Option* rate,
+                       CLI::Option* stream) {
+  const std::string group = "Sweep: latency against load";
+  CLI::Option* sweep =
+      app.add_option_function<std::string>(
+             "--sweep", [&](const std::string& text) { options.sweep = parse_sweep(text); },
+             "An open loop at each of these rates: FROM:TO:STEPS, or R1,R2,..., or auto (finds the "
+             "peak with a closed loop, then 10 % to 100 % of it). Ends early at the first rate "
+             "that is not reached. --duration is that of one rate, 2 s unless given")
+          ->type_name("RATES")
+          ->excludes(rate)
+          ->excludes(stream)
+          ->group(group);
+  app.add_option("--plot", options.plot,
+                 "Folder for latency-over-load.svg (by gnuplot) and its data, "
+                 "latency-over-load.tsv")
+      ->needs(sweep)
+      ->group(group);
+}
+
+void add_churn_options(CLI::App& app, LoadOptions& options, CLI::Option* rate,
+                       CLI::Option* stream) {
+  const std::string group = "Other loads";
+  CLI::Option* churn =
+      app.add_flag("--churn", options.churn,
+                   "Connection churn: connect, exchange --messages, close, and again; "
+                   "--connections of them at a time")
+          ->excludes(rate)
+          ->excludes(stream)
+          ->excludes("--sweep")
+          ->group(group);
+  app.add_option("--messages", options.messages, "Messages of one connection")
+      ->check(in_range(1U, 1'000'000'000U))
+      ->capture_default_str()
+      ->needs(churn)
+      ->group(group);
+  app.add_flag("--linger-reset", options.linger_reset,
+               "Close with a reset (SO_LINGER 0): no port stays in TIME_WAIT, so ports do not run "
+               "out; but the server sees ECONNRESET where real clients send a FIN")
+      ->needs(churn)
+      ->group(group);
+  CLI::Option* udp =
+      app.add_flag("--udp", options.udp,
+                   "Numbered datagrams: counts the lost, the reordered, the duplicate. "
+                   "--connections are sockets, --depth datagrams of each may be unanswered")
+          ->excludes(churn)
+          ->excludes(stream)
+          ->group(group);
+  app.add_option("--timeout-ms", options.timeout_ms,
+                 "A datagram without an answer for so long is lost, and the next may go")
+      ->check(in_range(1.0, 60'000.0))
+      ->capture_default_str()
+      ->needs(udp)
+      ->group(group);
 }
 
 void add_load_options(CLI::App& app, LoadOptions& options) {
@@ -57,12 +171,16 @@ void add_load_options(CLI::App& app, LoadOptions& options) {
       ->group(group);
   CLI::Option* rate =
       app.add_option("-r,--rate", options.rate, "Open loop: messages a second over all connections")
-          ->check(in_range(0.01, 1e8))
+          ->check(in_range(rate_min, rate_max))
           ->group(group);
-  app.add_flag("--stream", options.stream,
-               "No messages: every connection writes as fast as its socket takes and reads back")
-      ->excludes(rate)
-      ->group(group);
+  CLI::Option* stream =
+      app.add_flag(
+             "--stream", options.stream,
+             "No messages: every connection writes as fast as its socket takes and reads back")
+          ->excludes(rate)
+          ->group(group);
+  add_sweep_options(app, options, rate, stream);
+  add_churn_options(app, options, rate, stream);
 }
 
 void add_time_options(CLI::App& app, LoadOptions& options) {
@@ -75,6 +193,9 @@ void add_time_options(CLI::App& app, LoadOptions& options) {
                               ->check(in_range(0.01, 86400.0))
                               ->capture_default_str()
                               ->group(group);
+  app.add_flag("--short", options.brief,
+               "A first look: 0.5 s of measuring and 0.2 s of warm-up, unless given")
+      ->group(group);
   app.add_option("-n,--count", options.count, "Measure until this many replies came")
       ->check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
       ->excludes(duration)
@@ -113,6 +234,57 @@ void add_measure_options(CLI::App& app, LoadOptions& options) {
       ->group(group);
 }
 
+// What CLI11's excludes() and needs() cannot say: the cause, and the cure.
+void check_combinations(const CLI::App& app, const LoadOptions& options) {
+  const auto refuse = [](const char* option, const std::string& cause) {
+    throw CLI::ValidationError(option, cause);
+  };
+  // The times at which messages were sent are kept for every message in flight.
+  constexpr std::uint64_t in_flight_max = std::uint64_t{1} << 24;
+  if (!options.stream && !options.rate &&
+      std::uint64_t{options.connections} * options.depth > in_flight_max) {
+    refuse("--depth",
+           fmt::format("Value {} not in range 1 to {}, with --connections {}", options.depth,
+                       in_flight_max / options.connections, options.connections));
+  }
+  if (options.cpu && options.cpu == options.server_cpu) {
+    refuse("--server-cpu",
+           "the same as --cpu: on one core nobody can tell who was the limit. "
+           "Cure: a core for each, or leave both away");
+  }
+  if (options.sweep && options.count) {
+    refuse("--count", "a sweep measures each rate for the same time. Cure: --duration");
+  }
+  if (options.churn && options.depth != 1) {
+    refuse("--depth",
+           "with --churn each message waits for the reply before. Cure: leave it away, "
+           "more --connections are more load");
+  }
+  if ((options.churn || options.udp) && options.spin) {
+    refuse("--spin", "only with TCP connections that stay. Cure: leave it away");
+  }
+  if (!options.udp) return;
+  if (!options.congestion.empty()) {
+    refuse("--congestion", "UDP has no congestion control. Cure: leave it away");
+  }
+  if (options.size < datagram_size_min || options.size > datagram_size_max) {
+    refuse("--size",
+           fmt::format("a datagram of {} bytes: with --udp it has {} (its number) to {} bytes",
+                       options.size, datagram_size_min, datagram_size_max));
+  }
+  constexpr std::uint64_t memory_max = std::uint64_t{1} << 30;
+  if (options.size * options.depth * options.connections > memory_max) {
+    refuse("--depth",
+           "connections x depth x size is more than 1 GiB of datagrams. Cure: less of "
+           "one of them");
+  }
+  if (app.count("--count") != 0) {
+    refuse("--count",
+           "with --udp a run is measured by time, as answers may be lost. Cure: "
+           "--duration");
+  }
+}
+
 }  // namespace
 
 LoadOptions parse_options(int argc, char** argv) {
@@ -121,7 +293,7 @@ LoadOptions parse_options(int argc, char** argv) {
   app.footer(examples);
   app.get_formatter()->column_width(34);
   app.add_option("HOST", options.host, "Name or address of the server")->required();
-  app.add_option("PORT", options.port, "Its TCP port")->required()->check(in_range(1, 65535));
+  app.add_option("PORT", options.port, "Its port")->required()->check(in_range(1, 65535));
   add_load_options(app, options);
   add_time_options(app, options);
   add_measure_options(app, options);
@@ -131,14 +303,12 @@ LoadOptions parse_options(int argc, char** argv) {
       ->group("Output");
   try {
     app.parse(argc, argv);
-    // The times at which messages were sent are kept for every message in flight.
-    if (!options.stream && !options.rate &&
-        std::uint64_t{options.connections} * options.depth > (std::uint64_t{1} << 24)) {
-      throw CLI::ValidationError(
-          "--depth",
-          fmt::format("Value {} not in range 1 to {}, with --connections {}", options.depth,
-                      (1U << 24) / options.connections, options.connections));
+    if (app.count("--duration") == 0) {
+      if (options.sweep) options.duration_s = sweep_duration_s;
+      if (options.brief) options.duration_s = brief_duration_s;
     }
+    if (options.brief && app.count("--warmup") == 0) options.warmup_s = brief_warmup_s;
+    check_combinations(app, options);
   } catch (const CLI::ParseError& error) {
     std::exit(app.exit(error) == 0 ? 0 : 2);
   }

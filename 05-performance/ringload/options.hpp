@@ -6,10 +6,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace lab {
+
+/// --sweep: one open loop for each rate. No rates: find the peak first.
+struct SweepPlan {
+  std::vector<double> rates;
+};
 
 struct LoadOptions {
   std::string host;
@@ -21,8 +28,18 @@ struct LoadOptions {
   bool stream = false;         ///< no messages: write and read at full speed
   std::optional<double> rate;  ///< messages a second over all connections: open loop
 
+  bool churn = false;         ///< connect, exchange `messages`, close, and again
+  unsigned messages = 1;      ///< of one connection, with churn
+  bool linger_reset = false;  ///< close with a reset, with churn
+  bool udp = false;           ///< datagrams; a connection is a flow: one socket, one local port
+  double timeout_ms = 250;    ///< a datagram without an answer for so long is lost
+
+  std::optional<SweepPlan> sweep;
+  std::filesystem::path plot;  ///< folder for the picture of a sweep; empty: none
+
   double warmup_s = 0.5;
   double duration_s = 5;
+  bool brief = false;                  ///< short measurements, where nothing else was asked for
   std::optional<std::uint64_t> count;  ///< replies to measure, instead of a duration
 
   bool check = true;  ///< compare every byte that comes back
@@ -36,6 +53,10 @@ struct LoadOptions {
   bool json = false;
   bool quiet = false;
 };
+
+/// Bytes of a datagram with --udp: its number has to fit in, and it has to fit into IPv4's 64 KiB.
+inline constexpr std::size_t datagram_size_min = 16;
+inline constexpr std::size_t datagram_size_max = 65507;
 
 /// Reads the command line. Prints help or an error and ends the process when there is nothing to
 /// run.

@@ -7,14 +7,33 @@
 
 #include "05-performance/lib/latency_histogram.hpp"
 #include "05-performance/ringload/connection.hpp"
+#include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/options.hpp"
-#include "05-performance/ringload/processor_time.hpp"
 
 namespace lab {
 
+/// --churn: whole connections of the measured interval.
+struct ChurnReport {
+  std::uint64_t connections = 0;  ///< begun, used and closed
+  LatencyHistogram connect;       ///< from the connect to its result
+  LatencyHistogram whole;         ///< from the connect to the end of the close
+};
+
+/// --udp: datagrams that were due in the measured interval. sent == answered + lost.
+struct DatagramReport {
+  std::uint64_t sent = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t lost = 0;       ///< no answer within --timeout
+  std::uint64_t late = 0;       ///< of the lost ones: the answer came after it
+  std::uint64_t duplicate = 0;  ///< answers that came again
+  std::uint64_t reordered = 0;  ///< answers that came after the answer to a later datagram
+  /// Datagrams that our own sockets had no room for, over the whole run: the generator lost those.
+  std::uint64_t dropped_here = 0;
+};
+
 /// Everything about the measured interval: the warm-up is in none of these.
 struct Report {
-  double seconds = 0;
+  Usage usage;
   std::uint64_t requests = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t bytes_in = 0;
@@ -24,38 +43,29 @@ struct Report {
   /// Open loop: messages that were due at the end and had not been sent. Their latency is in no
   /// percentile, so with many of them the true ones are higher.
   std::uint64_t held_back = 0;
+  std::optional<ChurnReport> churn;
+  std::optional<DatagramReport> datagrams;
 
-  double own_cpu_s = 0;   ///< of our thread
-  double idle_share = 0;  ///< --spin: time in rounds that found nothing
-  bool spin = false;
-  std::optional<ProcessorUse> own_core;
-  std::optional<ProcessorUse> server_core;
-  std::optional<double> server_process_s;
-
-  unsigned lost = 0;
+  unsigned lost = 0;  ///< connections
   std::uint64_t content_errors = 0;
   LoadFailure failure;
 
   double per_second(std::uint64_t amount) const noexcept {
-    return seconds > 0 ? static_cast<double>(amount) / seconds : 0;
+    return usage.seconds > 0 ? static_cast<double>(amount) / usage.seconds : 0;
   }
   double per_request_us(double cpu_s) const noexcept {
     return requests > 0 ? cpu_s * 1e6 / static_cast<double>(requests) : 0;
   }
-  /// The share of the interval in which the generator had work to do.
-  double own_busy_share() const noexcept;
-  /// True when the generator was the limit: its core had no idle time left and the server's had.
-  /// Then requests/s says nothing about the server.
-  bool generator_limited() const noexcept;
+  /// An answer was wrong or a connection ended: exit code 1.
+  bool failed() const noexcept { return lost > 0 || content_errors > 0; }
 };
-
-/// A core with at least this share of its time in use has no room left.
-inline constexpr double core_full_share = 0.97;
 
 std::string to_text(const LoadOptions& options, const Report& report);
 /// One object, one line.
 std::string to_json(const LoadOptions& options, const Report& report);
 /// What went wrong first, in a sentence.
 std::string to_text(const LoadFailure& failure);
+/// "12.3 us": three digits are enough for people.
+std::string duration_text(std::uint64_t nanoseconds);
 
 }  // namespace lab

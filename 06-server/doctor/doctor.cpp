@@ -91,9 +91,9 @@ void show_switches() {
   const std::string seccomp = read_field("/proc/self/status", "Seccomp");
   line(seccomp == "2" ? Mark::note : Mark::good, "seccomp",
        seccomp == "2" ? "a filter is active" : "no filter",
-       seccomp == "2"
-           ? "If io_uring_setup is refused above: take a profile that allows the io_uring calls"
-           : "");
+       seccomp == "2" ? "If io_uring_setup is refused above: take docs/seccomp-io_uring.json, see "
+                        "docs/limits.md"
+                      : "");
 
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);

@@ -20,6 +20,7 @@
 #include "01-core/lib/timer.hpp"
 #include "02-files/lib/huge_arena.hpp"
 #include "03-network/lib/accept_multishot.hpp"
+#include "05-performance/lib/ring_preset.hpp"
 #include "05-performance/lib/slab_pool.hpp"
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/connection.hpp"
@@ -57,10 +58,7 @@ class Worker {
       : options_(options),
         features_(features),
         stats_(stats),
-        ring_({.sq_entries = sq_entries,
-               .cq_entries = cq_entries(options),
-               .sqpoll = options.sqpoll,
-               .disabled = options.disabled_ring}),
+        ring_(ring_options(options)),
         table_(ring_, options.connections_max),
         arena_(std::size_t{options.buffer_count} * options.buffer_size),
         buffers_(ring_,
@@ -246,7 +244,6 @@ class Worker {
   }
 
  private:
-  static constexpr unsigned sq_entries = 1024;
   static constexpr unsigned accepts_max = 16;  // one-shot accepts in flight
   static constexpr unsigned spare_connections =
       64;  // slots that are reused before their close is seen
@@ -269,8 +266,11 @@ class Worker {
     Bind<AcceptMultishot, &Accept::on_accept> accept{*this};
   };
 
-  static unsigned cq_entries(const WorkerOptions& options) noexcept {
-    return std::min(2 * options.buffer_count + 4096 + 64, 65536U);
+  static RingOptions ring_options(const WorkerOptions& options) noexcept {
+    RingOptions ring = RingPreset::server(options.buffer_count);
+    ring.sqpoll = options.sqpoll;
+    ring.disabled = options.disabled_ring;
+    return ring;
   }
 
   ZeroCopyMode zero_copy_mode() const noexcept {

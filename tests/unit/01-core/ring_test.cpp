@@ -302,6 +302,21 @@ TEST(Ring, SqpollDeliversAll) {
   EXPECT_TRUE(sequence.in_order());
 }
 
+// NOPs are all that such a ring takes besides direct reads and writes of a device that can be
+// polled.
+TEST(Ring, IopollDeliversAllAndRefusesOtherOperations) {
+  Ring ring({.sq_entries = 8, .cq_entries = 256, .iopoll = true});
+  EXPECT_NE(ring.setup_flags() & IORING_SETUP_IOPOLL, 0U);
+  Sequence sequence;
+  for (int count = 0; count < 100; ++count) sequence.arm(ring);
+  run_until(ring, [&] { return ring.armed_count() == 0; });
+  EXPECT_TRUE(sequence.in_order());
+  sequence.arm_failing(ring);
+  run_until(ring, [&] { return ring.armed_count() == 0; });
+  EXPECT_EQ(sequence.result_of(100), -EINVAL);
+  EXPECT_EQ(Ring().setup_flags() & IORING_SETUP_IOPOLL, 0U);
+}
+
 // Stands in the kernel's place: takes what is queued and answers in reverse order, one by one.
 class BackwardKernel {
  public:

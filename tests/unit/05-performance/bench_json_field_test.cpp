@@ -17,13 +17,5 @@ TEST(JsonNumber, NoNumberIsNothing) {
   EXPECT_EQ(json_number(R"({"rate":null})", "rate"), std::nullopt);
 }
 
-TEST(LastWholeLine, IgnoresWhatIsStillBeingWritten) {
-  EXPECT_EQ(last_whole_line(""), "");
-  EXPECT_EQ(last_whole_line("half"), "");
-  EXPECT_EQ(last_whole_line("\n"), "");
-  EXPECT_EQ(last_whole_line("one\n"), "one");
-  EXPECT_EQ(last_whole_line("one\ntwo\nhal"), "two");
-}
-
 }  // namespace
 }  // namespace lab

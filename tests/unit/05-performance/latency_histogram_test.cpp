@@ -150,5 +150,18 @@ TEST(LatencyHistogram, MergingAnEmptyOneChangesNothing) {
   EXPECT_EQ(empty.percentile(50), 5U);
 }
 
+TEST(LatencyHistogram, AtMostCountsWhatIsNotLonger) {
+  LatencyHistogram histogram;
+  EXPECT_EQ(histogram.at_most(1'000'000), 0U);
+  for (const std::uint64_t value : {5U, 5U, 63U, 1000U, 1'000'000U}) histogram.record(value);
+  EXPECT_EQ(histogram.at_most(4), 0U);
+  EXPECT_EQ(histogram.at_most(5), 2U);
+  EXPECT_EQ(histogram.at_most(62), 2U);
+  EXPECT_EQ(histogram.at_most(63), 3U);
+  EXPECT_EQ(histogram.at_most(900), 3U);
+  EXPECT_EQ(histogram.at_most(1000), 4U);
+  EXPECT_EQ(histogram.at_most(~std::uint64_t{0}), 5U);
+}
+
 }  // namespace
 }  // namespace lab

@@ -8,15 +8,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "01-core/lib/check.hpp"
 #include "03-network/lib/listener.hpp"
-#include "05-performance/10-epoll-vs-io_uring/epoll_worker.hpp"
+#include "05-performance/epoll-echo/epoll_worker.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
 // epoll-echo: one process per worker, each with its own SO_REUSEPORT listener, and what they did at
@@ -28,6 +33,11 @@ namespace {
 
 // Files that are no connections: standard streams, listeners, epoll, signalfd.
 constexpr std::size_t descriptor_reserve = 64;
+
+struct StatsOptions {
+  std::string path;  // empty: none are written
+  unsigned interval_ms = 1000;
+};
 
 std::uint64_t cpu_us() {
   rusage usage = {};
@@ -65,6 +75,43 @@ std::size_t connections_possible(std::size_t wanted) {
   return std::min(wanted, possible);
 }
 
+// Where the worker that owns a counter may be counting meanwhile.
+std::uint64_t counter(std::uint64_t& value) {
+  return std::atomic_ref<std::uint64_t>(value).load(std::memory_order_relaxed);
+}
+
+// Appends a line of totals now and then. A process of its own: the workers stay single-threaded.
+[[noreturn]] void report(const StatsOptions& options, std::span<EpollStatistics> statistics) {
+  for (;;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(options.interval_ms));
+    EpollStatistics sum;
+    for (EpollStatistics& one : statistics) {
+      sum.connections += counter(one.connections);
+      sum.requests += counter(one.requests);
+      sum.bytes += counter(one.bytes);
+      sum.system_calls += counter(one.system_calls);
+    }
+    std::ofstream(options.path, std::ios::app)
+        << fmt::format("{{\"accepted\":{},\"receives\":{},\"bytes_in\":{},\"system_calls\":{}}}\n",
+                       sum.connections, sum.requests, sum.bytes, sum.system_calls);
+  }
+}
+
+pid_t start_reporter(const StatsOptions& options, std::span<Listener> listeners,
+                     std::span<EpollStatistics> statistics) {
+  if (options.path.empty()) return -1;
+  if (!std::ofstream(options.path, std::ios::app)) {
+    throw std::runtime_error(fmt::format("--stats-json {}: cannot be written", options.path));
+  }
+  const pid_t parent = getpid();
+  const pid_t child = check_errno(fork(), "fork");
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  for (Listener& listener : listeners) listener.close();
+  report(options, statistics);
+}
+
 void print(const std::string& name, const EpollStatistics& statistics) {
   const double requests = static_cast<double>(std::max<std::uint64_t>(statistics.requests, 1));
   fmt::print(
@@ -77,7 +124,7 @@ void print(const std::string& name, const EpollStatistics& statistics) {
       static_cast<double>(statistics.cpu_us) / requests);
 }
 
-int serve(EpollOptions options) {
+int serve(EpollOptions options, const StatsOptions& stats) {
   options.connections_max = connections_possible(options.connections_max);
   ListenerOptions listener_options = {.address = options.address,
                                       .port = options.port,
@@ -104,6 +151,8 @@ int serve(EpollOptions options) {
   if (shared == MAP_FAILED) check_errno(-1, "mmap");
   const std::span statistics(static_cast<EpollStatistics*>(shared), options.workers);
 
+  const pid_t reporter = start_reporter(stats, listeners, statistics);
+
   // The first worker is this process: with one worker there is no other.
   const pid_t parent = getpid();
   std::vector<pid_t> children;
@@ -125,6 +174,10 @@ int serve(EpollOptions options) {
 
   for (const pid_t child : children) kill(child, SIGTERM);
   for (const pid_t child : children) waitpid(child, nullptr, 0);
+  if (reporter > 0) {
+    kill(reporter, SIGKILL);
+    waitpid(reporter, nullptr, 0);
+  }
   EpollStatistics total;
   for (unsigned index = 0; index < options.workers; ++index) {
     const EpollStatistics& one = statistics[index];
@@ -175,9 +228,16 @@ int run(int argc, char** argv) {
   app.add_option("--pin", options.pin,
                  "CPU of the first worker; the next ones take the CPUs after it")
       ->check(CLI::Range(0, 4095));
+  StatsOptions stats;
+  app.add_option("--stats-json", stats.path,
+                 "Append a line of totals to this file at each interval: connections, receives, "
+                 "bytes, system calls");
+  app.add_option("--stats-interval-ms", stats.interval_ms, "The interval")
+      ->check(CLI::Range(1, 3'600'000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   options.socket_options = socket_options == "plain" ? SocketOptions::plain : SocketOptions::tuned;
-  return serve(options);
+  return serve(options, stats);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "05-performance/10-epoll-vs-io_uring/epoll_worker.hpp"
+#include "05-performance/epoll-echo/epoll_worker.hpp"
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>

@@ -1,0 +1,116 @@
+#include "05-performance/bench/bench_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "05-performance/bench/plan.hpp"
+
+namespace lab {
+
+namespace {
+
+constexpr const char* description =
+    R"(bench-echo: echo-server against epoll-echo, each on one core, the client on another.
+
+In every round each server gets every load once, in random order. A ratio is the median
+over the rounds, with its 95 % bootstrap interval. CPU per request is the busy time of
+the server's core. A ratio of requests/s counts only where that core was full: otherwise
+the client or the scheduler set the pace, and it is printed in brackets.)";
+
+void add_options(CLI::App& app, BenchOptions& options) {
+  app.add_option("--rows", options.rows,
+                 "Which rows, a regular expression over 1x64B 64x64B 512x64B 64x64Bx16 64x16KiB "
+                 "stream8")
+      ->capture_default_str();
+  std::vector<std::string> names;
+  for (const Comparison& comparison : all_comparisons(true)) names.push_back(comparison.name);
+  app.add_option("--only", options.only, "Only these comparisons, and only what they need")
+      ->check(CLI::IsMember(names));
+  app.add_flag(
+      "--lesson", options.lesson,
+      "The rows of lesson 05-10 instead: 1 to 4096 connections, 64 B to 256 KiB, depth 1 and "
+      "16, streams; the same socket options for both servers; 5 rounds of 0.5 s unless "
+      "given. About 10 minutes");
+  app.add_option("--record", options.record,
+                 "With --lesson: the folder for epoll-vs-io_uring.tsv and .svg; otherwise --out");
+  app.add_flag("--short", options.brief,
+               "A first look: 3 rounds of 0.3 s unless given, and no exit code 1");
+  app.add_flag("--ablate", options.ablate, "Also what each single socket option is worth");
+  app.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")
+      ->check(CLI::Range(1U, 1000U))
+      ->capture_default_str();
+  app.add_option("--seconds", options.seconds, "Measured seconds of each load in each round")
+      ->check(CLI::Range(0.1, 600.0))
+      ->capture_default_str();
+  app.add_option("--warmup", options.warmup_s, "Seconds of load before them")
+      ->check(CLI::Range(0.0, 60.0))
+      ->capture_default_str();
+  app.add_option("--server-cpu", options.server_cpu, "Where the servers run")
+      ->check(CLI::Range(0, 4095))
+      ->capture_default_str();
+  app.add_option("--client-cpu", options.client_cpu, "Where the client runs")
+      ->check(CLI::Range(0, 4095))
+      ->capture_default_str();
+  app.add_option("--server", options.server, "The capstone")->capture_default_str();
+  app.add_option("--baseline", options.baseline, "What it is compared with")->capture_default_str();
+  app.add_option("--client", options.client, "The load generator")->capture_default_str();
+  app.add_flag("--process-cpu", options.process_cpu,
+               "CPU per request: only the time of the server's processes. For a noisy machine; it "
+               "leaves out interrupts that came while the core was idle");
+  app.add_flag("--sleeping-client", options.sleeping_client,
+               "The client sleeps when nothing is there; the server then pays for waking it");
+  app.add_flag("--rfs", options.receive_steering,
+               "Let each core process the packets of its own sockets, as a network card with a "
+               "queue per core does (changes loopback's settings for the time; needs root)");
+  app.add_flag("!--no-priority", options.priority, "Do not ask for a higher priority");
+  app.add_option("--out", options.directory, "Where the plot, the logs and statistics go")
+      ->capture_default_str();
+  app.add_option("--json", options.json, "Write everything that was measured to this file");
+  app.add_flag("--memory", options.memory, "Measure the memory of idle connections instead");
+  app.add_option("--memory-connections", options.memory_connections, "How many")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+std::vector<std::string> client_options(const BenchOptions& options) {
+  std::vector<std::string> words{"--congestion", "reno", "--receive-buffer", "1MiB"};
+  if (!options.sleeping_client) words.insert(words.begin(), "--spin");
+  return words;
+}
+
+BenchOptions parse_options(int argc, char** argv) {
+  BenchOptions options;
+  const std::filesystem::path beside =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  options.server = beside / "echo-server";
+  options.baseline = beside / "epoll-echo";
+  options.client = beside / "ringload";
+  CLI::App app(description, "bench-echo");
+  add_options(app, options);
+  app.footer("\nExit code: 0 all targets are met; 1 one is missed; 2 it could not be measured.");
+  try {
+    app.parse(argc, argv);
+    if (!options.record.empty() && !options.lesson) {
+      throw CLI::ValidationError("--record", "only with --lesson; the other rows plot into --out");
+    }
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
+  }
+  const auto unless_given = [&](const char* name, auto& value, auto otherwise) {
+    if (app.count(name) == 0) value = otherwise;
+  };
+  if (options.lesson) {
+    unless_given("--rounds", options.rounds, 5U);
+    unless_given("--seconds", options.seconds, 0.5);
+    if (options.record.empty()) options.record = options.directory;
+  }
+  if (options.brief) {
+    unless_given("--rounds", options.rounds, 3U);
+    unless_given("--seconds", options.seconds, 0.3);
+  }
+  return options;
+}
+
+}  // namespace lab

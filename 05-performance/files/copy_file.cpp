@@ -1,0 +1,63 @@
+#include "05-performance/files/copy_file.hpp"
+
+namespace lab {
+
+CopyFile::CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_size)
+    : ring_(ring), block_size_(block_size) {
+  for (std::size_t at = 0; at + block_size <= memory.size(); at += block_size) {
+    blocks_.emplace_back(*this, memory.subspan(at, block_size));
+  }
+}
+
+FileError CopyFile::run(const Fd& from, const Fd& to) {
+  from_ = &from;
+  to_ = &to;
+  next_ = 0;
+  ended_ = false;
+  failure_ = {};
+  for (Block& block : blocks_) block.take_next_range();
+  while (ring_.armed_count() > 0) ring_.run_once();
+  return failure_;
+}
+
+void CopyFile::Block::take_next_range() noexcept {
+  if (copy_.ended_ || copy_.failure_.error != 0) return;
+  offset_ = copy_.next_;
+  left_ = copy_.block_size_;
+  copy_.next_ += copy_.block_size_;
+  read();
+}
+
+void CopyFile::Block::read() noexcept {
+  read_.start(copy_.ring_, *copy_.from_, {.memory = memory_.first(left_), .offset = offset_});
+}
+
+// Short is normal; only 0 is the end, and then there is nothing at a higher offset either.
+void CopyFile::Block::on_read(Cqe cqe) noexcept {
+  if (cqe.res < 0) return copy_.failure_.note("reading", cqe.res);
+  if (cqe.res == 0) {
+    copy_.ended_ = true;
+    return;
+  }
+  filled_ = static_cast<std::size_t>(cqe.res);
+  left_ -= filled_;
+  written_ = 0;
+  write();
+}
+
+void CopyFile::Block::write() noexcept {
+  write_.start(
+      copy_.ring_, *copy_.to_,
+      {.bytes = memory_.subspan(written_, filled_ - written_), .offset = offset_ + written_});
+}
+
+void CopyFile::Block::on_write(Cqe cqe) noexcept {
+  if (cqe.res < 0) return copy_.failure_.note("writing", cqe.res);
+  written_ += static_cast<std::size_t>(cqe.res);
+  if (written_ < filled_) return write();
+  offset_ += filled_;
+  if (left_ > 0) return read();
+  take_next_range();
+}
+
+}  // namespace lab

@@ -1,0 +1,74 @@
+// Copies one file with several blocks in flight: while the kernel's worker writes one, we read the
+// next. What lessons 02/04 and 02/14 built, with errors as results.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+
+#include "01-core/lib/ring.hpp"
+#include "02-files/lib/fd.hpp"
+#include "02-files/lib/read.hpp"
+#include "02-files/lib/write.hpp"
+
+namespace lab {
+
+/// The first thing that went wrong: what was tried, and its -errno. 0: nothing did.
+struct FileError {
+  const char* what = "";
+  int error = 0;
+
+  /// Keeps the first one.
+  void note(const char* tried, int res) noexcept {
+    if (error == 0) *this = {tried, res};
+  }
+};
+
+/// One copy at a time, any number of them one after the other.
+/// Lifetime: the memory outlives it, and it dies when nothing of it is armed.
+class CopyFile {
+ public:
+  /// @param memory is cut into equal blocks
+  CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_size);
+
+  /// Copies until the source ends, wherever that is by then.
+  /// @return what went wrong first, when all that was in flight has ended
+  FileError run(const Fd& from, const Fd& to);
+
+ private:
+  // A range of the file in one piece of memory, read into and then written from.
+  class Block {
+   public:
+    Block(CopyFile& copy, std::span<std::byte> memory) : copy_(copy), memory_(memory) {}
+    void take_next_range() noexcept;
+
+   private:
+    void read() noexcept;
+    void on_read(Cqe cqe) noexcept;
+    void write() noexcept;
+    void on_write(Cqe cqe) noexcept;
+
+    CopyFile& copy_;
+    std::span<std::byte> memory_;
+    std::uint64_t offset_ = 0;  ///< of what memory_ holds
+    std::size_t left_ = 0;      ///< bytes of the range that were not read yet
+    std::size_t filled_ = 0;
+    std::size_t written_ = 0;
+    Bind<Read, &Block::on_read> read_{*this};
+    Bind<Write, &Block::on_write> write_{*this};
+  };
+
+  Ring& ring_;
+  std::size_t block_size_;
+  std::deque<Block> blocks_;  // never moved: their operations are armed
+  const Fd* from_ = nullptr;
+  const Fd* to_ = nullptr;
+  std::uint64_t next_ = 0;
+  // True when a read found the end: no range after it is begun.
+  bool ended_ = false;
+  FileError failure_;
+};
+
+}  // namespace lab

@@ -1,0 +1,159 @@
+#include "05-performance/ringload/datagrams.hpp"
+
+#include <linux/sock_diag.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "05-performance/lib/ring_preset.hpp"
+
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+
+namespace lab {
+
+namespace {
+
+constexpr unsigned expiries_per_timeout = 16;  // how exactly a timeout is kept
+
+std::uint64_t to_ns(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
+
+RingOptions ring_options(const LoadOptions& options) {
+  const std::uint64_t sends = std::uint64_t{options.connections} * options.depth;
+  return RingPreset::load_generator(options.connections + sends);
+}
+
+// A buffer holds one datagram; one byte more, so that a longer answer is seen to be longer.
+BufferRingOptions buffer_ring_options(const LoadOptions& options) {
+  constexpr std::size_t memory_max = std::size_t{16} << 20;
+  const std::size_t size = std::bit_ceil(options.size + 1);
+  std::uint64_t count = std::bit_ceil(std::uint64_t{options.connections} * options.depth);
+  count = std::clamp<std::uint64_t>(count, 64, 4096);
+  while (count > 64 && count * size > memory_max) count /= 2;
+  return {.count = static_cast<unsigned>(count), .size = static_cast<unsigned>(size)};
+}
+
+}  // namespace
+
+Datagrams::Datagrams(const LoadOptions& options)
+    : options_(prepare_process(options)),
+      server_(find_udp_server(options)),
+      ring_(ring_options(options)),
+      table_(ring_, options.connections),
+      buffer_options_(buffer_ring_options(options)),
+      buffer_memory_(std::size_t{buffer_options_.count} * buffer_options_.size),
+      buffers_(ring_, buffer_options_, buffer_memory_.memory()),
+      pattern_(options.size),
+      traffic_{.ring = ring_,
+               .buffers = buffers_,
+               .pattern = pattern_,
+               .options = options_,
+               .timeout_ns = to_ns(options.timeout_ms / 1000)},
+      send_memory_(options.size * options.depth * options.connections),
+      tick_ns_(std::max<std::uint64_t>(traffic_.timeout_ns / expiries_per_timeout, 100'000)) {
+  const std::size_t each = options_.size * options_.depth;
+  for (unsigned number = 0; number < options_.connections; ++number) {
+    flows_.emplace_back(traffic_, number, send_memory_.memory().subspan(number * each, each));
+    sockets_.push_back(open_udp_socket(options_, server_));
+    put_into_slot(ring_, number, sockets_.back());
+  }
+}
+
+Datagrams::~Datagrams() {
+  traffic_.closing = true;
+  if (ring_.armed_count() == 0) return;
+  cancel_.start_all(ring_);
+  while (ring_.armed_count() != 0) ring_.run_once();
+}
+
+Report Datagrams::run() {
+  tick_.start(ring_, tick_ns_);
+  ring_.run_once(0);
+  if (options_.rate) {
+    schedule_.emplace(ring_.now_ns(), *options_.rate, options_.connections);
+    traffic_.schedule = &*schedule_;
+  }
+  for (Flow& flow : flows_) flow.start();
+  run_until(ring_.now_ns() + to_ns(options_.warmup_s));
+  const Mark begin = mark();
+  traffic_.measuring = true;
+  run_until(begin.usage.at_ns + to_ns(options_.duration_s));
+  traffic_.measuring = false;
+  const Mark end = mark();
+  drain();
+
+  Report report;
+  report.usage = meter_.between(begin.usage, end.usage);
+  report.requests = end.replies - begin.replies;
+  report.bytes_in = end.bytes_in - begin.bytes_in;
+  report.bytes_out = end.bytes_out - begin.bytes_out;
+  report.system_calls = end.system_calls - begin.system_calls;
+  report.operations = end.operations - begin.operations;
+  report.latency = traffic_.latency;
+  for (const Flow& flow : flows_) report.held_back += flow.held_back();
+  report.datagrams = traffic_.measured;
+  report.datagrams->dropped_here = dropped_by_our_sockets();
+  report.lost = traffic_.flows_lost;
+  report.content_errors = traffic_.content_errors;
+  report.failure = traffic_.failure;
+  return report;
+}
+
+void Datagrams::run_until(std::uint64_t end_ns) noexcept {
+  while (ring_.now_ns() < end_ns && traffic_.flows_lost < options_.connections) {
+    ring_.run_once();
+    if (schedule_) add_due(ring_.now_ns());
+  }
+}
+
+// What is in flight is answered or times out: then sent == answered + lost.
+void Datagrams::drain() noexcept {
+  traffic_.stopping = true;
+  const std::uint64_t late_ns = ring_.now_ns() + 2 * traffic_.timeout_ns + 2 * tick_ns_;
+  while (traffic_.in_flight > 0 && ring_.now_ns() < late_ns) ring_.run_once();
+}
+
+void Datagrams::add_due(std::uint64_t now_ns) noexcept {
+  std::uint64_t due_ns = schedule_->due_ns(next_due_);
+  for (; due_ns <= now_ns; due_ns = schedule_->due_ns(++next_due_)) {
+    flows_[static_cast<std::size_t>(schedule_->connection_of(next_due_))].add_due();
+  }
+  if (!due_timer_.armed()) due_timer_.start(ring_, due_ns - now_ns);
+}
+
+Datagrams::Mark Datagrams::mark() {
+  return {.usage = meter_.read(),
+          .replies = traffic_.replies,
+          .bytes_in = traffic_.bytes_in,
+          .bytes_out = traffic_.bytes_out,
+          .system_calls = ring_.counters().enters,
+          .operations = ring_.counters().submitted};
+}
+
+// Source: SO_MEMINFO, Linux 4.12.
+std::uint64_t Datagrams::dropped_by_our_sockets() const {
+  std::uint64_t sum = 0;
+  for (const Fd& fd : sockets_) {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+    socklen_t size = sizeof values;
+    if (getsockopt(fd.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &size) == 0) {
+      sum += values[SK_MEMINFO_DROPS];
+    }
+  }
+  return sum;
+}
+
+void Datagrams::on_tick(Cqe) noexcept {
+  if (traffic_.closing) return;
+  for (Flow& flow : flows_) flow.expire(ring_.now_ns());
+  tick_.start(ring_, tick_ns_);
+}
+
+// The loop looks at the clock after every round; the timer only sees to it that there is one.
+void Datagrams::on_due(Cqe) noexcept {}
+
+void Datagrams::on_cancel(Cqe) noexcept {}
+
+}  // namespace lab

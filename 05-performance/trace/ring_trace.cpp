@@ -1,0 +1,96 @@
+// What the rings of a running process do: ring-trace --help teaches its use.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <system_error>
+
+#include "05-performance/lib/trace.hpp"
+#include "05-performance/trace/latency_table.hpp"
+#include "05-performance/trace/ring_report.hpp"
+
+namespace {
+
+constexpr const char* description =
+    R"(ring-trace: what the io_uring rings of a running process do.
+
+It reads /proc/PID/fdinfo for each ring twice, and shows how far the queues moved and what
+stands in the way: CQEs that nobody reads, SQEs that nobody submits, a CQ that overflowed,
+polls that wait. Then bpftrace measures how long each operation takes, where it is installed
+and permitted (root). The process itself is not stopped. Reading fdinfo takes the ring's lock
+for some microseconds.)";
+
+constexpr const char* examples = R"(
+Examples:
+  ring-trace $(pgrep -n echo-server)
+      Two readings a second apart, then a second of latencies.
+  ring-trace 1234 --seconds 10
+      The same over ten seconds each: rarer operations, better percentiles.
+  ring-trace 1234 --no-latencies
+      fdinfo alone: enough for a program that is stuck, and needs no root for your own.
+
+How to read it:
+  CQEs unread stays        the program does not look, or waits for more than can come
+  SQEs published stays     no io_uring_enter follows, or the polling thread sleeps
+  CQEs overflowed          the CQ is too small, or is read too seldom
+  polls armed, no CQEs     nothing arrives: the other side owes it
+  io-wq as high as count   each of these operations occupies a kernel thread
+
+Exit code: 0 something was shown; 1 no rings, no such process or no rights; 2 wrong flags.)";
+
+struct Options {
+  int pid = 0;
+  unsigned seconds = 1;
+  bool latencies = true;
+};
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app(description, "ring-trace");
+  app.footer(examples);
+  app.get_formatter()->column_width(34);
+  app.add_option("PID", options.pid, "The process")->required()->check(CLI::Range(1, 1 << 22));
+  app.add_option("-s,--seconds", options.seconds, "How long to watch, each half")
+      ->check(CLI::Range(1U, 3600U))
+      ->capture_default_str();
+  app.add_flag("!--no-latencies", options.latencies, "Do not run bpftrace");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
+  }
+  return options;
+}
+
+int report(const std::system_error& error, int pid) {
+  if (error.code() == std::errc::no_such_process) {
+    fmt::print(stderr, "ring-trace: there is no process {}\n  Cure: pgrep NAME finds one\n", pid);
+  } else if (error.code() == std::errc::permission_denied ||
+             error.code() == std::errc::operation_not_permitted) {
+    fmt::print(stderr,
+               "ring-trace: process {} may not be read: it runs as another user, or is protected\n"
+               "  Cure: run this as that user, or with sudo\n",
+               pid);
+  } else if (kill(pid, 0) != 0) {
+    fmt::print(stderr, "ring-trace: process {} ended meanwhile\n", pid);
+  } else {
+    fmt::print(stderr, "ring-trace: {}\n", error.what());
+  }
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse_options(argc, argv);
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  try {
+    const lab::Trace trace(options.pid);
+    if (!lab::print_rings(trace, options.seconds)) return 1;
+    if (options.latencies) lab::print_latencies(options.pid, options.seconds);
+    return 0;
+  } catch (const std::system_error& error) {
+    return report(error, options.pid);
+  }
+}

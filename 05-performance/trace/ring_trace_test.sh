@@ -1,0 +1,77 @@
+#!/bin/sh
+# ring-trace as its user meets it. ring_trace_test.sh RING_TRACE ECHO_SERVER: exit 0 or what failed.
+set -u
+
+ring_trace=$1
+server=$2
+scratch=$(mktemp -d)
+failures=0
+search=$PATH
+
+# try STATUS TEXT FLAGS...: ends with STATUS and prints TEXT, on either stream.
+try() {
+  want_status=$1
+  want_text=$2
+  shift 2
+  status=0
+  timeout 30 env PATH="$search" "$ring_trace" "$@" >"$scratch/output" 2>&1 || status=$?
+  if [ "$status" != "$want_status" ] || ! grep -qF -- "$want_text" "$scratch/output"; then
+    echo "FAIL: ring-trace $*: exit $status, wanted $want_status and \"$want_text\"; it printed:"
+    sed 's/^/  /' "$scratch/output"
+    failures=$((failures + 1))
+  fi
+}
+
+"$server" --port 0 --workers 1 >"$scratch/server" 2>&1 &
+supervisor=$!
+trap 'kill $supervisor 2>/dev/null; wait $supervisor 2>/dev/null; rm -rf "$scratch"' EXIT
+worker=
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  worker=$(cat "/proc/$supervisor/task/$supervisor/children")
+  worker=${worker%% *}
+  # shellcheck disable=SC2010 # descriptors are numbers
+  [ -z "$worker" ] || ! ls -l "/proc/$worker/fd" | grep -q 'io_uring' || break
+  sleep 0.5
+done
+
+try 0 'How to read it' --help
+try 2 'PID is required'
+try 2 'not in range' 0
+try 2 '--seconds' $$ --seconds 0
+# No process has a number beyond the system's limit.
+try 1 'there is no process 4194304' 4194304
+try 1 "these have rings: $supervisor" $$ --no-latencies
+sleep 60 &
+sleeper=$!
+try 1 'One made with REGISTERED_FD_ONLY has none' $sleeper --no-latencies
+kill $sleeper
+try 0 'each waits for its file' "$worker" --no-latencies
+grep -q 'ACCEPT 1' "$scratch/output" || {
+  echo "FAIL: the server's accept is not among the armed polls:"
+  sed 's/^/  /' "$scratch/output"
+  failures=$((failures + 1))
+}
+search=/nonexistent
+try 0 'bpftrace is not installed' "$worker"
+search=$PATH
+if [ "$(id -u)" = 0 ] && setpriv --version >/dev/null 2>&1; then
+  ring_trace_of_root=$ring_trace
+  ring_trace=$scratch/as-nobody
+  chmod 755 "$scratch"
+  cp "$ring_trace_of_root" "$scratch/ring-trace"
+  printf '#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups %s "$@"\n' \
+    "$scratch/ring-trace" >"$ring_trace"
+  chmod 755 "$ring_trace" "$scratch/ring-trace"
+  try 1 'may not be read' "$worker"
+fi
+# The server's clock is a multishot that was armed before: its ticks are in the table.
+if [ "$(id -u)" = 0 ] && timeout 20 bpftrace -e 'BEGIN { exit(); }' >/dev/null 2>&1; then
+  ring_trace=$1
+  try 0 'operations of the whole process' "$worker"
+  grep -qE '^  armed before +0 +- +- +0 +[1-9]' "$scratch/output" || {
+    echo "FAIL: the table has no line for what was armed before:"
+    sed 's/^/  /' "$scratch/output"
+    failures=$((failures + 1))
+  }
+fi
+[ $failures = 0 ]

@@ -1,0 +1,168 @@
+// ring-cp and ring-cat as their users call them: what comes out is what went in, and what cannot be
+// done is said.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+
+#include "01-core/lib/check.hpp"
+
+namespace lab {
+
+namespace {
+
+namespace files = std::filesystem;
+
+/// What a command printed on either stream, and how it ended.
+struct Ended {
+  int status = 0;
+  std::string printed;
+};
+
+std::string read_all(const files::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_all(const files::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+std::string random_bytes(std::size_t size) {
+  std::mt19937 random(static_cast<unsigned>(size));
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+class FilesTest : public testing::Test {
+ protected:
+  FilesTest() {
+    std::string path = files::temp_directory_path() / "lab-files-XXXXXX";
+    check_errno(mkdtemp(path.data()) == nullptr ? -1 : 0, "mkdtemp");
+    folder_ = path;
+  }
+  ~FilesTest() override { files::remove_all(folder_); }
+
+  /// Runs a shell command in the folder; $CP and $CAT are the programs.
+  Ended run(const std::string& command) const {
+    const files::path beside = files::read_symlink("/proc/self/exe").parent_path();
+    const std::string line =
+        "cd '" + folder_.string() + "' && CP='" + (beside / "ring-cp").string() + "' && CAT='" +
+        (beside / "ring-cat").string() + "' && { " + command + "; } >printed 2>&1 </dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_all(folder_ / "printed")};
+  }
+
+  files::path folder_;
+};
+
+// One byte, a page less one, a block and its neighbours, many blocks and a byte.
+constexpr std::size_t sizes[] = {0, 1, 4095, 131071, 131072, 131073, 5'000'001};
+
+TEST_F(FilesTest, CopiesFilesOfEverySize) {
+  for (const std::size_t size : sizes) {
+    write_all(folder_ / "from", random_bytes(size));
+    const Ended ended = run("$CP from to");
+    EXPECT_EQ(ended.status, 0) << ended.printed;
+    EXPECT_EQ(read_all(folder_ / "to"), random_bytes(size)) << size << " bytes";
+  }
+}
+
+TEST_F(FilesTest, OverwritesALongerFile) {
+  write_all(folder_ / "from", "short");
+  write_all(folder_ / "to", random_bytes(300'000));
+  EXPECT_EQ(run("$CP from to").status, 0);
+  EXPECT_EQ(read_all(folder_ / "to"), "short");
+}
+
+TEST_F(FilesTest, CopiesAFolderWithAllThatIsInIt) {
+  files::create_directories(folder_ / "from/deep/deeper");
+  for (const std::size_t size : sizes) {
+    write_all(folder_ / "from" / std::to_string(size), random_bytes(size));
+    write_all(folder_ / "from/deep/deeper" / std::to_string(size), random_bytes(size + 7));
+  }
+  for (int number = 0; number < 300; ++number) {
+    write_all(folder_ / "from/deep" / std::to_string(number), random_bytes(number * 13));
+  }
+  files::create_symlink("deep/1", folder_ / "from/link");
+  chmod((folder_ / "from/1").c_str(), 0755);
+  for (const char* blocks : {"1", "3", "64"}) {
+    const Ended ended = run(std::string("rm -rf to && $CP -r from to --blocks ") + blocks);
+    EXPECT_EQ(ended.status, 0) << ended.printed;
+    const Ended compared = run("diff -r --no-dereference from to");
+    EXPECT_EQ(compared.status, 0) << compared.printed;
+    struct stat status {};
+    ASSERT_EQ(stat((folder_ / "to/1").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0111U, 0111U) << "the file's mode was lost";
+  }
+}
+
+TEST_F(FilesTest, SaysWhatCannotBeCopiedAndCopiesTheRest) {
+  files::create_directory(folder_ / "from");
+  write_all(folder_ / "from/good", "good");
+  write_all(folder_ / "from/blocked", "blocked");
+  check_errno(mkfifo((folder_ / "from/pipe").c_str(), 0600), "mkfifo");
+  const Ended ended = run("mkdir -p to/from/blocked; $CP -r from to");
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.printed.find("blocked: Is a directory"), std::string::npos) << ended.printed;
+  EXPECT_NE(ended.printed.find("pipe: is neither"), std::string::npos) << ended.printed;
+  EXPECT_EQ(read_all(folder_ / "to/from/good"), "good");
+}
+
+TEST_F(FilesTest, NeverCopiesAFileOntoItselfOrAFolderIntoItself) {
+  write_all(folder_ / "file", "content");
+  EXPECT_EQ(run("ln file other && $CP file other").status, 1);
+  EXPECT_EQ(read_all(folder_ / "file"), "content");
+  EXPECT_EQ(run("mkdir folder && $CP -r folder folder/sub").status, 1);
+  EXPECT_FALSE(files::exists(folder_ / "folder/sub"));
+  EXPECT_EQ(run("$CP folder file2").status, 1);
+}
+
+TEST_F(FilesTest, PrintsIntoAPipeAFileAndOnToTheEndOfOne) {
+  const std::string bytes = random_bytes(3'000'001);
+  write_all(folder_ / "a", bytes);
+  write_all(folder_ / "b", "b");
+  write_all(folder_ / "empty", "");
+  EXPECT_EQ(run("$CAT a empty b | cat >out").status, 0);
+  EXPECT_EQ(read_all(folder_ / "out"), bytes + "b");
+  EXPECT_EQ(run("$CAT a b >out; $CAT b >>out").status, 0);
+  EXPECT_EQ(read_all(folder_ / "out"), bytes + "bb");
+  EXPECT_EQ(run("cat a | $CAT b - b >out").status, 0);
+  EXPECT_EQ(read_all(folder_ / "out"), "b" + bytes + "b");
+  EXPECT_EQ(run("(read -r line <b; $CAT) <a | cat >out").status, 0);
+  EXPECT_EQ(read_all(folder_ / "out"), bytes);
+}
+
+TEST_F(FilesTest, SlowWritersAndReadersChangeNothing) {
+  const std::string bytes = random_bytes(400'000);
+  write_all(folder_ / "a", bytes);
+  EXPECT_EQ(run("(head -c 3 a; sleep 0.05; tail -c +4 a) | $CAT | (sleep 0.05; cat >out)").status,
+            0);
+  EXPECT_EQ(read_all(folder_ / "out"), bytes);
+}
+
+TEST_F(FilesTest, SaysWhatCannotBePrinted) {
+  write_all(folder_ / "a", "a");
+  const Ended ended = run("$CAT nothing a");
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.printed.find("nothing: No such file"), std::string::npos) << ended.printed;
+  EXPECT_EQ(ended.printed.back(), 'a');
+  const Ended full = run("$CAT a >/dev/full");
+  EXPECT_EQ(full.status, 1);
+  EXPECT_NE(full.printed.find("No space left"), std::string::npos) << full.printed;
+  const Ended gone =
+      run("head -c 9000000 /dev/zero >z; $CAT z | head -c 1 >/dev/null; $CAT z z | true");
+  EXPECT_EQ(gone.printed, "") << "a reader that has gone is no reason for a word";
+}
+
+}  // namespace
+
+}  // namespace lab
