@@ -20,7 +20,7 @@ doctor_without_a_build() {
   esac
   case $(awk '/^Seccomp:/ { print $2 }' /proc/self/status 2>/dev/null) in
     2) doctor_say note "a seccomp filter is active: containers block io_uring by default (EPERM)" \
-      "docker run --security-opt seccomp=unconfined, or a profile that allows the io_uring calls" ;;
+      "docker run --security-opt seccomp=docs/seccomp-io_uring.json; docs/limits.md has the rest" ;;
     *) doctor_say ok "no seccomp filter" ;;
   esac
   doctor_say ok "locked memory (ulimit -l): $(doctor_limit 'Max locked memory') bytes"

@@ -5,7 +5,7 @@
 FORMAT_MAJOR=14
 
 cpp_sources() {
-  find 0[1-6]-* tests \( -name '*.cpp' -o -name '*.hpp' \) ! -name mine.cpp | LC_ALL=C sort
+  find 0[1-6]-* docs tests \( -name '*.cpp' -o -name '*.hpp' \) ! -name mine.cpp | LC_ALL=C sort
 }
 
 clang_format() {

@@ -2,18 +2,20 @@
 # The system is asked each time what is there (milliseconds): nothing remembered can be wrong.
 
 LIBURING_MINIMUM=2.9
-SETS="run lessons test bench docs format all"
+SETS="run lessons test bench ringio box docs format all"
 
 # What each set needs, liburing apart.
 packages_of() {
   case $1 in
     run) echo g++ cmake ninja-build libcli11-dev libfmt-dev ;;
     lessons) packages_of run && echo patch ;;
-    test) packages_of lessons && echo libgtest-dev clang-format shellcheck doxygen ;;
+    test) packages_of lessons && echo gnuplot-nox libgtest-dev clang-format shellcheck doxygen ;;
     bench) packages_of run && echo gnuplot-nox ;;
+    ringio) packages_of bench && echo fio ;;
+    box) packages_of run && echo qemu-system-x86 busybox-static xz-utils ;;
     docs) echo doxygen graphviz ;;
     format) echo clang-format ;;
-    all) for one in test bench docs; do packages_of "$one"; done ;;
+    all) for one in test ringio box docs; do packages_of "$one"; done ;;
     *) return 1 ;;
   esac
 }
