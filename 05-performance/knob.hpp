@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <functional>
 #include <string>
@@ -126,16 +127,29 @@ class Knob {
   void print() const {
     std::printf("# %s, median of %zu interleaved rounds, [95 %% interval]\n", machine().c_str(),
                 rounds_);
+    const bool sweep = *options_.sweep != '\0';
+    const int at_width = static_cast<int>(std::max<std::size_t>(6, std::strlen(options_.sweep)));
+    std::size_t longest = 0;
+    for (const Point& point : points_) longest = std::max(longest, point.setting.size());
+    const int name_width = static_cast<int>(longest);
     const std::string per = std::string("ns/") + options_.operation;
-    std::printf("# %8.8s %-20s %14s %14s %-24s %-24s %s\n", options_.sweep, "", per.c_str(),
-                "CPU ns", "   time, ratio", "   CPU, ratio", options_.extra);
+    std::printf("# ");
+    if (sweep) std::printf("%*s ", at_width, options_.sweep);
+    std::printf("%-*s %14s %10s  %-20s %-20s %s\n", name_width, "", per.c_str(), "CPU ns",
+                "time, ratio", "CPU, ratio", options_.extra);
     for (const Point& point : points_) {
       const MedianInterval time = time_ratio(point.setting, point.at);
       const MedianInterval cpu = cpu_ratio(point.setting, point.at);
-      std::printf("# %8.*g %-20s %14.0f %14.0f %6.2f [%.2f %.2f]       %6.2f [%.2f %.2f]", 6,
-                  point.at, point.setting.c_str(), median(point.time_ns), median(point.cpu_ns),
-                  time.median, time.low, time.high, cpu.median, cpu.low, cpu.high);
-      if (*options_.extra != '\0') std::printf("       %.3g", median(point.extra));
+      std::printf("# ");
+      if (sweep) std::printf("%*g ", at_width, point.at);
+      std::printf("%-*s %14.0f %10.0f", name_width, point.setting.c_str(), median(point.time_ns),
+                  median(point.cpu_ns));
+      for (const MedianInterval& ratio : {time, cpu}) {
+        char text[64];
+        std::snprintf(text, sizeof text, "%.2f [%.2f %.2f]", ratio.median, ratio.low, ratio.high);
+        std::printf("  %-19s", text);
+      }
+      if (*options_.extra != '\0') std::printf("  %.3g", median(point.extra));
       std::printf("\n");
     }
   }

@@ -188,6 +188,8 @@ function check_readme(folder,    at, want, parts, many, i) {
     "<!-- lab:facts -->,<!-- lab:run -->,<!-- lab:break -->,<!-- lab:next -->"
   if (fact[folder, "exercise"] != "") want = want ",<!-- lab:exercise -->"
   if (has_mark(folder, "★")) want = want ",## What it became"
+  # A lesson that measures says what follows from it.
+  if (folder ~ /^05-/) want = want ",## Do,## Don't,## Impact,## How to debug"
   many = split(want, parts, ",")
   for (i = 1; i <= many; ++i) if (!((folder, parts[i]) in has)) found(at, "no \"" parts[i] "\"")
 }

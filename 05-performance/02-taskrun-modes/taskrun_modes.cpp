@@ -176,7 +176,7 @@ int main(int argc, char** argv) {
   std::printf("  default: %s\n", times[0] > message_count / 2 ? "nearly each" : "seldom");
   std::printf("  DEFER: %s\n", times[2] > 0 ? "it happens" : "never");
 
-  lab::Knob knob(lesson, {.name = "modes",
+  lab::Knob knob(lesson, {.name = "taskrun",
                           .title = "An echo of 64 B, 64 connections, the client on another core",
                           .operation = "request",
                           .extra = "interrupts per request"});

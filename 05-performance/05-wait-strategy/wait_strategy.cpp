@@ -170,7 +170,7 @@ int main(int argc, char** argv) {
   const bool has_napi = io_uring_register_napi(&waiter.ring, &napi) == 0;
   std::printf(has_napi ? "NAPI: registered\n" : "skip NAPI: needs Linux 6.9\n");
 
-  lab::Knob knob(lesson, {.name = "wait",
+  lab::Knob knob(lesson, {.name = "strategies",
                           .title = "A message every 20 us from another process",
                           .operation = "message",
                           .extra = "mean age, us"});

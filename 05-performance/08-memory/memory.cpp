@@ -160,7 +160,7 @@ int main(int argc, char** argv) {
   map(machine, large_pages);
   char* const small = machine.arena = reserve();
   map(machine, populated);
-  lab::Knob registered(lesson, {.name = "registration",
+  lab::Knob registered(lesson, {.name = "registering",
                                 .title = "4 MiB registered as a fixed buffer, and unregistered",
                                 .operation = "registration"});
   registered.add("4 KiB pages", [&] { return registration(machine, small); });

@@ -175,7 +175,7 @@ int main(int argc, char** argv) {
   show_steering(cpus);
 
   lab::Knob counters(
-      lesson, {.name = "counters", .title = "Two threads count", .operation = "1000 increments"});
+      lesson, {.name = "sharing", .title = "Two threads count", .operation = "1000 increments"});
   counters.add("own, 128 bytes apart", [&] { return count_alone(cpus, 128); });
   counters.add("own, 8 bytes apart", [&] { return count_alone(cpus, 8); });
   counters.add("one for both", [&] { return count_together(cpus); });

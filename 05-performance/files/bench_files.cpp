@@ -152,7 +152,7 @@ class Workspace {
 
   /// Warm: in the page cache. Cold: not there.
   void prepare_big(bool cold) const {
-    warm_memory(size_ + size_ / 8);
+    warm_memory((cold ? 2 : 1) * size_ + size_ / 8);
     const Fd file(check_errno(open(big().c_str(), O_RDONLY | O_CLOEXEC), "open"));
     if (cold) {
       check(-posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), "posix_fadvise");

@@ -30,7 +30,7 @@ struct CpOptions {
   bool recursive = false;
   unsigned blocks = 16;
   unsigned block_kib = 128;
-  unsigned workers = 2;
+  unsigned workers = 4;
 };
 
 class Cp {
