@@ -6,6 +6,11 @@ cd "$1"
 
 escape() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
 
+# How a part ended, in words.
+words() {
+  case $1 in below) echo 'below a target' ;; *) echo "$1" ;; esac
+}
+
 # The figures' lines begin with "# " in a lesson's output, where no test compares them.
 plain() { sed 's/^# //' "$1" | escape; }
 
@@ -41,12 +46,12 @@ part, beside this page.</p>
 HTML
 while IFS='	' read -r ended part title; do
   printf '<tr><td><a href="#%s">%s</a></td><td>%s</td><td class="%s">%s</td></tr>\n' \
-    "$part" "$part" "$(printf '%s' "$title" | escape)" "$ended" "$ended"
+    "$part" "$part" "$(printf '%s' "$title" | escape)" "$ended" "$(words "$ended")"
 done <parts
 echo '</table>'
 while IFS='	' read -r ended part title; do
   printf '<h2 id="%s">%s: %s</h2>\n' "$part" "$part" "$(printf '%s' "$title" | escape)"
-  [ "$ended" = ran ] || printf '<p class="%s">%s</p>\n' "$ended" "$ended"
+  [ "$ended" = ran ] || printf '<p class="%s">%s</p>\n' "$ended" "$(words "$ended")"
   for picture in "$part"/*.svg; do
     [ -f "$picture" ] || continue
     printf '<img alt="%s" src="data:image/svg+xml;base64,' "${picture#*/}"
