@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <limits>
 #include <system_error>
 
 namespace lab {
@@ -14,8 +13,6 @@ constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t tick_ns = 20'000'000;
 constexpr std::uint64_t stuck_ns = 5 * second_ns;  // without any answer: the connection is given up
 constexpr std::size_t piece_max = std::size_t{256} << 10;  // bytes of one send
-
-std::uint64_t to_ns(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
 
 BufferRingOptions buffer_ring_options(const LoadOptions& options) {
   const std::size_t size = std::bit_ceil(std::clamp<std::size_t>(options.size, 256, 16384));
@@ -199,31 +196,15 @@ Report Churn::run() {
   tick_.start(ring_, tick_ns);
   ring_.run_once(0);
   for (ChurnLane& lane : lanes_) lane.begin();
-  constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
-  run_until(ring_.now_ns() + to_ns(options_.warmup_s), endless);
-  const Mark begin = mark();
-  traffic_.measuring = true;
-  if (options_.count) {
-    run_until(endless, traffic_.replies + *options_.count);
-  } else {
-    run_until(begin.usage.at_ns + to_ns(options_.duration_s), endless);
-  }
-  traffic_.measuring = false;
-  const Mark end = mark();
+  const Interval interval = measure(
+      options_, traffic_,
+      [this](std::uint64_t end_ns, std::uint64_t replies_end) { run_until(end_ns, replies_end); },
+      [this] { return mark(); });
   drain();
 
-  Report report;
-  report.usage = meter_.between(begin.usage, end.usage);
-  report.requests = end.replies - begin.replies;
-  report.bytes_in = end.bytes_in - begin.bytes_in;
-  report.bytes_out = end.bytes_out - begin.bytes_out;
-  report.system_calls = end.system_calls - begin.system_calls;
-  report.operations = end.operations - begin.operations;
-  report.latency = traffic_.latency;
+  Report report = report_of(meter_, interval, traffic_);
   report.churn = traffic_.measured;
   report.lost = traffic_.lost;
-  report.content_errors = traffic_.content_errors;
-  report.failure = traffic_.failure;
   return report;
 }
 
@@ -251,15 +232,12 @@ void Churn::drain() noexcept {
   }
 }
 
-Churn::Mark Churn::mark() {
+Mark Churn::mark() {
   // A socket costs system calls beside the ring's: socket, its options, the table's update, close.
   const std::uint64_t calls_per_socket = options_.linger_reset ? 5 : 4;
-  return {.usage = meter_.read(),
-          .replies = traffic_.replies,
-          .bytes_in = traffic_.bytes_in,
-          .bytes_out = traffic_.bytes_out,
-          .system_calls = ring_.counters().enters + traffic_.begun * calls_per_socket,
-          .operations = ring_.counters().submitted};
+  Mark mark = mark_of(meter_.read(), traffic_);
+  mark.system_calls += traffic_.begun * calls_per_socket;
+  return mark;
 }
 
 void Churn::on_tick(Cqe) noexcept {

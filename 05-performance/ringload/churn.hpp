@@ -14,6 +14,7 @@
 #include "03-network/lib/recv_multishot.hpp"
 #include "03-network/lib/send.hpp"
 #include "05-performance/ringload/connection.hpp"
+#include "05-performance/ringload/interval.hpp"
 #include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/pattern_block.hpp"
 #include "05-performance/ringload/report.hpp"
@@ -112,10 +113,6 @@ class Churn {
   Report run();
 
  private:
-  struct Mark {
-    Meter::Reading usage;
-    std::uint64_t replies, bytes_in, bytes_out, system_calls, operations;
-  };
   void run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept;
   void drain() noexcept;
   Mark mark();

@@ -76,28 +76,16 @@ Report Datagrams::run() {
     traffic_.schedule = &*schedule_;
   }
   for (Flow& flow : flows_) flow.start();
-  run_until(ring_.now_ns() + to_ns(options_.warmup_s));
-  const Mark begin = mark();
-  traffic_.measuring = true;
-  run_until(begin.usage.at_ns + to_ns(options_.duration_s));
-  traffic_.measuring = false;
-  const Mark end = mark();
+  const Interval interval = measure(
+      options_, traffic_, [this](std::uint64_t end_ns, std::uint64_t) { run_until(end_ns); },
+      [this] { return mark_of(meter_.read(), traffic_); });
   drain();
 
-  Report report;
-  report.usage = meter_.between(begin.usage, end.usage);
-  report.requests = end.replies - begin.replies;
-  report.bytes_in = end.bytes_in - begin.bytes_in;
-  report.bytes_out = end.bytes_out - begin.bytes_out;
-  report.system_calls = end.system_calls - begin.system_calls;
-  report.operations = end.operations - begin.operations;
-  report.latency = traffic_.latency;
+  Report report = report_of(meter_, interval, traffic_);
   for (const Flow& flow : flows_) report.held_back += flow.held_back();
   report.datagrams = traffic_.measured;
   report.datagrams->dropped_here = dropped_by_our_sockets();
   report.lost = traffic_.flows_lost;
-  report.content_errors = traffic_.content_errors;
-  report.failure = traffic_.failure;
   return report;
 }
 
@@ -121,15 +109,6 @@ void Datagrams::add_due(std::uint64_t now_ns) noexcept {
     flows_[static_cast<std::size_t>(schedule_->connection_of(next_due_))].add_due();
   }
   if (!due_timer_.armed()) due_timer_.start(ring_, due_ns - now_ns);
-}
-
-Datagrams::Mark Datagrams::mark() {
-  return {.usage = meter_.read(),
-          .replies = traffic_.replies,
-          .bytes_in = traffic_.bytes_in,
-          .bytes_out = traffic_.bytes_out,
-          .system_calls = ring_.counters().enters,
-          .operations = ring_.counters().submitted};
 }
 
 // Source: SO_MEMINFO, Linux 4.12.

@@ -13,6 +13,7 @@
 #include "02-files/lib/huge_arena.hpp"
 #include "03-network/lib/buffer_ring.hpp"
 #include "05-performance/ringload/flow.hpp"
+#include "05-performance/ringload/interval.hpp"
 #include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/sockets.hpp"
 
@@ -31,15 +32,9 @@ class Datagrams {
   Report run();
 
  private:
-  struct Mark {
-    Meter::Reading usage;
-    std::uint64_t replies, bytes_in, bytes_out, system_calls, operations;
-  };
-
   void run_until(std::uint64_t end_ns) noexcept;
   void drain() noexcept;
   void add_due(std::uint64_t now_ns) noexcept;
-  Mark mark();
   std::uint64_t dropped_by_our_sockets() const;
 
   void on_tick(Cqe cqe) noexcept;

@@ -8,7 +8,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstdio>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -26,8 +25,6 @@ constexpr unsigned connects_in_flight_max = 256;  // below the backlog of any se
 constexpr std::size_t looks_max = 32;             // receives of one round of --spin
 constexpr unsigned empty_rounds_max = 100;        // then others than those in front are looked at
 constexpr std::size_t buffer_memory_max = std::size_t{8} << 20;
-
-std::uint64_t to_ns(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
 
 RingOptions ring_options(const LoadOptions& options) {
   // A receive and a send per connection may be queued in one round.
@@ -86,21 +83,14 @@ Report Load::run() {
   connect_all();
   begin_load();
 
-  constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
-  run_until(ring_.now_ns() + to_ns(options_.warmup_s), endless);
-  const Mark begin = mark();
-  traffic_.measuring = true;
-  if (options_.count) {
-    run_until(endless, traffic_.replies + *options_.count);
-  } else {
-    run_until(begin.usage.at_ns + to_ns(options_.duration_s), endless);
-  }
-  traffic_.measuring = false;
-  const Mark end = mark();
+  const Interval interval = measure(
+      options_, traffic_,
+      [this](std::uint64_t end_ns, std::uint64_t replies_end) { run_until(end_ns, replies_end); },
+      [this] { return mark(); });
   traffic_.stopping = true;
   drain();
   if (progress_) std::fputs("\r\x1b[K", stderr);
-  return report(begin, end);
+  return report(interval);
 }
 
 // Each socket moves into the ring's file table at once, so a run needs as many slots as it has
@@ -219,28 +209,12 @@ void Load::add_due(std::uint64_t now_ns) noexcept {
   if (!due_timer_.armed()) due_timer_.start(ring_, due_ns - now_ns);
 }
 
-Load::Mark Load::mark() {
-  return {.usage = meter_.read(idle_ns_),
-          .replies = traffic_.replies,
-          .bytes_in = traffic_.bytes_in,
-          .bytes_out = traffic_.bytes_out,
-          .system_calls = ring_.counters().enters,
-          .operations = ring_.counters().submitted};
-}
+Mark Load::mark() { return mark_of(meter_.read(idle_ns_), traffic_); }
 
-Report Load::report(const Mark& begin, const Mark& end) const {
-  Report report;
-  report.usage = meter_.between(begin.usage, end.usage);
-  report.requests = end.replies - begin.replies;
-  report.bytes_in = end.bytes_in - begin.bytes_in;
-  report.bytes_out = end.bytes_out - begin.bytes_out;
-  report.system_calls = end.system_calls - begin.system_calls;
-  report.operations = end.operations - begin.operations;
-  report.latency = traffic_.latency;
+Report Load::report(const Interval& interval) const {
+  Report report = report_of(meter_, interval, traffic_);
   for (const Connection& connection : connections_) report.held_back += connection.held_back();
   report.lost = traffic_.lost;
-  report.content_errors = traffic_.content_errors;
-  report.failure = traffic_.failure;
   return report;
 }
 

@@ -12,6 +12,7 @@
 #include "02-files/lib/huge_arena.hpp"
 #include "03-network/lib/buffer_ring.hpp"
 #include "05-performance/ringload/connection.hpp"
+#include "05-performance/ringload/interval.hpp"
 #include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/options.hpp"
 #include "05-performance/ringload/pattern_block.hpp"
@@ -36,12 +37,6 @@ class Load {
   Report run();
 
  private:
-  /// Readings at one end of the measured interval.
-  struct Mark {
-    Meter::Reading usage;
-    std::uint64_t replies, bytes_in, bytes_out, system_calls, operations;
-  };
-
   void open_sockets();
   void connect_all();
   void begin_load();
@@ -51,7 +46,7 @@ class Load {
   void drain() noexcept;
   void add_due(std::uint64_t now_ns) noexcept;
   Mark mark();
-  Report report(const Mark& begin, const Mark& end) const;
+  Report report(const Interval& interval) const;
   void show_progress() noexcept;
 
   void on_tick(Cqe cqe) noexcept;
