@@ -103,9 +103,11 @@ Taken run(const Words& words) {
   return {seconds.count(), in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime)};
 }
 
-/// Touches as much memory as a copy will fill and gives it back. Virtual machines get pages from
-/// their host at the first touch, which would be counted for whoever comes first.
-void warm_memory(std::size_t size) {
+/// Makes the machine the same for whoever runs next. What the last run wrote goes to the disk now.
+/// And virtual machines get memory from their host at the first touch, and give back what is free:
+/// so more of it is touched than a copy fills, for the kernel need not take just these pages.
+void settle(std::size_t size) {
+  sync();
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
   madvise(memory, size, MADV_POPULATE_WRITE);
@@ -151,16 +153,12 @@ class Workspace {
   files::path fresh() { return path_ / fmt::format("copy-{}", ++copies_); }
 
   /// Warm: in the page cache. Cold: not there.
-  void prepare_big(bool cold) const {
-    warm_memory((cold ? 2 : 1) * size_ + size_ / 8);
+  void prepare_big(bool cold) {
     const Fd file(check_errno(open(big().c_str(), O_RDONLY | O_CLOEXEC), "open"));
-    if (cold) {
-      check(-posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), "posix_fadvise");
-    } else {
-      std::vector<char> buffer(1 << 20);
-      while (read(file.get(), buffer.data(), buffer.size()) > 0) {
-      }
+    while (read(file.get(), buffer_.data(), buffer_.size()) > 0) {
     }
+    settle(3 * size_);
+    if (cold) check(-posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), "posix_fadvise");
   }
 
  private:
@@ -179,6 +177,7 @@ class Workspace {
 
   files::path path_;
   std::size_t size_;
+  std::vector<char> buffer_ = std::vector<char>(1 << 20);
   unsigned copies_ = 0;
 };
 
@@ -244,7 +243,7 @@ class Bench {
 
   // Copies stay until the end of the whole run, see Workspace::fresh.
   Taken cp_small(bool ours, const Words& flags) {
-    warm_memory(std::size_t{options_.count} * 24 * 1024);
+    settle(std::size_t{options_.count} * 96 * 1024);
     Words words = program(ours, "ring-cp", "cp");
     words.insert(words.end(), {"-r", workspace_.small().string(), workspace_.fresh().string()});
     if (ours) words.insert(words.end(), flags.begin(), flags.end());
@@ -254,7 +253,7 @@ class Bench {
   void add_tuned() {
     for (const char* chains : {"1", "4", "16", "64"}) {
       for (const char* workers : {"1", "2", "4"}) {
-        const Words flags{"--blocks", chains, "--workers", workers};
+        const Words flags{"--chains", chains, "--workers", workers};
         rows_.push_back({fmt::format("cp-small-{}-{}", chains, workers),
                          fmt::format("  {} chains, {} workers", chains, workers), "ring-cp", "cp",
                          0, [this, flags](bool ours) { return cp_small(ours, flags); }});

@@ -1,5 +1,7 @@
 #include "05-performance/files/copy_file.hpp"
 
+#include <cerrno>
+
 namespace lab {
 
 CopyFile::CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_size)
@@ -9,8 +11,9 @@ CopyFile::CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_si
   }
 }
 
-FileError CopyFile::run(const Fd& from, const Fd& to) {
+FileError CopyFile::run(const Fd& from, const Fd& to, const Fd& direct) {
   from_ = &from;
+  direct_ = direct ? &direct : &from;
   to_ = &to;
   next_ = 0;
   ended_ = false;
@@ -28,12 +31,18 @@ void CopyFile::Block::take_next_range() noexcept {
   read();
 }
 
+// The rest after a short read begins anywhere, where O_DIRECT cannot.
 void CopyFile::Block::read() noexcept {
-  read_.start(copy_.ring_, *copy_.from_, {.memory = memory_.first(left_), .offset = offset_});
+  from_ = left_ == copy_.block_size_ ? copy_.direct_ : copy_.from_;
+  read_.start(copy_.ring_, *from_, {.memory = memory_.first(left_), .offset = offset_});
 }
 
 // Short is normal; only 0 is the end, and then there is nothing at a higher offset either.
 void CopyFile::Block::on_read(Cqe cqe) noexcept {
+  if (cqe.res == -EINVAL && from_ != copy_.from_) {  // O_DIRECT wants larger steps than ours
+    copy_.direct_ = copy_.from_;
+    return read();
+  }
   if (cqe.res < 0) return copy_.failure_.note("reading", cqe.res);
   if (cqe.res == 0) {
     copy_.ended_ = true;

@@ -30,12 +30,15 @@ struct FileError {
 /// Lifetime: the memory outlives it, and it dies when nothing of it is armed.
 class CopyFile {
  public:
-  /// @param memory is cut into equal blocks
+  /// @param memory is cut into equal blocks. Reading directly needs it at a page's beginning, and
+  ///               a block size of whole pages
   CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_size);
 
   /// Copies until the source ends, wherever that is by then.
+  /// @param direct the source once more, opened with O_DIRECT: whole blocks come from the device
+  ///               into our memory. Empty: all of it comes through the page cache
   /// @return what went wrong first, when all that was in flight has ended
-  FileError run(const Fd& from, const Fd& to);
+  FileError run(const Fd& from, const Fd& to, const Fd& direct = {});
 
  private:
   // A range of the file in one piece of memory, read into and then written from.
@@ -52,6 +55,7 @@ class CopyFile {
 
     CopyFile& copy_;
     std::span<std::byte> memory_;
+    const Fd* from_ = nullptr;
     std::uint64_t offset_ = 0;  ///< of what memory_ holds
     std::size_t left_ = 0;      ///< bytes of the range that were not read yet
     std::size_t filled_ = 0;
@@ -64,6 +68,7 @@ class CopyFile {
   std::size_t block_size_;
   std::deque<Block> blocks_;  // never moved: their operations are armed
   const Fd* from_ = nullptr;
+  const Fd* direct_ = nullptr;
   const Fd* to_ = nullptr;
   std::uint64_t next_ = 0;
   // True when a read found the end: no range after it is begun.

@@ -1,5 +1,6 @@
 // ring-cp and ring-cat as their users call them: what comes out is what went in, and what cannot be
 // done is said.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +14,8 @@
 #include <string>
 
 #include "01-core/lib/check.hpp"
+#include "02-files/lib/fd.hpp"
+#include "05-performance/files/page_cache.hpp"
 
 namespace lab {
 
@@ -64,14 +67,36 @@ class FilesTest : public testing::Test {
   files::path folder_;
 };
 
-// One byte, a page less one, a block and its neighbours, many blocks and a byte.
-constexpr std::size_t sizes[] = {0, 1, 4095, 131071, 131072, 131073, 5'000'001};
+// One byte, a page less one, the largest small file and its neighbours, a block and its neighbours,
+// many blocks and a byte.
+constexpr std::size_t sizes[] = {0,      1,      4095,   131071, 131072,
+                                 131073, 524287, 524288, 524289, 5'000'001};
 
 TEST_F(FilesTest, CopiesFilesOfEverySize) {
   for (const std::size_t size : sizes) {
     write_all(folder_ / "from", random_bytes(size));
     const Ended ended = run("$CP from to");
     EXPECT_EQ(ended.status, 0) << ended.printed;
+    EXPECT_EQ(read_all(folder_ / "to"), random_bytes(size)) << size << " bytes";
+  }
+}
+
+TEST_F(FilesTest, WhatIsNotInThePageCacheNeedNotGoThere) {
+  for (const std::size_t size : {4096, 4097, 2 * 262144, 5'000'001}) {
+    write_all(folder_ / "from", random_bytes(size));
+    const Fd from(open((folder_ / "from").c_str(), O_RDONLY | O_CLOEXEC));
+    const auto cool = [&from] {
+      check_errno(fsync(from.get()), "fsync");
+      posix_fadvise(from.get(), 0, 0, POSIX_FADV_DONTNEED);
+      return cached_share(from) == 0;
+    };
+    if (!cool()) GTEST_SKIP() << "needs a temporary folder on a disk: here files are memory";
+    EXPECT_EQ(run("$CP from to").status, 0);
+    EXPECT_EQ(cached_share(from), 0) << size << " bytes went through the page cache";
+    EXPECT_EQ(read_all(folder_ / "to"), random_bytes(size)) << size << " bytes";
+    ASSERT_TRUE(cool());
+    EXPECT_EQ(run("$CP --buffered from to").status, 0);
+    EXPECT_EQ(cached_share(from), 1) << "the flag did nothing";
     EXPECT_EQ(read_all(folder_ / "to"), random_bytes(size)) << size << " bytes";
   }
 }
@@ -94,8 +119,8 @@ TEST_F(FilesTest, CopiesAFolderWithAllThatIsInIt) {
   }
   files::create_symlink("deep/1", folder_ / "from/link");
   chmod((folder_ / "from/1").c_str(), 0755);
-  for (const char* blocks : {"1", "3", "64"}) {
-    const Ended ended = run(std::string("rm -rf to && $CP -r from to --blocks ") + blocks);
+  for (const char* chains : {"1", "3", "64"}) {
+    const Ended ended = run(std::string("rm -rf to && $CP -r from to --chains ") + chains);
     EXPECT_EQ(ended.status, 0) << ended.printed;
     const Ended compared = run("diff -r --no-dereference from to");
     EXPECT_EQ(compared.status, 0) << compared.printed;
