@@ -363,7 +363,11 @@ int main(int argc, char** argv) try {
       ->capture_default_str();
   app.add_flag("--tune", options.tune, "Small files also by chains in flight and worker threads");
   app.add_flag("--short", options.brief, "3 rounds of 256 MiB and 2,000 files: a first look");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   if (options.brief) {
     options.rounds = 3;
     options.size_mib = 256;

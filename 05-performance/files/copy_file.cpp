@@ -1,8 +1,18 @@
 #include "05-performance/files/copy_file.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 namespace lab {
+
+namespace {
+
+constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
 
 CopyFile::CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_size)
     : ring_(ring), block_size_(block_size) {
@@ -16,15 +26,20 @@ FileError CopyFile::run(const Fd& from, const Fd& to, const Fd& direct) {
   direct_ = direct ? &direct : &from;
   to_ = &to;
   next_ = 0;
-  ended_ = false;
+  end_ = endless;
+  written_to_ = 0;
   failure_ = {};
   for (Block& block : blocks_) block.take_next_range();
   while (ring_.armed_count() > 0) ring_.run_once();
+  // A gap of zeros would be in it.
+  if (written_to_ > end_ && ftruncate(to.get(), static_cast<off_t>(end_)) != 0) {
+    failure_.note("cutting it where its source ended", -errno);
+  }
   return failure_;
 }
 
 void CopyFile::Block::take_next_range() noexcept {
-  if (copy_.ended_ || copy_.failure_.error != 0) return;
+  if (copy_.end_ != endless || copy_.failure_.error != 0) return;
   offset_ = copy_.next_;
   left_ = copy_.block_size_;
   copy_.next_ += copy_.block_size_;
@@ -37,15 +52,15 @@ void CopyFile::Block::read() noexcept {
   read_.start(copy_.ring_, *from_, {.memory = memory_.first(left_), .offset = offset_});
 }
 
-// Short is normal; only 0 is the end, and then there is nothing at a higher offset either.
+// Short is normal; only 0 is the end.
 void CopyFile::Block::on_read(Cqe cqe) noexcept {
   if (cqe.res == -EINVAL && from_ != copy_.from_) {  // O_DIRECT wants larger steps than ours
     copy_.direct_ = copy_.from_;
     return read();
   }
-  if (cqe.res < 0) return copy_.failure_.note("reading", cqe.res);
+  if (cqe.res < 0) return copy_.failure_.note("reading", cqe.res, true);
   if (cqe.res == 0) {
-    copy_.ended_ = true;
+    copy_.end_ = std::min(copy_.end_, offset_);
     return;
   }
   filled_ = static_cast<std::size_t>(cqe.res);
@@ -61,10 +76,11 @@ void CopyFile::Block::write() noexcept {
 }
 
 void CopyFile::Block::on_write(Cqe cqe) noexcept {
-  if (cqe.res < 0) return copy_.failure_.note("writing", cqe.res);
+  if (cqe.res <= 0) return copy_.failure_.note("writing", cqe.res == 0 ? -EIO : cqe.res);
   written_ += static_cast<std::size_t>(cqe.res);
   if (written_ < filled_) return write();
   offset_ += filled_;
+  copy_.written_to_ = std::max(copy_.written_to_, offset_);
   if (left_ > 0) return read();
   take_next_range();
 }

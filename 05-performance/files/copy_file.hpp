@@ -19,10 +19,11 @@ namespace lab {
 struct FileError {
   const char* what = "";
   int error = 0;
+  bool at_source = false;  ///< else at the target
 
   /// Keeps the first one.
-  void note(const char* tried, int res) noexcept {
-    if (error == 0) *this = {tried, res};
+  void note(const char* tried, int res, bool source = false) noexcept {
+    if (error == 0) *this = {tried, res, source};
   }
 };
 
@@ -34,7 +35,8 @@ class CopyFile {
   ///               a block size of whole pages
   CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_size);
 
-  /// Copies until the source ends, wherever that is by then.
+  /// Copies until the source ends, wherever that is by then. REQUIRES: a target with offsets, for
+  /// blocks are written as they come: a pipe would get them out of order.
   /// @param direct the source once more, opened with O_DIRECT: whole blocks come from the device
   ///               into our memory. Empty: all of it comes through the page cache
   /// @return what went wrong first, when all that was in flight has ended
@@ -71,8 +73,10 @@ class CopyFile {
   const Fd* direct_ = nullptr;
   const Fd* to_ = nullptr;
   std::uint64_t next_ = 0;
-  // True when a read found the end: no range after it is begun.
-  bool ended_ = false;
+  // Where a read found the end, and how far we wrote. No range after the end is begun; but while a
+  // file grows, a read behind its old end can bring something.
+  std::uint64_t end_ = 0;
+  std::uint64_t written_to_ = 0;
   FileError failure_;
 };
 

@@ -26,8 +26,10 @@ struct SmallFile {
   std::size_t size = 0;
 };
 
-/// Direct descriptors, two a chain: nobody closes them, for opening into a slot closes what is in
-/// it. REQUIRES: a FileTable of at least 2 x chains on the ring.
+/// Direct descriptors, two a chain: no chain closes them, for opening into a slot closes what is in
+/// it; run() empties the table at its end. REQUIRES: a FileTable of at least 2 x chains on the
+/// ring, and a file system that tells of its errors when it is written: a slot that is emptied is
+/// only let go of (fput), nobody learns what close(2) would have returned.
 class CopySmall {
  public:
   CopySmall(Ring& ring, std::span<std::byte> memory, std::size_t block_size);
@@ -70,6 +72,8 @@ class CopySmall {
     // Its result says how the chain went, for a failure or a short read cancels what follows.
     Bind<Write, &Chain::on_write> write_{*this};
   };
+
+  void empty_table() noexcept;
 
   Ring& ring_;
   std::deque<Chain> chains_;

@@ -151,6 +151,100 @@ TEST_F(FilesTest, NeverCopiesAFileOntoItselfOrAFolderIntoItself) {
   EXPECT_EQ(run("$CP folder file2").status, 1);
 }
 
+TEST_F(FilesTest, AFileThatIsThereAlreadyUnderAnotherNameIsLeftAsItIs) {
+  const std::string bytes = random_bytes(300'000);
+  for (const char* link : {"ln", "ln -s"}) {
+    run("rm -rf from to; mkdir -p from to/from; echo small >from/small; echo new >from/new");
+    write_all(folder_ / "from/large", bytes);
+    run(std::string(link) + " $PWD/from/small to/from/small; " + link +
+        " $PWD/from/large to/from/large");
+    const Ended ended = run("$CP -r from to");
+    EXPECT_EQ(ended.status, 1) << link;
+    EXPECT_NE(ended.printed.find("to/from/small: is the file"), std::string::npos) << ended.printed;
+    EXPECT_NE(ended.printed.find("to/from/large: is the file"), std::string::npos) << ended.printed;
+    EXPECT_EQ(read_all(folder_ / "from/small"), "small\n");
+    EXPECT_EQ(read_all(folder_ / "from/large"), bytes);
+    EXPECT_EQ(read_all(folder_ / "to/from/new"), "new\n");
+  }
+}
+
+// Blocks come out of order, and a pipe keeps the order in which they come.
+TEST_F(FilesTest, NeverCopiesIntoAPipe) {
+  write_all(folder_ / "a", random_bytes(3'000'000));
+  EXPECT_EQ(run("$CP a /dev/stdout | cat >out; [ ! -s out ]").status, 0);
+  run("mkdir -p from to/from; mkfifo to/from/pipe; echo a >from/pipe; echo b >from/file");
+  const Ended ended = run("$CP -r from to");
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.printed.find("pipe: is a pipe"), std::string::npos) << ended.printed;
+  EXPECT_EQ(read_all(folder_ / "to/from/file"), "b\n");
+}
+
+// The kernel's own files: st_size is 0, and there is something in them.
+TEST_F(FilesTest, CopiesWhatSaysThatItIsEmpty) {
+  EXPECT_EQ(run("$CP -r /proc/sys/kernel/random to").status, 0);
+  EXPECT_EQ(run("cmp /proc/sys/kernel/random/boot_id to/boot_id").status, 0);
+}
+
+TEST_F(FilesTest, NamesTheCopyOfAFolderAsCpDoes) {
+  run("mkdir -p from/inner; echo a >from/inner/a");
+  for (const char* source : {"from/inner", "from/inner/", "from/inner/.", "from/inner/../inner"}) {
+    run("rm -rf ours theirs; mkdir ours theirs");
+    EXPECT_EQ(run(std::string("$CP -r ") + source + " ours").status, 0) << source;
+    run(std::string("cp -r ") + source + " theirs");
+    EXPECT_EQ(run("diff -r ours theirs").printed, "") << source;
+  }
+  EXPECT_EQ(run("mkdir -p x/y z; cd x/y && echo b >../b && $CP -r .. ../../z").status, 0);
+  EXPECT_EQ(read_all(folder_ / "z/b"), "b\n");
+  EXPECT_EQ(run("cd from; $CP -r .. inner/in").status, 1) << "into itself";
+  EXPECT_FALSE(files::exists(folder_ / "from/inner/in"));
+}
+
+TEST_F(FilesTest, LinksAndModesAreThoseOfTheSource) {
+  run("mkdir -p from/closed; echo a >from/closed/a; ln -s old from/link; chmod 555 from/closed");
+  EXPECT_EQ(run("$CP -r from to").status, 0);
+  EXPECT_EQ(run("ln -snf new from/link; chmod 755 to/closed; $CP -r from/. to").status, 0)
+      << "a link that is there already is replaced";
+  EXPECT_EQ(files::read_symlink(folder_ / "to/link"), "new");
+  EXPECT_EQ(run("rm -rf to; $CP -r from to; stat -c %a to/closed").printed, "555\n");
+  EXPECT_EQ(run("$CP -r from/link link; readlink link").printed, "new\n");
+  run("chmod -R u+w .");  // for the removal
+}
+
+// Not when the kernel takes the ring down, which it does after the exit.
+TEST_F(FilesTest, ItsFilesAreClosedWhenItEnds) {
+  run("mkdir from; cp /bin/true from/run");
+  for (int time = 0; time < 10; ++time) {
+    const Ended ended = run("rm -rf to; $CP -r from to && to/run");
+    EXPECT_EQ(ended.status, 0) << ended.printed;
+  }
+}
+
+TEST_F(FilesTest, WrongOptionsAndAClosedStderrEndWithTheirOwnCodes) {
+  EXPECT_EQ(run("$CP --nothing a b").status, 2);
+  EXPECT_EQ(run("$CAT --nothing").status, 2);
+  EXPECT_EQ(run("$CP nothing b 2>&-").status, 1);
+  EXPECT_EQ(run("$CAT nothing 2>/dev/full").status, 1);
+  EXPECT_NE(run("$CP -r /proc/self/mem b; $CP /proc/self/mem b").printed.find("mem: reading:"),
+            std::string::npos);
+}
+
+TEST_F(FilesTest, ReadsOnFromWhereStandardInputStands) {
+  const std::string bytes = random_bytes(3'000'000);
+  write_all(folder_ / "a", bytes);
+  EXPECT_EQ(run("{ head -c 5 >/dev/null; $CAT; $CAT; cat; } <a >out; $CAT - - <a >twice").status,
+            0);
+  EXPECT_EQ(read_all(folder_ / "twice"), bytes) << "the second - begins where the first ended";
+  EXPECT_EQ(read_all(folder_ / "out").size(), bytes.size() - 5);
+}
+
+TEST_F(FilesTest, NeverReadsItsOwnOutput) {
+  write_all(folder_ / "a", random_bytes(300'000));
+  const Ended ended = run("ulimit -f 2000; $CAT a >>a");
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.printed.find("is also the output"), std::string::npos) << ended.printed;
+  EXPECT_EQ(files::file_size(folder_ / "a"), 300'000U);
+}
+
 TEST_F(FilesTest, PrintsIntoAPipeAFileAndOnToTheEndOfOne) {
   const std::string bytes = random_bytes(3'000'001);
   write_all(folder_ / "a", bytes);
