@@ -38,7 +38,7 @@ constexpr std::array<FeatureInfo, static_cast<std::size_t>(Feature::count)> info
     {"receive retry limit", "6.12", "without it receives are one-shot while a send is due", false},
     {"slot release", "6.13", "without it a shutdown precedes each close, receives are renewed",
      false},
-    {"receive total", "6.18", "without it one burst may take more buffers than meant", false},
+    {"receive total", "6.17", "without it one burst may take more buffers than meant", false},
     {"bundles", "6.10", "not used by the server", false},
     {"incremental buffers", "6.12", "not used by the server", false},
     {"minimum wait", "6.12", "not used by the server", false},
