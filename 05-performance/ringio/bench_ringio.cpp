@@ -8,23 +8,27 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "01-core/lib/check.hpp"
 #include "02-files/lib/fd.hpp"
 #include "05-performance/bench/json_field.hpp"
+#include "05-performance/bench/option_range.hpp"
 #include "05-performance/bench/program.hpp"
 #include "05-performance/bench/results.hpp"
+#include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/comparison.hpp"
 #include "05-performance/ringio/measured_program.hpp"
+#include "05-performance/ringio/progress_line.hpp"
 #include "05-performance/ringio/xorshift.hpp"
 
 namespace lab {
@@ -141,9 +145,28 @@ std::string fio_version(const BenchIoOptions& options) {
   }
 }
 
+// Whether it may be used is tried on a thread that ends: this one's mask is what the list is from.
+int processor(const BenchIoOptions& options) {
+  const std::vector<int> cpus = allowed_cpus();
+  if (!options.cpu) return cpus.back();
+  bool usable = true;
+  std::thread([&] {
+    try {
+      pin_to_cpu(*options.cpu);
+    } catch (const std::system_error&) {
+      usable = false;
+    }
+  }).join();
+  if (usable) return *options.cpu;
+  throw std::runtime_error(
+      fmt::format("--cpu {}: there is no such processor, or this process may not run there. It "
+                  "may run on {} (see taskset -p $$)",
+                  *options.cpu, fmt::join(cpus, ", ")));
+}
+
 BenchIo::BenchIo(const BenchIoOptions& options)
     : options_(options),
-      cpu_(options.cpu.value_or(allowed_cpus().back())),
+      cpu_(processor(options)),
       results_{.fio_version = fio_version(options)},
       file_(options.directory, options.size) {
   const std::string priority = options.priority ? take_priority() : "ordinary";
@@ -176,7 +199,7 @@ const IoComparison& BenchIo::run() {
       results_.pairs.push_back(pair);
     }
   }
-  if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\x1b[K");
+  if (isatty(STDERR_FILENO) == 1) show_line("");
   return results_;
 }
 
@@ -243,9 +266,8 @@ double BenchIo::start_cost(Words words, const Words& hardly_anything) const {
 
 void BenchIo::show_progress(std::size_t done, std::size_t all) const {
   if (isatty(STDERR_FILENO) != 1) return;
-  fmt::print(stderr, "\r\x1b[K{} of {} pairs, about {:.0f} s left", done, all,
-             static_cast<double>(all - done) * (2 * options_.seconds + 0.9));
-  std::fflush(stderr);
+  show_line(fmt::format("{} of {} pairs, about {:.0f} s left", done, all,
+                        static_cast<double>(all - done) * (2 * options_.seconds + 0.9)));
 }
 
 constexpr const char* description =
@@ -264,20 +286,20 @@ void add_options(CLI::App& app, BenchIoOptions& options) {
       ->capture_default_str();
   app.add_option("--size", options.size, "Bytes of the file")
       ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(std::uint64_t{1} << 20, std::uint64_t{1} << 44))
+      ->check(in_range(std::uint64_t{1} << 20, std::uint64_t{1} << 44))
       ->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")
-      ->check(CLI::Range(1U, 1000U))
+      ->check(in_range(1U, 1000U))
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "Seconds of each run (whole ones, for fio)")
-      ->check(CLI::Range(1U, 600U))
+      ->check(in_range(1U, 600U))
       ->capture_default_str();
   app.add_option("--depths", options.depths, "Queue depths")
       ->delimiter(',')
-      ->check(CLI::Range(1U, 4096U))
+      ->check(in_range(1U, 4096U))
       ->capture_default_str();
   app.add_option("--cpu", options.cpu, "The processor for both; otherwise the last one")
-      ->check(CLI::Range(0, 4095));
+      ->check(in_range(0, 4095));
   app.add_flag("!--no-plain", options.plain,
                "Only with registered buffers and files, not without, too");
   app.add_flag("--short", options.brief,
@@ -314,7 +336,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return app.exit(error) == 0 && lab::output_written("bench-ringio") ? 0 : 2;
   }
   try {
     lab::complete(options, app, beside);
@@ -324,9 +346,11 @@ int main(int argc, char** argv) {
     const lab::IoComparison& results = bench.run();
     fmt::print("{}", to_text(results));
     fmt::print("{}\n", plot(results, options.output));
-    return results.ok() ? 0 : 1;
+    const bool told = lab::output_written("bench-ringio");
+    if (!results.ok()) return 1;
+    return told ? 0 : 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "bench-ringio: {}\n", error.what());
+    lab::complain("bench-ringio: {}", error.what());
     return 2;
   }
 }

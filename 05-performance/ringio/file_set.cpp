@@ -68,6 +68,11 @@ std::string temporary_folder(const IoOptions& options) {
 
 }  // namespace
 
+FileSet::Identity::Identity(const struct stat& status) noexcept
+    : device(S_ISBLK(status.st_mode)),
+      where(device ? status.st_rdev : status.st_dev),
+      number(device ? 0 : status.st_ino) {}
+
 FileSet::FileSet(const IoOptions& options)
     : options_(options), blocks_(std::numeric_limits<std::uint64_t>::max()) {
   raise_descriptor_limit(options);
@@ -127,6 +132,7 @@ void FileSet::open_existing(const std::string& path) {
   if (!device && !S_ISREG(status.st_mode)) {
     refuse(fmt::format("{} is neither a file nor a block device", path));
   }
+  refuse_same(Identity(status), path);
   if (options_.writes() && device && !options_.overwrite_device) {
     refuse(
         fmt::format("{} is a device, and writing would destroy what is on it. If that is meant: "
@@ -150,6 +156,18 @@ void FileSet::open_existing(const std::string& path) {
   add(std::move(fd), path);
 }
 
+// A block is somebody's, with his stamp. As part of two files it would have two owners, and the
+// writes of one would be damage to the other. Who only reads does not mind.
+void FileSet::refuse_same(const Identity& identity, const std::string& path) const {
+  const auto same = places_.find(identity);
+  if (same == places_.end() || (!options_.writes() && !options_.verify)) return;
+  const std::string& other = names_[same->second];
+  refuse(
+      fmt::format("{} {}: to write or to --verify, each of its blocks must belong to one file of "
+                  "the run. Cure: name each file once",
+                  path, other == path ? "is named twice" : "is the same file as " + other));
+}
+
 void FileSet::add(Fd fd, const std::string& path) {
   const bool own = is_own_.back();
   names_.push_back(path);
@@ -163,6 +181,7 @@ void FileSet::add(Fd fd, const std::string& path) {
   if (options_.direct) set_direct(file, path);
   struct stat status {};
   check_errno(fstat(file.get(), &status), path.c_str());
+  places_.emplace(Identity(status), names_.size() - 1);
   const std::uint64_t there = own ? options_.size.value_or(own_size) : size_of(file, path, status);
   if (options_.size && *options_.size > there) {
     refuse(
@@ -206,12 +225,13 @@ void FileSet::check_room() const {
   struct statvfs system {};
   if (fstatvfs(descriptors_[place].get(), &system) != 0) return;
   const std::uint64_t room = std::uint64_t{system.f_bavail} * system.f_frsize;
-  const std::uint64_t needed = own_count_ * blocks_ * options_.block_size;
-  if (needed > room) {
+  const std::uint64_t of_each = blocks_ * options_.block_size;
+  // All of them together may be more than 2^64 bytes.
+  if (of_each > room / own_count_) {
     refuse(
-        fmt::format("the disk is too full: {} MiB are needed and {} MiB are free. Cure: "
-                    "a smaller --size, or --directory on another disk",
-                    needed >> 20, room >> 20));
+        fmt::format("the disk is too full: {} x {} MiB are needed and {} MiB are free. "
+                    "Cure: a smaller --size, or --directory on another disk",
+                    own_count_, of_each >> 20, room >> 20));
   }
 }
 

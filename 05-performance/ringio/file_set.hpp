@@ -4,8 +4,12 @@
 // (unless it is to be kept), so whatever ends the program, even SIGKILL, leaves nothing behind.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,7 +25,8 @@ class FileSet {
  public:
   /// Opens the files, or makes them.
   /// @throws std::runtime_error what is wrong and the cure: no such file, an existing file that may
-  /// not be written, no O_DIRECT, a block size that does not fit, a file that is too small
+  /// not be written, the same file twice, no O_DIRECT, a block size that does not fit, a file that
+  /// is too small
   explicit FileSet(const IoOptions& options);
   ~FileSet();
   FileSet(const FileSet&) = delete;
@@ -44,9 +49,20 @@ class FileSet {
   std::uint64_t blocks() const noexcept { return blocks_; }
 
  private:
+  // Whatever its names and links: stat(2). A device is one whichever of its nodes is opened.
+  struct Identity {
+    explicit Identity(const struct stat& status) noexcept;
+    auto operator<=>(const Identity&) const = default;
+
+    bool device;
+    dev_t where;
+    ino_t number;
+  };
+
   void make(const std::string& path);
   void make_unnamed();
   void open_existing(const std::string& path);
+  void refuse_same(const Identity& identity, const std::string& path) const;
   void add(Fd fd, const std::string& path);
   void set_direct(const Fd& fd, const std::string& path) const;
   void check_room() const;
@@ -56,6 +72,7 @@ class FileSet {
   const IoOptions& options_;
   std::vector<Fd> descriptors_;
   std::vector<std::string> names_;
+  std::map<Identity, std::size_t> places_;  // in names_
   std::vector<bool> is_own_;
   unsigned own_count_ = 0;
   std::uint64_t blocks_ = 0;

@@ -54,10 +54,12 @@ std::string content(const Fd& file) {
   }
 }
 
-std::string ending(int status) {
+std::string ending(int status, int cpu) {
   if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
   if (WEXITSTATUS(status) == exec_failed) return "could not be run";
-  if (WEXITSTATUS(status) == exec_failed - 1) return "may not run on the processor of --cpu";
+  if (cpu >= 0 && WEXITSTATUS(status) == exec_failed - 1) {
+    return fmt::format("may not run on processor {} (--cpu)", cpu);
+  }
   return fmt::format("ended with {}", WEXITSTATUS(status));
 }
 
@@ -80,7 +82,7 @@ ProgramCost run_measured(const std::vector<std::string>& words, int cpu) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     throw std::runtime_error(
-        fmt::format("{} {}\n{}", words.front(), ending(status), content(errors)));
+        fmt::format("{} {}\n{}", words.front(), ending(status, cpu), content(errors)));
   }
   return {.output = content(output),
           .cpu_s = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)};

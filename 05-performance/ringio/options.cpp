@@ -4,7 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <limits>
 #include <map>
+
+#include "05-performance/bench/option_range.hpp"
+#include "05-performance/bench/say.hpp"
 
 namespace lab {
 
@@ -37,12 +41,13 @@ Examples:
       An existing file may always be read.
 
 Exit code: 0 all was well; 1 an operation failed or a block was wrong; 2 the run could not
-begin; 130 it was ended by Ctrl-C (what was measured until then is reported).)";
+begin, or its result or the pictures of --plot could not be written; 130 it was ended by
+Ctrl-C (what was measured until then is reported).)";
 
-template <class Number>
-CLI::Validator in_range(Number low, Number high) {
-  return CLI::Range(low, high);
-}
+constexpr std::uint64_t block_size_min = 512;
+constexpr std::uint64_t size_max = std::uint64_t{1} << 60;
+// CLI11 reads "-1" as 2^64 - 1, and what is larger than that as the same: neither is in the range.
+constexpr std::uint64_t seed_max = std::numeric_limits<std::int64_t>::max();
 
 void add_file_options(CLI::App& app, IoOptions& options) {
   const std::string group = "Files";
@@ -56,6 +61,7 @@ void add_file_options(CLI::App& app, IoOptions& options) {
   app.add_option("-s,--size", options.size,
                  "Bytes of each file that are used (64MiB, 4GiB); of its own 1GiB unless named")
       ->transform(CLI::AsSizeValue(false))
+      ->check(in_range(block_size_min, size_max))
       ->group(group);
   app.add_flag("--overwrite", options.overwrite,
                "Existing files may be written: their content is lost")
@@ -84,7 +90,7 @@ void add_load_options(CLI::App& app, IoOptions& options) {
       ->group(group);
   app.add_option("-b,--block-size", options.block_size, "Bytes of one operation (4KiB, 1MiB)")
       ->transform(CLI::AsSizeValue(false))
-      ->check(in_range<std::size_t>(512, std::size_t{64} << 20))
+      ->check(in_range(block_size_min, std::uint64_t{64} << 20))
       ->capture_default_str()
       ->group(group);
   app.add_option("-d,--depth", options.depth, "Operations that a job keeps in flight")
@@ -156,6 +162,7 @@ void add_output_options(CLI::App& app, IoOptions& options) {
                "written is read back at the end")
       ->group("Content");
   app.add_option("--seed", options.seed, "Of the random places and of the content")
+      ->check(in_range<std::uint64_t>(0, seed_max))
       ->capture_default_str()
       ->group("Content");
   const std::string group = "Output";
@@ -179,6 +186,11 @@ void check_together(const IoOptions& options, const CLI::App& app) {
   }
   if (!options.paths.empty() && app.count("--files") > 0) {
     refuse("--files", "only without FILE: these are files of its own");
+  }
+  // Before a file is made for nothing.
+  if (options.size && *options.size < options.block_size) {
+    refuse("--size", fmt::format("{} bytes are less than one block of {} (--block-size)",
+                                 *options.size, options.block_size));
   }
   if (options.batch > options.depth) {
     refuse("--batch",
@@ -211,7 +223,7 @@ IoOptions parse_options(int argc, char** argv) {
     app.parse(argc, argv);
     check_together(options, app);
   } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
+    std::exit(app.exit(error) == 0 && output_written("ringio") ? 0 : 2);
   }
   return options;
 }

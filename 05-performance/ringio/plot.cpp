@@ -1,10 +1,13 @@
 #include "05-performance/ringio/plot.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 #include "05-performance/bench/gnuplot.hpp"
 
@@ -64,13 +67,23 @@ plot 'iops.dat' using 1:2 with steps lw 2 notitle
 
 }  // namespace
 
+void make_plot_folder(const IoOptions& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.plot, error);
+  if (!error && access(options.plot.c_str(), W_OK | X_OK) != 0) {
+    error.assign(errno, std::generic_category());
+  }
+  if (error) {
+    throw std::runtime_error(
+        fmt::format("--plot {}: no folder that can be written: {}", options.plot, error.message()));
+  }
+}
+
 std::string plot(const IoOptions& options, const IoReport& report) {
   if (report.operations() == 0 || report.timeline.size() == 0) {
-    return "no plot: the run was too short";
+    throw std::runtime_error("no plot: the run was too short");
   }
   const std::filesystem::path folder = options.plot;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
   std::ofstream latency(folder / "latency.dat");
   write_latency(latency, report.read_latency);
   write_latency(latency, report.write_latency);
@@ -81,8 +94,12 @@ std::string plot(const IoOptions& options, const IoReport& report) {
   latency.close();
   iops.close();
   script.close();
-  if (!latency || !iops || !script) return "no plot: " + options.plot + " cannot be written";
-  if (const std::string failure = draw(folder, "ringio"); !failure.empty()) return failure;
+  if (!latency || !iops || !script) {
+    throw std::runtime_error("no plot: the files in " + options.plot + " cannot be written");
+  }
+  if (const std::string failure = draw(folder, "ringio"); !failure.empty()) {
+    throw std::runtime_error(failure);
+  }
   return fmt::format("plot: {0}/latency.svg and {0}/iops.svg", folder.string());
 }
 

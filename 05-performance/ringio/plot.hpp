@@ -8,9 +8,14 @@
 
 namespace lab {
 
+/// Before the run, which may be long: makes the folder options.plot when it is not there.
+/// @throws std::runtime_error when nothing can be written there
+void make_plot_folder(const IoOptions& options);
+
 /// Writes latency.dat, iops.dat, ringio.gp and, with gnuplot, latency.svg and iops.svg into the
-/// folder options.plot, which is made when it is not there.
-/// @return what it wrote, or why there is no picture
+/// folder options.plot.
+/// @return what it wrote
+/// @throws std::runtime_error why there is no picture
 std::string plot(const IoOptions& options, const IoReport& report);
 
 }  // namespace lab

@@ -1,10 +1,12 @@
 // Benchmark for files and disks: ringio --help teaches its use.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <exception>
 
+#include "05-performance/bench/say.hpp"
 #include "05-performance/ringio/options.hpp"
 #include "05-performance/ringio/plot.hpp"
 #include "05-performance/ringio/report.hpp"
@@ -28,24 +30,49 @@ void catch_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
 }
 
+// The number of a closed stream would go to the next file that is opened, and what is said there
+// would be written into the file that is measured. From /dev/null for reading it is refused.
+void hold_standard_streams() {
+  int fd = 0;
+  do {
+    fd = open("/dev/null", O_RDONLY);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
+bool plotted(const lab::IoOptions& options, const lab::IoReport& report) {
+  if (options.plot.empty()) return true;
+  try {
+    lab::complain("{}", lab::plot(options, report));
+    return true;
+  } catch (const std::exception& error) {
+    lab::complain("ringio: {}", error.what());
+    return false;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   const lab::IoOptions options = lab::parse_options(argc, argv);
   try {
     catch_signals();
+    if (!options.plot.empty()) lab::make_plot_folder(options);
     lab::IoRun run(options, stop);
     const lab::IoReport report = run.run();
     fmt::print("{}", options.json ? to_json(options, report) : to_text(options, report));
     const bool failed = report.failure.kind != lab::IoFailure::Kind::none;
     if (options.json && failed) {
-      fmt::print(stderr, "ringio: {}\n", to_text(report.failure, report.names));
+      lab::complain("ringio: {}", to_text(report.failure, report.names));
     }
-    if (!options.plot.empty()) fmt::print(stderr, "{}\n", lab::plot(options, report));
+    const bool told = lab::output_written("ringio");
+    const bool drawn = plotted(options, report);
     if (failed) return 1;
-    return report.interrupted ? ended_by_signal : 0;
+    if (report.interrupted) return ended_by_signal;
+    return told && drawn ? 0 : 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "ringio: {}\n", error.what());
+    lab::complain("ringio: {}", error.what());
     return 2;
   }
 }

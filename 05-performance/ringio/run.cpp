@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <system_error>
 
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/iopoll_probe.hpp"
+#include "05-performance/ringio/progress_line.hpp"
 
 namespace lab {
 
@@ -41,7 +41,7 @@ void pin(const IoOptions& options, unsigned number) {
 IoRun::IoRun(const IoOptions& options, StopFlag& stop)
     : options_(options), stop_(stop), files_(options), meeting_(options.jobs) {
   progress_ = !options.quiet && isatty(STDERR_FILENO) == 1;
-  if (progress_) fmt::print(stderr, "\r\x1b[Klaying out the files");
+  if (progress_) show_line("laying out the files");
   files_.lay_out(stop);
   if (options.iopoll) {
     for (unsigned file = 0; file < files_.count(); ++file) {
@@ -76,7 +76,7 @@ IoReport IoRun::run() {
   }
   meeting_.read_back.count_down();
   join();
-  if (progress_) fmt::print(stderr, "\r\x1b[K");
+  if (progress_) show_line("");
   if (error) std::rethrow_exception(error);
   add_results(report);
   return report;
@@ -137,11 +137,11 @@ void IoRun::watch() {
 void IoRun::finish_writes(IoReport& report) {
   if (!options_.writes()) return;
   const auto begin = Clock::now();
-  if (progress_) fmt::print(stderr, "\r\x1b[Kmaking the writes durable");
+  if (progress_) show_line("making the writes durable");
   files_.sync();
   report.sync_s = seconds_since(begin);
   read_back_ = options_.verify && !stop_;
-  if (progress_ && read_back_) fmt::print(stderr, "\r\x1b[Kreading back");
+  if (progress_ && read_back_) show_line("reading back");
 }
 
 void IoRun::show_progress(double now_s, std::uint64_t operations) {
@@ -150,9 +150,8 @@ void IoRun::show_progress(double now_s, std::uint64_t operations) {
   const std::string of = options_.count
                              ? fmt::format("{} of {}", operations, *options_.count)
                              : fmt::format("{:.0f} of {:g} s", now_s, options_.runtime_s);
-  fmt::print(stderr, "\r\x1b[K{}: {:.0f} operations/s, {:.1f} MB/s", of, rate,
-             rate * static_cast<double>(options_.block_size) / 1e6);
-  std::fflush(stderr);
+  show_line(fmt::format("{}: {:.0f} operations/s, {:.1f} MB/s", of, rate,
+                        rate * static_cast<double>(options_.block_size) / 1e6));
   shown_at_s_ = now_s;
   shown_operations_ = operations;
 }

@@ -19,6 +19,7 @@
 #include <system_error>
 
 #include "01-core/lib/features.hpp"
+#include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/echo.hpp"
 #include "06-server/lib/supervisor.hpp"
@@ -254,7 +255,7 @@ void add_process_options(CLI::App& app, Options& options, std::vector<std::strin
 }
 
 [[noreturn]] void fail(const std::string& message) {
-  fmt::print(stderr, "echo-server: {}\n", message);
+  lab::complain("echo-server: {}", message);
   std::exit(1);
 }
 
@@ -301,9 +302,8 @@ void fit_to_limits(lab::WorkerOptions& worker) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_max < worker.connections_max) {
-    fmt::print(stderr,
-               "echo-server: {} connections a worker instead of {}: ulimit -Hn allows no more\n",
-               limit.rlim_max, worker.connections_max);
+    lab::complain("echo-server: {} connections a worker instead of {}: ulimit -Hn allows no more",
+                  limit.rlim_max, worker.connections_max);
     worker.connections_max = static_cast<unsigned>(limit.rlim_max);
   }
 }
@@ -345,7 +345,11 @@ int main(int argc, char** argv) {
   add_network_options(app, options.supervisor.listener);
   add_worker_options(app, options.worker);
   add_process_options(app, options, without);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
   check_together(app, options);
   try_features(options, without);

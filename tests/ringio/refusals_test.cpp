@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -152,13 +153,169 @@ TEST(Refuses, OptionsThatContradict) {
   expect_refused({"--depth", "0"}, {"--depth"});
 }
 
+// The alarm ends what would run for ever, and fails the test with it.
+TEST(Refuses, ATimeThatIsNoNumber) {
+  for (const char* option : {"--runtime", "--warmup"}) {
+    for (const char* value : {"nan", "-nan", "inf", "-1"}) {
+      expect_refused({option, value, "--size", "1MiB", "--buffered"}, {option, value, "between"},
+                     [] { alarm(5); });
+    }
+  }
+}
+
+TEST(Refuses, ASizeOutOfRange) {
+  const TestFolder folder;
+  for (const char* size : {"-1", "0", "511", "-1KiB", "2000000TiB", "99999999999999999999"}) {
+    expect_refused({"--directory", folder.path(), "--size", size}, {"--size"});
+  }
+  expect_refused({"--size", "-1"}, {"-1 is not between 512 and 1152921504606846976"});
+  expect_refused({"--size", "0"}, {"0 is not between 512 and"});
+  // A folder that is not there: the words come before any file is made.
+  expect_refused({"--directory", folder.file("nowhere"), "--size", "4095"},
+                 {"4095 bytes are less than one block of 4096"});
+  expect_refused({"--block-size", "-1"}, {"--block-size", "-1 is not between 512 and 67108864"});
+  expect_refused({"--seed", "-1"}, {"--seed", "-1 is not between"});
+  for (const char* option : {"--files", "--depth", "--jobs", "--batch", "--submit", "--read-share",
+                             "--count", "--cpus"}) {
+    expect_refused({option, "-1", "--directory", folder.path()}, {option, "-1"});
+  }
+  EXPECT_TRUE(folder.empty());
+}
+
+// A sum of sizes that is 0 in 64 bits. The limit is for the case that it begins to write them.
+TEST(Refuses, MoreThan64BitsOfFiles) {
+  const TestFolder folder;
+  expect_refused(
+      {"--directory", folder.path(), "--size", "1048576TiB", "--files", "16", "--buffered"},
+      {"the disk is too full", "16 x 1099511627776 MiB"}, [] { limit(RLIMIT_FSIZE, 1 << 20); });
+  EXPECT_TRUE(folder.empty());
+}
+
+class SameFile : public testing::Test {
+ protected:
+  Words twice(const std::string& other, const Words& more) const {
+    Words words{"--buffered", "--count", "16", "--depth", "4", path_, other};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  void expect_same(const std::string& other, const std::string& text) const {
+    for (const Words& words : {Words{"--mode", "write", "--overwrite"},
+                               {"--mode", "mixed", "--overwrite", "--verify"},
+                               {"--verify"}}) {
+      expect_refused(twice(other, words), {text, "Cure: name each file once"});
+    }
+    EXPECT_EQ(bytes_of(path_), std::string(65536, 'x'));
+    const RingioRun run(twice(other, {}));
+    EXPECT_EQ(run.code, 0) << run.errors;
+  }
+
+  const TestFolder folder_;
+  const std::string path_ = existing_file(folder_);
+  const std::string link_ = folder_.file("link");
+};
+
+TEST_F(SameFile, NamedTwice) { expect_same(path_, path_ + " is named twice"); }
+
+TEST_F(SameFile, ByAHardLink) {
+  ASSERT_EQ(link(path_.c_str(), link_.c_str()), 0);
+  expect_same(link_, link_ + " is the same file as " + path_);
+}
+
+TEST_F(SameFile, ByASymbolicLink) {
+  ASSERT_EQ(symlink(path_.c_str(), link_.c_str()), 0);
+  expect_same(link_, link_ + " is the same file as " + path_);
+}
+
+// The first name makes the file that the second one finds.
+TEST_F(SameFile, ThatTheRunHasMade) {
+  const std::string made = folder_.file("new");
+  expect_refused({"--mode", "write", "--size", "64KiB", "--buffered", "--count", "9", "--keep",
+                  "--overwrite", made, made},
+                 {"is named twice"});
+  EXPECT_FALSE(std::filesystem::exists(made));
+}
+
+TEST_F(SameFile, ButNotTwoFiles) {
+  std::filesystem::copy_file(path_, link_);
+  const RingioRun run(twice(link_, {"--mode", "write", "--overwrite", "--verify"}));
+  EXPECT_EQ(run.code, 0) << run.output << run.errors;
+}
+
+TEST(Plot, ThatCannotBeWrittenIsRefusedBeforeTheRun) {
+  const TestFolder folder;
+  const std::string file = existing_file(folder);
+  for (const std::string& plot : {file, file + "/below", std::string("/proc/x")}) {
+    // Not even its file is made: that folder is not there.
+    expect_refused({"--directory", folder.file("nowhere"), "--plot", plot}, {"--plot " + plot});
+  }
+  EXPECT_EQ(bytes_of(file), std::string(65536, 'x'));
+}
+
+TEST(Plot, ThatFailsInTheEndIsNoSuccess) {
+  const TestFolder folder;
+  const std::string plot = folder.file("plot");
+  // Where a file is to be, a folder is.
+  std::filesystem::create_directories(plot + "/iops.dat");
+  expect_refused({"--directory", folder.path(), "--size", "256KiB", "--buffered", "--runtime",
+                  "0.3", "--plot", plot},
+                 {"no plot: the files in " + plot + " cannot be written"});
+  expect_refused({"--directory", folder.path(), "--size", "256KiB", "--buffered", "--count", "1",
+                  "--plot", plot},
+                 {"no plot: "});
+}
+
 TEST(Help, TeachesInGroupsWithExamples) {
   const RingioRun run({"--help"});
   EXPECT_EQ(run.code, 0);
-  for (const char* text : {"Files:", "Load:", "How the kernel is asked:", "How long:", "Content:",
-                           "Output:", "Examples:", "Exit code:"}) {
+  for (const char* text :
+       {"Files:", "Load:", "How the kernel is asked:", "How long:", "Content:", "Output:",
+        "Examples:", "Exit code:", "pictures of --plot could not be written"}) {
     EXPECT_NE(run.output.find(text), std::string::npos) << text;
   }
+}
+
+void on_full_disk(int stream) { dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), stream); }
+
+TEST(Result, ThatNobodyGotIsNoSuccess) {
+  const TestFolder folder;
+  const Words short_run{"--directory", folder.path(), "--size",  "64KiB", "--buffered",
+                        "--count",     "9",           "--depth", "4"};
+  Words json = short_run;
+  json.emplace_back("--json");
+  for (const Words& words : {short_run, json, Words{"--help"}}) {
+    expect_refused(words, {"ringio: the result cannot be written: "},
+                   [] { on_full_disk(STDOUT_FILENO); });
+    expect_refused(words, {"ringio: the result cannot be written: "}, [] { close(STDOUT_FILENO); });
+  }
+}
+
+TEST(Complaint, ThatCannotBeSaidDoesNotChangeTheExitCode) {
+  const TestFolder folder;
+  const Words nothing_there{"--buffered", folder.file("nobody")};
+  const Words wrong_content{"--buffered", "--verify", "--depth", "4",
+                            "--count",    "16",       "--json",  existing_file(folder)};
+  for (const auto& before : {+[] { close(STDERR_FILENO); }, +[] { on_full_disk(STDERR_FILENO); }}) {
+    EXPECT_EQ(RingioRun(nothing_there, before).code, 2);
+    const RingioRun run(wrong_content, before);
+    EXPECT_EQ(run.code, 1);
+    EXPECT_NE(run.output.find("\"content_errors\""), std::string::npos) << run.output;
+  }
+}
+
+// A number that is free is the next file's: what is said must not be written into it.
+TEST(ClosedStreams, AreNotTheFileThatIsMeasured) {
+  const TestFolder folder;
+  const std::string path = existing_file(folder);
+  const RingioRun run({"--mode", "write", "--overwrite", "--sequential", "--buffered", "--verify",
+                       "--depth", "4", "--count", "16", path},
+                      [] {
+                        for (int fd = 0; fd <= STDERR_FILENO; ++fd) close(fd);
+                      });
+  EXPECT_EQ(run.code, 2);
+  const RingioRun read(
+      {"--sequential", "--buffered", "--verify", "--depth", "4", "--count", "16", path});
+  EXPECT_EQ(read.code, 0) << read.output << read.errors;
 }
 
 }  // namespace

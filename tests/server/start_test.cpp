@@ -1,6 +1,7 @@
 // How the server starts: what it prints, what it refuses and how it says so, and what it makes do
 // with.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
@@ -387,6 +388,14 @@ TEST(Limits, NoIoUringIsAClearError) {
   ServerProcess server(
       ServerProcess::Setup{.flags = flags({}), .before = [] { deny_io_uring(ENOSYS); }});
   expect_refused(server, {"cannot start", "no io_uring", "6.1"}, 1);
+}
+
+TEST(Start, WhatCannotBeSaidDoesNotChangeTheExitCode) {
+  const auto fill_stderr = [] { dup2(open("/dev/full", O_WRONLY), STDERR_FILENO); };
+  ServerProcess refused({.flags = flags({"--buffer-count", "9"}), .before = fill_stderr});
+  expect_refused(refused, {}, 1);
+  ServerProcess unknown({.flags = flags({"--fast"}), .before = fill_stderr});
+  expect_refused(unknown, {}, 2);
 }
 
 TEST(Limits, ALogThatNobodyReadsEndsNothing) {
