@@ -23,11 +23,12 @@ constexpr unsigned block_size = 4096;
 constexpr int reads = 200;
 alignas(block_size) std::array<char, block_size> block;
 
-// A polled ring has no timeouts: the deadline is the program's own. Each look enters the kernel,
-// which asks the drive once.
+// A polled ring has no timeouts: the deadline is the program's own, so no call waits for a CQE.
+// Each look enters the kernel, which asks the drive once. On a plain ring the thread sleeps.
 int answer(io_uring& ring) {
   const auto deadline = Clock::now() + std::chrono::seconds(5);
-  lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
+  const unsigned wait_for = (ring.flags & IORING_SETUP_IOPOLL) != 0 ? 0 : 1;
+  lab::need(io_uring_submit_and_wait(&ring, wait_for), "io_uring_submit_and_wait");
   io_uring_cqe* cqe = nullptr;
   while (io_uring_peek_cqe(&ring, &cqe) == -EAGAIN) {
     if (Clock::now() > deadline) lab::fail("no CQE within 5 s");

@@ -18,9 +18,10 @@
 
 namespace {
 
-pid_t start_worker() {
+pid_t start_worker(const io_uring& ring) {
   const pid_t pid = lab::need_errno(fork(), "fork");
   if (pid != 0) return pid;
+  close(ring.ring_fd);  // a copy, and it would keep the ring alive after the supervisor's death
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   while (true) pause();
 }
@@ -44,7 +45,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_ring_dontfork(&ring), "io_uring_ring_dontfork");
 
   // No race with a new process of the same number: a child's number stays taken until it is reaped.
-  const pid_t pid = start_worker();
+  const pid_t pid = start_worker(ring);
   const int pidfd =
       lab::need_errno(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)), "pidfd_open");
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);

@@ -22,18 +22,19 @@ struct Worker {
   siginfo_t end{};  // the kernel writes here when the worker dies, so this lives until the CQE
 };
 
-[[noreturn]] void work(int orders) {
+[[noreturn]] void work(const io_uring& ring, int orders) {
+  close(ring.ring_fd);  // a copy, and it would keep the ring alive after the supervisor's death
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // or it would wait for ever when the supervisor has died
   unsigned char code = 1;
   if (read(orders, &code, 1) < 0) code = 1;
   _exit(code);  // not exit(): what is behind atexit() belongs to the supervisor
 }
 
-void start(Worker& worker) {
+void start(const io_uring& ring, Worker& worker) {
   int ends[2];
   lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2");
   worker.pid = lab::need_errno(fork(), "fork");
-  if (worker.pid == 0) work(ends[0]);
+  if (worker.pid == 0) work(ring, ends[0]);
   close(ends[0]);
   if (worker.orders >= 0) close(worker.orders);
   worker.orders = ends[1];
@@ -79,7 +80,7 @@ int main(int argc, char** argv) {
 
   Worker workers[3]{{.number = 0}, {.number = 1}, {.number = 2}};
   for (Worker& worker : workers) {
-    start(worker);
+    start(ring, worker);
     watch(ring, worker);
   }
 
@@ -87,12 +88,12 @@ int main(int argc, char** argv) {
   Worker& failed = next_death(ring);
   std::printf("  waitpid then says: %s\n",
               waitpid(failed.pid, nullptr, 0) < 0 ? std::strerror(errno) : "reaped");
-  start(failed);
+  start(ring, failed);
   watch(ring, failed);
 
   lab::need_errno(kill(workers[2].pid, SIGKILL), "kill");
   Worker& killed = next_death(ring);
-  start(killed);
+  start(ring, killed);
 
   // It dies before anybody asks. WNOWAIT waits for that, and leaves the status where it is.
   lab::need_errno(dprintf(killed.orders, "%c", 7), "dprintf");

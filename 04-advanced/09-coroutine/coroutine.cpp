@@ -165,14 +165,14 @@ int main(int argc, char** argv) {
   std::printf("a third task: %s\n", third.frame ? "runs" : "no frame, so it does not run");
 
   std::printf("first is destroyed in mid-read\n");
-  io_uring_submit(&ring);  // its next read is with the kernel now
+  lab::need(io_uring_submit(&ring), "io_uring_submit");  // its next read is with the kernel now
   destroy(first);
   std::printf("  frames used: %d\n", frames_used());
   while (frames_used() > 1) run_once();
 
   third = listen("third", three.ends[0]);
   std::printf("a third task: %s\n", third.frame ? "runs" : "no frame, so it does not run");
-  io_uring_submit(&ring);
+  lab::need(io_uring_submit(&ring), "io_uring_submit");
   one.send("first, are you there?");
   run_once(0);
   three.send("third, hello");

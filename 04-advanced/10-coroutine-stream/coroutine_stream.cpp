@@ -49,7 +49,8 @@ class Inbox : private lab::TaskOperation {
 
   unsigned pauses() const { return pauses_; }
 
-  bool await_ready() const noexcept { return !queue_.empty() || ended_; }
+  // With the end the task leaves its frame, so a pause's cancel has to come home before.
+  bool await_ready() const noexcept { return !queue_.empty() || (ended_ && !cancel_.armed()); }
   // Nobody asks the kernel for more before the task has taken everything and wants more.
   void await_suspend(lab::Task::Frame waiting) noexcept {
     if (!recv_.armed() && !cancel_.armed()) arm();

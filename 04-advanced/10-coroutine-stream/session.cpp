@@ -1,6 +1,6 @@
 // shows: an echo session as one coroutine, on the component: a loop, and no state but its variables
 // needs: Linux 6.1
-// try:   ./lab run 04-10-coroutine-stream-session; then leave out stop(), and read what stops it
+// try:   ./lab run 04/10 session; then break after one item and leave out stop(): what stops it?
 #include <cstddef>
 #include <cstdio>
 #include <string>

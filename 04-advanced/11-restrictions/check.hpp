@@ -42,6 +42,7 @@ class Judge {
          "which operation is allowed?");
     want_refused(IORING_OP_WRITE, 0, IOSQE_FIXED_FILE, "a write to slot 0");
     want_refused(IORING_OP_NOP, 0, IOSQE_FIXED_FILE, "a NOP");
+    want_all_others_refused();
     want_refused(IORING_OP_READ, fd_, 0, "a read of a descriptor that is not registered");
     want_refused(IORING_OP_READ, 0, IOSQE_FIXED_FILE | IOSQE_ASYNC,
                  "a read of slot 0 with IOSQE_ASYNC (a worker thread for everyone who asks)");
@@ -65,9 +66,26 @@ class Judge {
          "what is not listed is refused; what do your rules list?");
   }
 
+  // Every operation that this kernel knows, also those that its header here does not name yet.
+  void want_all_others_refused() {
+    io_uring_probe* probe = io_uring_get_probe();  // its own ring: this one refuses to be asked
+    if (probe == nullptr) lab::fail("io_uring_get_probe: no memory, or no ring");
+    const int last = probe->last_op;
+    io_uring_free_probe(probe);
+    for (int opcode = 0; opcode <= last; ++opcode) {
+      if (opcode == IORING_OP_READ) continue;
+      // NOP128 and URING_CMD128 (Linux 6.19) want a ring of big SQEs, before any rule is asked.
+      const bool big = opcode == 63 || opcode == 64;
+      if (big && result(opcode, 0, IOSQE_FIXED_FILE) == -EINVAL) continue;
+      const std::string name = "operation " + std::to_string(opcode) + " of enum io_uring_op";
+      want_refused(opcode, 0, IOSQE_FIXED_FILE, name.c_str());
+    }
+  }
+
+  // For READ and WRITE with what they need; any other is refused whatever its SQE says.
   int result(int opcode, int fd, unsigned flags) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-    if (opcode == IORING_OP_NOP) io_uring_prep_nop(sqe);
+    io_uring_prep_rw(opcode, sqe, fd, nullptr, 0, 0);
     if (opcode == IORING_OP_READ) io_uring_prep_read(sqe, fd, buffer_, sizeof buffer_, 0);
     if (opcode == IORING_OP_WRITE) io_uring_prep_write(sqe, fd, "x", 1, 0);
     io_uring_sqe_set_flags(sqe, flags);

@@ -105,7 +105,8 @@ class Stream : private TaskOperation {
   }
 
   bool idle() const noexcept { return !recv_.armed() && !cancel_.armed(); }
-  bool has_item() const noexcept { return !queue_.empty() || ended_; }
+  // The end is given last of all: with it the task leaves, so a pause's cancel has come home too.
+  bool has_item() const noexcept { return !queue_.empty() || (ended_ && idle()); }
 
   // False: there is no buffer, and none of ours that could come home, so the task goes on at once.
   bool wait(Task::Frame waiting) noexcept {

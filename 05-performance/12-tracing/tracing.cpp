@@ -77,7 +77,7 @@ void read_under_load() {
   std::thread submitter([&] {
     while (!stop) {
       for (int i = 0; i < 256; ++i) io_uring_prep_nop(io_uring_get_sqe(&ring));
-      io_uring_submit(&ring);
+      lab::need(io_uring_submit(&ring), "io_uring_submit");
       io_uring_cq_advance(&ring, io_uring_cq_ready(&ring));
     }
   });

@@ -93,6 +93,22 @@ TEST(Stream, ASlowTaskMakesThePeerWaitAndLosesNothing) {
   EXPECT_EQ(test.buffers.free(), buffer_count);
 }
 
+// One batch: the item queues a pause's cancel, and the FIN ends the receive before that cancel is
+// submitted. With the end the task leaves its frame: nothing of the stream may be armed then.
+TEST(Stream, TheEndWaitsForThePausesCancel) {
+  Streaming test;
+  send_all(test.pair.client, pattern(1));
+  ::shutdown(test.pair.client.get(), SHUT_WR);
+  Task task = take_all(test.frames.pool, test, 1, 0);
+  task.start();
+  run_until(test.ring, [&] { return task.done(); });
+  EXPECT_EQ(task.result(), 0);
+  EXPECT_EQ(test.received, pattern(1));
+  EXPECT_EQ(test.pauses, 1U);
+  EXPECT_EQ(test.ring.armed_count(), 0U);
+  EXPECT_EQ(test.buffers.free(), buffer_count);
+}
+
 TEST(Stream, NothingIsArmedBeforeSomebodyWantsData) {
   Streaming test;
   const auto nap_only = [](FramePool&, Streaming& all) -> Task {
