@@ -25,6 +25,7 @@
 #include "05-performance/bench/plan.hpp"
 #include "05-performance/bench/program.hpp"
 #include "05-performance/bench/results.hpp"
+#include "05-performance/bench/say.hpp"
 #include "05-performance/bench/system_calls.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
@@ -139,7 +140,7 @@ const Results& Bench::run() {
   }
   std::this_thread::sleep_for(500ms);  // the last lines of statistics
   for (std::size_t variant = 0; variant < servers_.size(); ++variant) note_system_calls(variant);
-  if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\x1b[K");
+  if (isatty(STDERR_FILENO) == 1) std::fputs("\r\x1b[K", stderr);
   return results_;
 }
 
@@ -243,8 +244,9 @@ void Bench::show_progress(std::size_t done, std::size_t all) const {
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started_;
   const double each =
       done == 0 ? options_.seconds + 0.3 : spent.count() / static_cast<double>(done);
-  fmt::print(stderr, "\r\x1b[K{} of {} runs, about {:.0f} s left", done, all,
-             each * static_cast<double>(all - done));
+  const std::string line = fmt::format("\r\x1b[K{} of {} runs, about {:.0f} s left", done, all,
+                                       each * static_cast<double>(all - done));
+  std::fputs(line.c_str(), stderr);
   std::fflush(stderr);
 }
 
@@ -296,7 +298,8 @@ int main(int argc, char** argv) {
     // A few short rounds are for looking, not for judging.
     return below && !options.brief ? 1 : 0;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "bench-echo: {}\n", error.what());
+    std::fflush(stdout);
+    lab::complain("bench-echo: {}", error.what());
     return 2;
   }
 }

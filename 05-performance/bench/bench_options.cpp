@@ -1,9 +1,15 @@
 #include "05-performance/bench/bench_options.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 
+#include "05-performance/bench/option_range.hpp"
 #include "05-performance/bench/plan.hpp"
+#include "05-performance/lib/core_thread.hpp"
 
 namespace lab {
 
@@ -37,19 +43,19 @@ void add_options(CLI::App& app, BenchOptions& options) {
                "A first look: 3 rounds of 0.3 s unless given, and no exit code 1");
   app.add_flag("--ablate", options.ablate, "Also what each single socket option is worth");
   app.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")
-      ->check(CLI::Range(1U, 1000U))
+      ->check(in_range(1U, 1000U))
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "Measured seconds of each load in each round")
-      ->check(CLI::Range(0.1, 600.0))
+      ->check(in_range(0.1, 600.0))
       ->capture_default_str();
   app.add_option("--warmup", options.warmup_s, "Seconds of load before them")
-      ->check(CLI::Range(0.0, 60.0))
+      ->check(in_range(0.0, 60.0))
       ->capture_default_str();
   app.add_option("--server-cpu", options.server_cpu, "Where the servers run")
-      ->check(CLI::Range(0, 4095))
+      ->check(in_range(0, 4095))
       ->capture_default_str();
   app.add_option("--client-cpu", options.client_cpu, "Where the client runs")
-      ->check(CLI::Range(0, 4095))
+      ->check(in_range(0, 4095))
       ->capture_default_str();
   app.add_option("--server", options.server, "The capstone")->capture_default_str();
   app.add_option("--baseline", options.baseline, "What it is compared with")->capture_default_str();
@@ -68,8 +74,27 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--json", options.json, "Write everything that was measured to this file");
   app.add_flag("--memory", options.memory, "Measure the memory of idle connections instead");
   app.add_option("--memory-connections", options.memory_connections, "How many")
-      ->check(CLI::Range(1U, 1'000'000U))
+      ->check(in_range(1U, 1'000'000U))
       ->capture_default_str();
+}
+
+// Where the programs will run, before any of them is started.
+void check_processors(const BenchOptions& options) {
+  const std::vector<int> allowed = allowed_cpus();
+  const auto check = [&](const char* option, int cpu) {
+    if (std::ranges::count(allowed, cpu) != 0) return;
+    throw CLI::ValidationError(
+        option, fmt::format("this process may not run on processor {}. Cure: one of {}", cpu,
+                            fmt::join(allowed, " ")));
+  };
+  check("--server-cpu", options.server_cpu);
+  if (options.memory) return;  // nobody's time is measured
+  check("--client-cpu", options.client_cpu);
+  if (options.server_cpu == options.client_cpu) {
+    throw CLI::ValidationError("--server-cpu",
+                               "the same as --client-cpu: on one core nobody can tell who was the "
+                               "limit. Cure: a core for each");
+  }
 }
 
 }  // namespace
@@ -95,6 +120,7 @@ BenchOptions parse_options(int argc, char** argv) {
     if (!options.record.empty() && !options.lesson) {
       throw CLI::ValidationError("--record", "only with --lesson; the other rows plot into --out");
     }
+    check_processors(options);
   } catch (const CLI::ParseError& error) {
     std::exit(app.exit(error) == 0 ? 0 : 2);
   }

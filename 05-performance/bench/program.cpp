@@ -13,9 +13,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -31,15 +33,53 @@ using namespace std::chrono_literals;
 
 constexpr int exec_failed = 127;
 
+/// Tells the parent why its child could not become the program: a pipe that a successful exec
+/// closes.
+class ExecResult {
+ public:
+  ExecResult() {
+    std::array<int, 2> ends{};
+    check_errno(pipe2(ends.data(), O_CLOEXEC), "pipe2");
+    read_end_ = Fd(ends[0]);
+    write_end_ = Fd(ends[1]);
+  }
+
+  /// In the child, with the error.
+  [[noreturn]] void fail(int error) noexcept {
+    const ssize_t written = write(write_end_.get(), &error, sizeof error);
+    _exit(written == sizeof error ? exec_failed : EXIT_FAILURE);
+  }
+
+  /// In the parent. Waits for the exec.
+  /// @return 0, or the error of the child, which then has ended
+  int wait() noexcept {
+    write_end_.reset();
+    int error = 0;
+    ssize_t count = 0;
+    while ((count = read(read_end_.get(), &error, sizeof error)) < 0 && errno == EINTR) {
+    }
+    return count == sizeof error ? error : 0;
+  }
+
+ private:
+  Fd read_end_;
+  Fd write_end_;
+};
+
 // Only between fork and the end of the child.
 [[noreturn]] void execute(const std::filesystem::path& program,
-                          const std::vector<std::string>& arguments) {
+                          const std::vector<std::string>& arguments, ExecResult& result) {
   std::vector<char*> words{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments)
     words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);
   execv(program.c_str(), words.data());
-  _exit(exec_failed);
+  result.fail(errno);
+}
+
+std::runtime_error cannot_run(const std::filesystem::path& program, int error) {
+  return std::runtime_error(
+      fmt::format("{} cannot be run: {}", program.string(), std::strerror(error)));
 }
 
 std::string tail(const std::string& text) {
@@ -53,6 +93,7 @@ Server::Server(const Options& options) : options_(options) {
   const Fd log(check_errno(
       open(options_.log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "the log"));
   std::filesystem::remove(options_.stats);
+  ExecResult result;
   const pid_t parent = getpid();
   pid_ = check_errno(fork(), "fork");
   if (pid_ == 0) {
@@ -64,12 +105,13 @@ Server::Server(const Options& options) : options_(options) {
     dup2(log.get(), STDERR_FILENO);
     try {
       pin_to_cpu(options_.cpu);
-    } catch (const std::exception&) {
-      _exit(exec_failed);
+    } catch (const std::system_error& error) {
+      result.fail(error.code().value());
     }
-    execute(options_.program, options_.arguments);
+    execute(options_.program, options_.arguments, result);
   }
   try {
+    if (const int error = result.wait()) throw cannot_run(options_.program, error);
     wait_for_port();
   } catch (...) {
     stop();
@@ -130,12 +172,14 @@ std::string run_program(const std::filesystem::path& program,
   check_errno(pipe2(ends.data(), O_CLOEXEC), "pipe2");
   const Fd read_end(ends[0]);
   Fd write_end(ends[1]);
+  ExecResult result;
   const pid_t pid = check_errno(fork(), "fork");
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(write_end.get(), STDOUT_FILENO);
-    execute(program, arguments);
+    execute(program, arguments, result);
   }
+  const int error = result.wait();
   write_end.reset();
   std::string output;
   std::array<char, 4096> buffer{};
@@ -146,12 +190,12 @@ std::string run_program(const std::filesystem::path& program,
   }
   int status = 0;
   waitpid(pid, &status, 0);
+  if (error != 0) throw cannot_run(program, error);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
   throw std::runtime_error(
       WIFSIGNALED(status)
           ? fmt::format("{} was ended by signal {}", program.string(), WTERMSIG(status))
-          : fmt::format("{} ended with {}{}", program.string(), WEXITSTATUS(status),
-                        WEXITSTATUS(status) == exec_failed ? " (could not be run)" : ""));
+          : fmt::format("{} ended with {}", program.string(), WEXITSTATUS(status)));
 }
 
 std::string read_file(const std::filesystem::path& path) {

@@ -23,7 +23,7 @@ class Server {
   };
 
   /// Returns when it listens.
-  /// @throws std::runtime_error with the end of its log when it does not
+  /// @throws std::runtime_error when it cannot be run, or with the end of its log when it does not
   explicit Server(const Options& options);
   ~Server();
   Server(Server&& other) noexcept;
@@ -48,7 +48,7 @@ class Server {
 
 /// Runs a program to its end.
 /// @return what it printed on stdout; stderr is the caller's
-/// @throws std::runtime_error when it ends with anything but 0
+/// @throws std::runtime_error when it cannot be run, or ends with anything but 0
 std::string run_program(const std::filesystem::path& program,
                         const std::vector<std::string>& arguments);
 

@@ -21,6 +21,7 @@
 
 #include "01-core/lib/check.hpp"
 #include "03-network/lib/listener.hpp"
+#include "05-performance/bench/say.hpp"
 #include "05-performance/epoll-echo/epoll_worker.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
@@ -69,8 +70,8 @@ std::size_t connections_possible(std::size_t wanted) {
   const std::size_t possible =
       std::max<std::size_t>(limit.rlim_max, descriptor_reserve + 1) - descriptor_reserve;
   if (wanted > possible) {
-    fmt::print(stderr, "--connections {}: lowered to {}, the limit of open files allows no more\n",
-               wanted, possible);
+    complain("--connections {}: lowered to {}, the limit of open files allows no more", wanted,
+             possible);
   }
   return std::min(wanted, possible);
 }
@@ -235,7 +236,11 @@ int run(int argc, char** argv) {
   app.add_option("--stats-interval-ms", stats.interval_ms, "The interval")
       ->check(CLI::Range(1, 3'600'000))
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   options.socket_options = socket_options == "plain" ? SocketOptions::plain : SocketOptions::tuned;
   return serve(options, stats);
 }
@@ -248,7 +253,7 @@ int main(int argc, char** argv) {
   try {
     return lab::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "epoll-echo: {}\n", error.what());
+    lab::complain("epoll-echo: {}", error.what());
     return 1;
   }
 }

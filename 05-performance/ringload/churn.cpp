@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "05-performance/ringload/stop.hpp"
+
 namespace lab {
 
 namespace {
@@ -210,7 +212,8 @@ Report Churn::run() {
 
 // One lane that fails ends the run: what makes a connection fail here makes the next one fail, too.
 void Churn::run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept {
-  while (ring_.now_ns() < end_ns && traffic_.replies < replies_end && traffic_.lost == 0) {
+  while (ring_.now_ns() < end_ns && traffic_.replies < replies_end && traffic_.lost == 0 &&
+         !stop_requested) {
     ring_.run_once();
     if (ring_.now_ns() < stuck_ns) continue;
     for (ChurnLane& lane : lanes_) {

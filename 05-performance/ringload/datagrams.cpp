@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "05-performance/lib/ring_preset.hpp"
+#include "05-performance/ringload/stop.hpp"
 
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
@@ -90,7 +91,7 @@ Report Datagrams::run() {
 }
 
 void Datagrams::run_until(std::uint64_t end_ns) noexcept {
-  while (ring_.now_ns() < end_ns && traffic_.flows_lost < options_.connections) {
+  while (ring_.now_ns() < end_ns && traffic_.flows_lost < options_.connections && !stop_requested) {
     ring_.run_once();
     if (schedule_) add_due(ring_.now_ns());
   }

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <stdexcept>
 
 #include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/options.hpp"
 #include "05-performance/ringload/report.hpp"
+#include "05-performance/ringload/stop.hpp"
 
 namespace lab {
 
@@ -29,16 +31,19 @@ Mark mark_of(const Meter::Reading& usage, const Traffic& traffic) {
 
 struct Interval {
   Mark begin, end;
+  bool interrupted;  ///< by a signal: it is shorter than it should be
 };
 
 /// Warms up, then measures for --duration or until --count replies came.
 /// @param run_until (end_ns, replies_end): lets the load run until one of the two is reached
 /// @param mark reads where the load stands
+/// @throws std::runtime_error when a signal came before the measuring began
 template <class Traffic, class RunUntil, class ReadMark>
 Interval measure(const LoadOptions& options, Traffic& traffic, RunUntil run_until, ReadMark mark) {
   constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
   const auto to_ns = [](double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); };
   run_until(traffic.ring.now_ns() + to_ns(options.warmup_s), endless);
+  if (stop_requested) throw std::runtime_error("nothing was measured yet");
   const Mark begin = mark();
   traffic.measuring = true;
   if (options.count) {
@@ -47,14 +52,16 @@ Interval measure(const LoadOptions& options, Traffic& traffic, RunUntil run_unti
     run_until(begin.usage.at_ns + to_ns(options.duration_s), endless);
   }
   traffic.measuring = false;
-  return {begin, mark()};
+  const bool interrupted = stop_requested;
+  return {begin, mark(), interrupted};
 }
 
 /// The part of a report that does not depend on the kind of load. When everything has ended.
 template <class Traffic>
 Report report_of(const Meter& meter, const Interval& interval, const Traffic& traffic) {
-  const auto& [begin, end] = interval;
+  const auto& [begin, end, interrupted] = interval;
   Report report;
+  report.interrupted = interrupted;
   report.usage = meter.between(begin.usage, end.usage);
   report.requests = end.replies - begin.replies;
   report.bytes_in = end.bytes_in - begin.bytes_in;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "05-performance/lib/ring_preset.hpp"
+#include "05-performance/ringload/stop.hpp"
 
 namespace lab {
 
@@ -71,6 +72,7 @@ Load::Load(const LoadOptions& options)
 }
 
 Load::~Load() {
+  if (progress_) std::fputs("\r\x1b[K", stderr);
   traffic_.closing = true;
   cancel_.start_all(ring_);
   while (ring_.armed_count() != 0) ring_.run_once();
@@ -89,7 +91,6 @@ Report Load::run() {
       [this] { return mark(); });
   traffic_.stopping = true;
   drain();
-  if (progress_) std::fputs("\r\x1b[K", stderr);
   return report(interval);
 }
 
@@ -111,6 +112,7 @@ void Load::connect_all() {
     const unsigned ended = traffic_.connected + traffic_.connects_failed;
     if (ended != ended_before) deadline_ns = ring_.now_ns() + connect_timeout_ns;
     ended_before = ended;
+    if (stop_requested) throw std::runtime_error("nothing was measured yet");
     if (traffic_.connects_failed > 0) {
       const int error = traffic_.failure.error;
       throw std::runtime_error(fmt::format("connection {} of {} failed: {}",
@@ -185,7 +187,8 @@ unsigned Load::look_round() noexcept {
 
 void Load::run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept {
   std::uint64_t now = ring_.now_ns();
-  while (now < end_ns && traffic_.replies < replies_end && traffic_.lost < options_.connections) {
+  while (now < end_ns && traffic_.replies < replies_end && traffic_.lost < options_.connections &&
+         !stop_requested) {
     const std::uint64_t before = now;
     const unsigned handled = run_once();
     now = ring_.now_ns();

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
+
+#include "05-performance/bench/option_range.hpp"
 
 namespace lab {
 
@@ -40,7 +43,11 @@ Examples:
   ringload 127.0.0.1 8000 --stream --connections 8
       Full-duplex throughput.
 
-Exit code: 0 all was well; 1 wrong bytes or lost connections; 2 the run could not begin.)";
+Ctrl-C ends a run with a report of what was measured so far, and a sweep with the rates before;
+what is in flight is waited for. A second Ctrl-C ends the program at once.
+
+Exit code: 0 all was well; 1 wrong bytes or lost connections; 2 the run could not begin, or its
+result could not be written; 130 ended by Ctrl-C.)";
 
 constexpr double rate_min = 0.01;
 constexpr double rate_max = 1e8;
@@ -48,10 +55,15 @@ constexpr double sweep_duration_s = 2;
 constexpr double brief_duration_s = 0.5;
 constexpr double brief_warmup_s = 0.2;
 
-/// A number with its range, so that a bad value names the option, the value and the range.
-template <class Number>
-CLI::Validator in_range(Number low, Number high) {
-  return CLI::Range(low, high);
+/// For an option with AsSizeValue, whose own answer to 1.5KiB tells the C++ type and no cure.
+CLI::Validator whole_with_unit() {
+  return {[](std::string& text) -> std::string {
+            const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+            const bool point = text.find_first_of(".,-+", digits) != std::string::npos;
+            if (digits > 0 && !point) return {};
+            return text + " is not a whole number, with or without a unit: 64, 16KiB, 1MiB";
+          },
+          ""};
 }
 
 // FROM:TO:STEPS, or R1,R2,..., or auto.
@@ -162,6 +174,7 @@ void add_load_options(CLI::App& app, LoadOptions& options) {
   app.add_option("-s,--size", options.size,
                  "Bytes a message (64, 16KiB, 1MiB); with --stream only the unit of a request")
       ->transform(CLI::AsSizeValue(false))
+      ->transform(whole_with_unit())  // the last one is asked first
       ->check(in_range<std::size_t>(1, std::size_t{1} << 30))
       ->capture_default_str()
       ->group(group);
@@ -230,6 +243,7 @@ void add_measure_options(CLI::App& app, LoadOptions& options) {
          "--receive-buffer", options.receive_buffer_size,
          "SO_RCVBUF of the generator's side; otherwise it grows by itself, which costs time")
       ->transform(CLI::AsSizeValue(false))
+      ->transform(whole_with_unit())
       ->check(in_range(4096, 1 << 30))
       ->group(group);
 }

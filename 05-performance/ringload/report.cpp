@@ -120,6 +120,10 @@ std::string to_text(const LoadOptions& options, const Report& report) {
   }
   fmt::format_to(out, "{:<16}{}\n", "limit", verdict(report.usage));
   fmt::format_to(out, "{:<16}{}\n", "content", options.check ? "checked" : "not checked");
+  if (report.interrupted) {
+    fmt::format_to(out, "{:<16}by a signal: the figures are those of the {:.2f} s until then\n",
+                   "STOPPED", report.usage.seconds);
+  }
   if (report.failed()) {
     fmt::format_to(out, "{:<16}{} {} lost, {} wrong answers; first: {}\n", "FAILED", report.lost,
                    options.udp ? "flows" : "connections", report.content_errors,

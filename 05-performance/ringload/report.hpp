@@ -34,6 +34,7 @@ struct DatagramReport {
 /// Everything about the measured interval: the warm-up is in none of these.
 struct Report {
   Usage usage;
+  bool interrupted = false;  ///< a signal ended the interval early
   std::uint64_t requests = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t bytes_in = 0;

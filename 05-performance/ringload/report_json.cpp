@@ -81,9 +81,9 @@ std::string to_json(const LoadOptions& options, const Report& report) {
   }
   fmt::format_to(out,
                  ",\"limit\":\"{}\",\"generator_limited\":{},\"verdict\":\"{}\",\"lost\":{},"
-                 "\"content_errors\":{}}}\n",
+                 "\"content_errors\":{},\"interrupted\":{}}}\n",
                  limit_name(limit_of(report.usage)), limit_of(report.usage) == Limit::generator,
-                 verdict(report.usage), report.lost, report.content_errors);
+                 verdict(report.usage), report.lost, report.content_errors, report.interrupted);
   return json;
 }
 

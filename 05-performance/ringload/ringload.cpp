@@ -1,19 +1,44 @@
 // Load generator for TCP and UDP echo servers: ringload --help teaches its use.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
+#include "05-performance/bench/say.hpp"
 #include "05-performance/ringload/churn.hpp"
 #include "05-performance/ringload/datagrams.hpp"
 #include "05-performance/ringload/load.hpp"
 #include "05-performance/ringload/options.hpp"
 #include "05-performance/ringload/report.hpp"
+#include "05-performance/ringload/stop.hpp"
 #include "05-performance/ringload/sweep.hpp"
 
 namespace lab {
 
 namespace {
+
+constexpr int ended_by_signal = 130;
+
+extern "C" void on_signal(int) { stop_requested = true; }
+
+// The first signal ends the run in order, with a report; the second one ends the program. What was
+// ignored (nohup, a script's background job) stays so.
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+}
+
+int exit_code(bool failed, bool interrupted) {
+  if (failed) return 1;
+  return interrupted ? ended_by_signal : 0;
+}
 
 Report run_load(const LoadOptions& options) {
   if (options.churn) return Churn(options).run();
@@ -25,10 +50,10 @@ int run_one(const LoadOptions& options) {
   const Report report = run_load(options);
   fmt::print("{}", options.json ? to_json(options, report) : to_text(options, report));
   if (options.json && report.failed()) {
-    fmt::print(stderr, "ringload: {} lost, {} wrong answers; first: {}\n", report.lost,
-               report.content_errors, to_text(report.failure));
+    complain("ringload: {} lost, {} wrong answers; first: {}", report.lost, report.content_errors,
+             to_text(report.failure));
   }
-  return report.failed() ? 1 : 0;
+  return exit_code(report.failed(), report.interrupted);
 }
 
 int run_many(const LoadOptions& options) {
@@ -42,9 +67,9 @@ int run_many(const LoadOptions& options) {
   const SweepResult result = run_sweep(options, run_load, show);
   const std::string end = end_text(options, result);
   fmt::print("{}", options.json ? to_json(options, result) : end);
-  if (options.json) fmt::print(stderr, "{}", end);
-  if (!options.plot.empty()) fmt::print(stderr, "{}\n", plot(options, result));
-  return result.failed() ? 1 : 0;
+  if (options.json) std::fputs(end.c_str(), stderr);
+  if (!options.plot.empty() && !result.steps.empty()) complain("{}", plot(options, result));
+  return exit_code(result.failed(), result.interrupted);
 }
 
 }  // namespace
@@ -53,11 +78,15 @@ int run_many(const LoadOptions& options) {
 
 int main(int argc, char** argv) {
   const lab::LoadOptions options = lab::parse_options(argc, argv);
+  lab::catch_signals();
+  int result = 2;
   try {
-    return options.sweep ? lab::run_many(options) : lab::run_one(options);
+    result = options.sweep ? lab::run_many(options) : lab::run_one(options);
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    fmt::print(stderr, "ringload: {}\n", error.what());
-    return 2;
+    const bool stopped = lab::stop_requested;
+    lab::complain("ringload: {}{}", stopped ? "stopped; " : "", error.what());
+    if (stopped) result = lab::ended_by_signal;
   }
+  return lab::output_written("ringload") || result != 0 ? result : 2;
 }

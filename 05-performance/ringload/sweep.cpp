@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "05-performance/bench/gnuplot.hpp"
+#include "05-performance/ringload/stop.hpp"
 
 namespace lab {
 
@@ -77,6 +78,19 @@ void write_data(const LoadOptions& options, const SweepResult& result,
   }
 }
 
+// False when a signal ended it before its time: half a measurement is no point of a curve. Only a
+// failure is worth as much as a whole one.
+bool run_whole(const RunLoad& run, const LoadOptions& options, Report& report) {
+  if (stop_requested) return false;
+  try {
+    report = run(options);
+  } catch (const std::exception&) {
+    if (stop_requested) return false;
+    throw;
+  }
+  return !report.interrupted || report.failed();
+}
+
 }  // namespace
 
 bool SweepStep::kept_up() const noexcept {
@@ -97,16 +111,23 @@ SweepResult run_sweep(const LoadOptions& options, const RunLoad& run,
   std::vector<double> rates = options.sweep->rates;
   LoadOptions one = options;
   if (rates.empty()) {
-    result.peak = run(one);
+    Report peak;
+    result.interrupted = !run_whole(run, one, peak);
+    if (result.interrupted) return result;
+    result.peak = std::move(peak);
     on_step(result);
     if (result.failed()) return result;
-    const double peak = result.peak->per_second(result.peak->requests);
-    for (unsigned step = 1; step <= auto_steps; ++step) rates.push_back(peak * step / auto_steps);
+    const double most = result.peak->per_second(result.peak->requests);
+    for (unsigned step = 1; step <= auto_steps; ++step) rates.push_back(most * step / auto_steps);
   }
   for (const double rate : rates) {
     one.rate = rate;
-    SweepStep step{.asked = rate, .report = run(one)};
-    if (!step.kept_up() && !step.report.failed()) step.report = run(one);
+    SweepStep step{.asked = rate, .report = {}};
+    result.interrupted = !run_whole(run, one, step.report);
+    if (!result.interrupted && !step.kept_up() && !step.report.failed()) {
+      result.interrupted = !run_whole(run, one, step.report);
+    }
+    if (result.interrupted) break;
     result.steps.push_back(std::move(step));
     on_step(result);
     if (!result.steps.back().kept_up() || result.failed()) break;
@@ -147,9 +168,14 @@ std::string step_text(const LoadOptions& options, const SweepStep& step) {
 std::string end_text(const LoadOptions& options, const SweepResult& result) {
   std::string text;
   const auto out = std::back_inserter(text);
+  if (result.interrupted) {
+    fmt::format_to(out, "{:<16}by a signal: the rates that follow were not measured\n", "STOPPED");
+  }
   if (!result.steps.empty()) {
     const SweepStep& last = result.steps.back();
-    if (last.kept_up()) {
+    if (result.interrupted) {
+      fmt::format_to(out, "{:<16}every rate until then was reached\n", "end");
+    } else if (last.kept_up()) {
       fmt::format_to(out, "{:<16}every rate was reached\n", "end");
     } else {
       fmt::format_to(out, "{:<16}at {:.0f}/s only {:.0f}/s were answered ({} held back): {}\n",
@@ -181,7 +207,7 @@ std::string to_json(const LoadOptions& options, const SweepResult& result) {
         fmt::format("{{\"asked\":{:.1f},\"reached\":{:.1f},\"kept_up\":{},\"report\":{}}}",
                     step.asked, step.reached(), step.kept_up(), object(step.report, step.asked));
   }
-  json += "]";
+  json += fmt::format("],\"interrupted\":{}", result.interrupted);
   if (result.peak) json += fmt::format(",\"peak\":{}", object(*result.peak, std::nullopt));
   return json + "}\n";
 }

@@ -27,12 +27,14 @@ struct SweepStep {
 struct SweepResult {
   std::optional<Report> peak;  ///< auto: the closed loop that the rates come from
   std::vector<SweepStep> steps;
+  bool interrupted = false;  ///< by a signal: rates are missing, perhaps the peak
 
   bool failed() const noexcept;
 };
 
 /// Runs every rate in turn, and no further than the first that is not kept up with (it is tried a
-/// second time before that, for a machine that was busy with something else looks the same).
+/// second time before that, for a machine that was busy with something else looks the same). A
+/// signal ends it with the rates that were measured whole.
 /// @param on_step called after each rate, and after the peak with no step there yet
 SweepResult run_sweep(const LoadOptions& options, const RunLoad& run,
                       const std::function<void(const SweepResult&)>& on_step);

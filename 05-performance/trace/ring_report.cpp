@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <signal.h>
 
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -14,14 +18,52 @@ namespace lab {
 
 namespace {
 
-/// The state, or nothing when the program closed this ring meanwhile.
+/// The state, or nothing when the program closed this ring meanwhile, or ended.
 std::optional<RingState> read_if_open(const Trace& trace, int fd) {
   try {
     return trace.read(fd);
   } catch (const std::system_error& error) {
-    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    // A zombie's files belong to root, so that others get EACCES.
+    if (error.code() != std::errc::no_such_file_or_directory && !process_ended(trace.pid())) throw;
     return std::nullopt;
   }
+}
+
+/// What `read` finds out, or nothing where it may not: a file of /proc may open and then refuse to
+/// be read, and one thread's files may ask for more rights than the rings do (ptrace(2), "Ptrace
+/// access mode checking"). The rings are worth showing without it.
+template <class Read>
+auto if_permitted(Read read) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const std::system_error& error) {
+    for (const std::errc refused :
+         {std::errc::operation_not_permitted, std::errc::permission_denied,
+          std::errc::no_such_process, std::errc::no_such_file_or_directory}) {
+      if (error.code() == refused) return std::nullopt;
+    }
+    throw;
+  }
+}
+
+/// False when the descriptors can be counted but not looked at, as root without CAP_SYS_PTRACE
+/// finds them: then that none is a ring says nothing.
+bool descriptors_readable(pid_t pid) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(fmt::format("/proc/{}/fd", pid), error);
+       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code refused;
+    const fs::path file = fs::read_symlink(entry->path(), refused);
+    if (file.empty() && refused == std::errc::permission_denied) return false;
+  }
+  return true;
+}
+
+/// One line for all that was not permitted.
+void print_unknown(const std::vector<const char*>& parts) {
+  if (parts.empty()) return;
+  fmt::print("not known, for it may not be read here: {}\n", fmt::join(parts, ", "));
 }
 
 std::string name_of(pid_t pid) {
@@ -111,33 +153,64 @@ void print_no_rings(pid_t pid) {
 
 }  // namespace
 
+bool process_ended(pid_t pid) {
+  if (kill(pid, 0) != 0 && errno == ESRCH) return true;
+  // The state follows the name, which stands in brackets and may hold any of them itself.
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(file, line);
+  const std::size_t place = line.rfind(") ");
+  return place != std::string::npos && (line[place + 2] == 'Z' || line[place + 2] == 'X');
+}
+
 bool print_rings(const Trace& trace, unsigned seconds) {
-  const RingThreads threads = trace.threads();
-  const unsigned without_fd = trace.rings_without_fd();
+  if (trace.rings().empty() && !descriptors_readable(trace.pid())) {
+    throw std::system_error(EACCES, std::generic_category(), "the file descriptors");
+  }
+  std::vector<const char*> unknown;
+  const auto threads_seen = if_permitted([&] { return trace.threads(); });
+  const auto without_fd_seen = if_permitted([&] { return trace.rings_without_fd(); });
+  if (!threads_seen) unknown.push_back("the kernel's threads");
+  if (!without_fd_seen) unknown.push_back("rings whose fd was closed");
+  const RingThreads threads = threads_seen.value_or(RingThreads{});
+  const unsigned without_fd = without_fd_seen.value_or(0);
   fmt::print("process {} ({}): rings with an fd {}, worker threads {}, polling threads {}\n",
-             trace.pid(), name_of(trace.pid()), trace.rings().size(), threads.workers,
-             threads.pollers);
+             trace.pid(), name_of(trace.pid()), trace.rings().size(),
+             threads_seen ? fmt::to_string(threads.workers) : "?",
+             threads_seen ? fmt::to_string(threads.pollers) : "?");
   if (without_fd != 0) {
     fmt::print("rings whose fd was closed: {}; they work on, but fdinfo does not show them\n",
                without_fd);
   }
   if (trace.rings().empty()) {
     print_no_rings(trace.pid());
-    const std::vector<RingWaiter> waiters = trace.waiters();
+    const auto waiters_seen = if_permitted([&] { return trace.waiters(); });
+    if (!waiters_seen) unknown.push_back("which threads wait");
+    const std::vector<RingWaiter> waiters = waiters_seen.value_or(std::vector<RingWaiter>{});
     print_waiters(trace, waiters);
+    print_unknown(unknown);
     return without_fd + threads.workers + threads.pollers != 0 || !waiters.empty();
   }
   std::vector<std::optional<RingState>> first;
   for (const int fd : trace.rings()) first.push_back(read_if_open(trace, fd));
   std::this_thread::sleep_for(std::chrono::seconds(seconds));
+  bool shown = false;
   for (std::size_t i = 0; i < first.size(); ++i) {
     const int fd = trace.rings()[i];
     const std::optional<RingState> second = read_if_open(trace, fd);
-    if (first[i] && second) print_ring(fd, *first[i], *second, seconds);
-    if (!first[i] || !second) fmt::print("\nring at fd {}: closed meanwhile\n", fd);
+    if (first[i] && second) {
+      print_ring(fd, *first[i], *second, seconds);
+      shown = true;
+    } else if (!process_ended(trace.pid())) {
+      fmt::print("\nring at fd {}: closed meanwhile\n", fd);
+      shown = true;
+    }
   }
-  print_waiters(trace, trace.waiters());
-  return true;
+  const auto waiters = if_permitted([&] { return trace.waiters(); });
+  if (!waiters) unknown.push_back("which threads wait");
+  print_waiters(trace, waiters.value_or(std::vector<RingWaiter>{}));
+  if (!process_ended(trace.pid())) print_unknown(unknown);
+  return shown;
 }
 
 }  // namespace lab

@@ -1,11 +1,12 @@
 // What the rings of a running process do: ring-trace --help teaches its use.
 #include <fmt/format.h>
-#include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <system_error>
 
+#include "05-performance/bench/say.hpp"
 #include "05-performance/lib/trace.hpp"
 #include "05-performance/trace/latency_table.hpp"
 #include "05-performance/trace/ring_report.hpp"
@@ -37,7 +38,8 @@ How to read it:
   polls armed, no CQEs     nothing arrives: the other side owes it
   io-wq as high as count   each of these operations occupies a kernel thread
 
-Exit code: 0 something was shown; 1 no rings, no such process or no rights; 2 wrong flags.)";
+Exit code: 0 something was shown; 1 no rings, no such process, it ended before it was seen, no
+rights, or the output could not be written; 2 wrong flags.)";
 
 struct Options {
   int pid = 0;
@@ -65,17 +67,20 @@ Options parse_options(int argc, char** argv) {
 
 int report(const std::system_error& error, int pid) {
   if (error.code() == std::errc::no_such_process) {
-    fmt::print(stderr, "ring-trace: there is no process {}\n  Cure: pgrep NAME finds one\n", pid);
+    lab::complain("ring-trace: there is no process {}\n  Cure: pgrep NAME finds one", pid);
+  } else if (lab::process_ended(pid)) {
+    lab::complain("ring-trace: process {} has ended", pid);
   } else if (error.code() == std::errc::permission_denied ||
              error.code() == std::errc::operation_not_permitted) {
-    fmt::print(stderr,
-               "ring-trace: process {} may not be read: it runs as another user, or is protected\n"
-               "  Cure: run this as that user, or with sudo\n",
-               pid);
-  } else if (kill(pid, 0) != 0) {
-    fmt::print(stderr, "ring-trace: process {} ended meanwhile\n", pid);
+    const bool root = geteuid() == 0;
+    lab::complain("ring-trace: process {} may not be read: it {}\n  Cure: {}", pid,
+                  root ? "has rights that this root lacks, or is protected"
+                       : "runs as another user, or is protected",
+                  root ? "run this with CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), or on "
+                         "the host"
+                       : "run this as that user, or with sudo");
   } else {
-    fmt::print(stderr, "ring-trace: {}\n", error.what());
+    lab::complain("ring-trace: {}", error.what());
   }
   return 1;
 }
@@ -87,9 +92,13 @@ int main(int argc, char** argv) {
   setvbuf(stdout, nullptr, _IOLBF, 0);
   try {
     const lab::Trace trace(options.pid);
-    if (!lab::print_rings(trace, options.seconds)) return 1;
-    if (options.latencies) lab::print_latencies(options.pid, options.seconds);
-    return 0;
+    const bool shown = lab::print_rings(trace, options.seconds);
+    const bool ended = lab::process_ended(options.pid);
+    if (ended) lab::complain("ring-trace: process {} ended meanwhile", options.pid);
+    if (shown && !ended && options.latencies) {
+      lab::print_latencies(options.pid, options.seconds);
+    }
+    return lab::output_written("ring-trace") && shown ? 0 : 1;
   } catch (const std::system_error& error) {
     return report(error, options.pid);
   }

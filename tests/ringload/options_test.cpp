@@ -14,7 +14,7 @@ TEST(Options, HelpTeaches) {
   EXPECT_EQ(run.exit, 0);
   for (const char* word :
        {"Closed loop", "--sweep", "--plot", "--churn", "--linger-reset", "--udp", "--timeout-ms",
-        "TIME_WAIT", "who was the limit", "Exit code: 0", "Examples:"}) {
+        "TIME_WAIT", "who was the limit", "Ctrl-C", "Exit code: 0", "Examples:"}) {
     EXPECT_THAT(run.output, HasSubstr(word));
   }
 }
@@ -43,6 +43,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{{"--sweep", "10,,20"}, "\"\" is not a number"},
                     Wrong{{"--sweep", "0,20"}, "0 is not in range"},
                     Wrong{{"--sweep", "nan"}, "not in range"},
+                    Wrong{{"--duration", "nan"}, "nan is not between 0.01 and 86400"},
+                    Wrong{{"--warmup", "nan"}, "nan is not between 0 and 3600"},
+                    Wrong{{"--rate", "nan"}, "nan is not between"},
+                    Wrong{{"--udp", "--timeout-ms", "nan"}, "nan is not between 1 and 60000"},
+                    Wrong{{"--size", "1.5KiB"}, "1.5KiB is not a whole number"},
+                    Wrong{{"--size", "16 KiB"}, "cannot connect"},  // is right
+                    Wrong{{"--receive-buffer", "-4KiB"}, "-4KiB is not a whole number"},
                     Wrong{{"--sweep", "10,20", "--rate", "5"}, "--rate excludes"},
                     Wrong{{"--sweep", "10,20", "--count", "5"}, "Cure: --duration"},
                     Wrong{{"--plot", "build"}, "requires --sweep"},
@@ -63,6 +70,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{{"--cpu", "4000"}, "this process may not run there"},
                     Wrong{{"--server-pid", "4194303"}, "process 4194303"}),
     [](const auto& test) { return "case_" + std::to_string(test.index); });
+
+// fmt::print to a stream that takes nothing throws: an error must not become an abort.
+TEST(Options, AnErrorThatCannotBeSaidIsStillAnError) {
+  EXPECT_EQ(ringload("1", {}, {.errors = "/dev/full"}).exit, 2);
+}
 
 }  // namespace
 }  // namespace lab

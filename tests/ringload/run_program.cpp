@@ -22,13 +22,23 @@ double Ended::number(const std::string& name) const {
   return value.value_or(-1);
 }
 
-Ended ringload(const std::string& port, const std::vector<std::string>& words) {
-  std::vector<std::string> all{"127.0.0.1", port};
-  all.insert(all.end(), words.begin(), words.end());
-  return ringload(all);
+namespace {
+
+// In the child: `fd` is the file from here on, or the end of the pipe where there is none.
+void redirect(int fd, const char* file, int pipe_end) {
+  dup2(file != nullptr ? open(file, O_WRONLY | O_CLOEXEC) : pipe_end, fd);
 }
 
-Ended ringload(const std::vector<std::string>& words) {
+}  // namespace
+
+Ended ringload(const std::string& port, const std::vector<std::string>& words,
+               const Circumstances& with) {
+  std::vector<std::string> all{"127.0.0.1", port};
+  all.insert(all.end(), words.begin(), words.end());
+  return ringload(all, with);
+}
+
+Ended ringload(const std::vector<std::string>& words, const Circumstances& with) {
   std::array<int, 2> out{};
   std::array<int, 2> err{};
   check_errno(pipe2(out.data(), O_CLOEXEC), "pipe2");
@@ -44,8 +54,9 @@ Ended ringload(const std::vector<std::string>& words) {
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(60);  // a run that hangs ends as a failure, not as the test's time limit
-    dup2(out_write.get(), STDOUT_FILENO);
-    dup2(err_write.get(), STDERR_FILENO);
+    redirect(STDOUT_FILENO, with.output, out_write.get());
+    redirect(STDERR_FILENO, with.errors, err_write.get());
+    signal(SIGINT, SIG_DFL);  // a background job of a script ignores it
     execv(LAB_RINGLOAD, arguments.data());
     _exit(127);
   }
@@ -54,8 +65,14 @@ Ended ringload(const std::vector<std::string>& words) {
   Ended ended;
   std::array<pollfd, 2> entries{{{.fd = out_read.get(), .events = POLLIN, .revents = 0},
                                  {.fd = err_read.get(), .events = POLLIN, .revents = 0}}};
+  bool to_interrupt = with.interrupt_when != nullptr;
   while (entries[0].fd >= 0 || entries[1].fd >= 0) {
-    poll(entries.data(), entries.size(), -1);
+    constexpr int ask_ms = 5;
+    poll(entries.data(), entries.size(), to_interrupt ? ask_ms : -1);
+    if (to_interrupt && with.interrupt_when()) {
+      kill(child, SIGINT);
+      to_interrupt = false;
+    }
     for (pollfd& entry : entries) {
       if (entry.fd < 0 || entry.revents == 0) continue;
       std::array<char, 4096> part;

@@ -1,6 +1,7 @@
 // Runs ringload to its end and keeps what it said.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,17 @@ struct Ended {
   double number(const std::string& name) const;
 };
 
+/// How it is run, where that is not as usual.
+struct Circumstances {
+  std::function<bool()> interrupt_when = {};  ///< SIGINT as soon as this is true; asked often
+  const char* output = nullptr;               ///< a file in place of stdout
+  const char* errors = nullptr;               ///< a file in place of stderr
+};
+
 /// ringload 127.0.0.1 PORT words...
-Ended ringload(const std::string& port, const std::vector<std::string>& words);
+Ended ringload(const std::string& port, const std::vector<std::string>& words,
+               const Circumstances& with = {});
 /// ringload words...
-Ended ringload(const std::vector<std::string>& words);
+Ended ringload(const std::vector<std::string>& words, const Circumstances& with = {});
 
 }  // namespace lab

@@ -67,6 +67,63 @@ TEST(Echo, NobodyListens) {
   EXPECT_THAT(run.errors, HasSubstr("is the server up?"));
 }
 
+TEST(Output, AResultThatNobodyGotIsNoSuccess) {
+  TcpServer server;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{}, {"--json"}, {"--sweep", "100"}, {"--sweep", "100", "--json"}}) {
+    const Ended run = ringload(server.port(), quick(words), {.output = "/dev/full"});
+    EXPECT_EQ(run.exit, 2) << run.all();
+    EXPECT_THAT(run.errors, HasSubstr("the result cannot be written: No space left"));
+  }
+}
+
+// The first byte comes when the measuring has begun, as there is no warm-up.
+TEST(Interrupt, ReportsWhatWasMeasuredSoFar) {
+  for (const char* kind : {"--quiet", "--spin", "--churn"}) {
+    TcpServer server;
+    const std::vector<std::string> words{"--connections", "2",  "--warmup", "0",
+                                         "--duration",    "50", kind};
+    const Ended run = ringload(server.port(), words,
+                               {.interrupt_when = [&] { return server.seen().bytes > 6400; }});
+    EXPECT_EQ(run.exit, 130) << kind << ": " << run.all();
+    EXPECT_THAT(run.output, ContainsRegex("requests +[1-9][0-9]*/s"));
+    EXPECT_THAT(run.output, ContainsRegex("STOPPED +by a signal"));
+  }
+}
+
+TEST(Interrupt, SaysSoInJson) {
+  TcpServer server;
+  const Ended run =
+      ringload(server.port(), {"--json", "--warmup", "0", "--duration", "50", "--rate", "2000"},
+               {.interrupt_when = [&] { return server.seen().bytes > 6400; }});
+  EXPECT_EQ(run.exit, 130) << run.all();
+  EXPECT_THAT(run.output, HasSubstr("\"interrupted\":true"));
+  EXPECT_GT(run.number("requests"), 0);
+  EXPECT_LT(run.number("seconds"), 40);
+}
+
+TEST(Interrupt, NothingIsReportedOfAWarmUp) {
+  TcpServer server;
+  const Ended run = ringload(server.port(), {"--warmup", "50"},
+                             {.interrupt_when = [&] { return server.seen().bytes > 0; }});
+  EXPECT_EQ(run.exit, 130) << run.all();
+  EXPECT_EQ(run.output, "");
+  EXPECT_THAT(run.errors, HasSubstr("stopped; nothing was measured yet"));
+}
+
+TEST(Interrupt, ASweepEndsWithTheRatesBefore) {
+  TcpServer server;
+  // 100 messages of 64 bytes are the first rate; the second one has begun when there are more.
+  const Ended run =
+      ringload(server.port(),
+               {"--connections", "4", "--sweep", "100,200,300", "--duration", "1", "--warmup", "0"},
+               {.interrupt_when = [&] { return server.seen().bytes > 110 * 64; }});
+  EXPECT_EQ(run.exit, 130) << run.all();
+  EXPECT_THAT(run.output, ContainsRegex("\n +100 +[0-9]+ "));
+  EXPECT_THAT(run.output, Not(ContainsRegex("\n +200 ")));
+  EXPECT_THAT(run.output, ContainsRegex("STOPPED +by a signal"));
+}
+
 TEST(Limit, ASlowServerLeavesTheGeneratorIdle) {
   TcpServer server({.delay = 20ms});
   const Ended run = ringload(server.port(), quick({"--connections", "1"}, "0.5"));

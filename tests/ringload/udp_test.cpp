@@ -151,6 +151,20 @@ TEST(Udp, ASweepShowsWhatWasLost) {
   EXPECT_THAT(run.output, ContainsRegex("\n +100 .*\n +200 .*\n +300 "));
 }
 
+TEST(Udp, AnInterruptedRunReportsWhatItHas) {
+  std::atomic<unsigned> seen = 0;
+  UdpServer server([&](std::uint64_t, const std::string& datagram, const auto& answer) {
+    ++seen;
+    answer(datagram);
+  });
+  const Ended run = ringload(server.port(), udp({"--connections", "2"}, "50"),
+                             {.interrupt_when = [&] { return seen > 100; }});
+  EXPECT_EQ(run.exit, 130) << run.all();
+  EXPECT_THAT(run.output, HasSubstr("\"interrupted\":true"));
+  EXPECT_GT(run.number("answered"), 0);
+  EXPECT_EQ(run.number("sent"), run.number("answered") + run.number("lost"));
+}
+
 TEST(Udp, NobodyIsThere) {
   std::uint16_t port = 0;
   bind_loopback(SOCK_DGRAM, port).reset();
