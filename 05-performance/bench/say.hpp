@@ -23,6 +23,9 @@ void complain(fmt::format_string<Args...> text, Args&&... args) noexcept {
   }
 }
 
+/// Shows a text in place of the line before, on a terminal's stderr; an empty one takes it away.
+inline void show_line(const std::string& text) { std::fputs(("\r\x1b[K" + text).c_str(), stderr); }
+
 /// Brings out what was printed on stdout. For the end of main, before a 0 is returned.
 /// @return false when it could not all be written; that was said on stderr
 inline bool output_written(const char* program) noexcept {

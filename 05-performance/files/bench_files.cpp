@@ -30,6 +30,7 @@
 #include "01-core/lib/check.hpp"
 #include "02-files/lib/fd.hpp"
 #include "05-performance/bench/gnuplot.hpp"
+#include "05-performance/bench/say.hpp"
 #include "05-performance/bench/statistics.hpp"
 
 namespace lab {
@@ -202,7 +203,7 @@ class Bench {
     for (unsigned round = 0; round < options_.rounds && stop_requested == 0; ++round) {
       for (Row& row : rows_) {
         if (isatty(STDERR_FILENO) != 0) {
-          fmt::print(stderr, "\rround {} of {}: {:<40}", round + 1, options_.rounds, row.text);
+          show_line(fmt::format("round {} of {}: {}", round + 1, options_.rounds, row.text));
         }
         // Who goes first changes from round to round: neither gets what the other has warmed.
         for (const bool ours : {round % 2 == 0, round % 2 != 0}) {
@@ -211,7 +212,7 @@ class Bench {
         }
       }
     }
-    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r{:<60}\r", "");
+    if (isatty(STDERR_FILENO) != 0) show_line("");
   }
 
   /// The table. @return false when a target was missed
@@ -380,8 +381,9 @@ int main(int argc, char** argv) try {
   bench.run();
   const bool met = bench.print();
   bench.write_data();
+  if (!lab::output_written("bench-files")) return 2;
   return met ? 0 : 1;
 } catch (const std::exception& error) {
-  fmt::print(stderr, "bench-files: {}\n", error.what());
+  lab::complain("bench-files: {}", error.what());
   return 2;
 }

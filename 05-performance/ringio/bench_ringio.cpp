@@ -28,7 +28,6 @@
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/comparison.hpp"
 #include "05-performance/ringio/measured_program.hpp"
-#include "05-performance/ringio/progress_line.hpp"
 #include "05-performance/ringio/xorshift.hpp"
 
 namespace lab {

@@ -11,7 +11,7 @@
 
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/iopoll_probe.hpp"
-#include "05-performance/ringio/progress_line.hpp"
+#include "05-performance/bench/say.hpp"
 
 namespace lab {
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "05-performance/bench/say.hpp"
 #include "05-performance/lib/ring_preset.hpp"
 #include "05-performance/ringload/stop.hpp"
 
@@ -72,7 +73,7 @@ Load::Load(const LoadOptions& options)
 }
 
 Load::~Load() {
-  if (progress_) std::fputs("\r\x1b[K", stderr);
+  if (progress_) show_line("");
   traffic_.closing = true;
   cancel_.start_all(ring_);
   while (ring_.armed_count() != 0) ring_.run_once();
@@ -229,13 +230,13 @@ void Load::show_progress() noexcept {
   const char* phase = traffic_.measuring  ? "measuring"
                       : traffic_.stopping ? "ending"
                                           : "warming up";
-  std::fprintf(stderr, "\r\x1b[K%s: %.0f requests/s, %u of %u connections", phase, rate,
-               options_.connections - traffic_.lost, options_.connections);
+  std::string line = fmt::format("{}: {:.0f} requests/s, {} of {} connections", phase, rate,
+                                 options_.connections - traffic_.lost, options_.connections);
   if (traffic_.latency.count() > 0) {
-    std::fprintf(stderr, ", p99 %.0f us",
-                 static_cast<double>(traffic_.latency.percentile(99)) / 1e3);
+    line +=
+        fmt::format(", p99 {:.0f} us", static_cast<double>(traffic_.latency.percentile(99)) / 1e3);
   }
-  std::fflush(stderr);
+  show_line(line);
   shown_at_ns_ = now;
   shown_replies_ = traffic_.replies;
 }
