@@ -1,6 +1,6 @@
 // shows: 32 completions into a CQ of 8: none is lost, but the rest comes only when you ask; what a
 //        full CQ does to a multishot request; a CQ that is large enough
-// needs: Linux 5.5 (the multishot part: 5.13)
+// needs: Linux 5.13 (a multishot poll)
 // try:   ./lab run 01-08; then ./lab run 01-08 9
 #include <liburing.h>
 #include <poll.h>

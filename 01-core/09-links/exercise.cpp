@@ -1,5 +1,5 @@
 // shows: whether you know what a chain will answer
-// needs: Linux 5.5
+// needs: Linux 5.6
 // try:   replace each unknown, then run it
 #include "01-core/09-links/check.hpp"
 

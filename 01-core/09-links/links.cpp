@@ -1,6 +1,6 @@
 // shows: requests that wait for the one before them: where a chain ends, what breaks it, and what a
 //        link timeout covers
-// needs: Linux 5.5
+// needs: Linux 5.6
 // try:   write down what you expect of each line, then ./lab run 01-09
 #include <liburing.h>
 #include <sys/socket.h>
@@ -34,7 +34,7 @@ struct Stream {
   std::array<char, 8> buffer{};
 };
 
-// `link` ties the request to the next one. After the prep, which clears the flags.
+// `link` ties the request to the next one. After the prep, which may set or clear flags.
 void tie(io_uring_sqe* sqe, unsigned place, unsigned link) {
   io_uring_sqe_set_flags(sqe, link);
   io_uring_sqe_set_data64(sqe, place);

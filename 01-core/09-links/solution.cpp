@@ -1,5 +1,5 @@
 // shows: what the eight chains answer
-// needs: Linux 5.5
+// needs: Linux 5.6
 // try:   say the rule for each line
 #include "01-core/09-links/check.hpp"
 

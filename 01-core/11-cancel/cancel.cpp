@@ -59,7 +59,7 @@ void arm_polls(io_uring& ring, int fd, long count) {
   for (long index = 0; index < count; ++index) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);
     io_uring_prep_poll_add(sqe, fd, POLLIN);
-    io_uring_sqe_set_data64(sqe, target);
+    io_uring_sqe_set_data64(sqe, 1000 + static_cast<unsigned>(index));  // each its own
     if (io_uring_sq_space_left(&ring) == 0) submit(ring);
   }
   submit(ring);

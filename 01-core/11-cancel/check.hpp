@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ class Pool {
  public:
   /// Hands the first `count` bytes of the slot to the application.
   void deliver(unsigned slot, int count) {
+    if (count < 0 || count > static_cast<int>(slots_.at(slot).bytes.size())) {
+      lab::fail(what_ + ": " + std::to_string(count) + " bytes were delivered",
+                "a res below 0 is an error and no number of bytes");
+    }
     delivered_.append(slots_.at(slot).bytes.data(), static_cast<unsigned>(count));
   }
 
@@ -75,6 +80,8 @@ class Judge {
     one("half had come", "four", true);
     one("half had come", "four", false);
     one("all had come", "all here", false);  // found nothing to cancel, so it cannot be first
+    played("the peer had left", 0);
+    played("the connection had broken", -ECONNRESET);
   }
 
  private:
@@ -117,6 +124,16 @@ class Judge {
       play_read(slot, take().res);
       expect(slot, std::string(bytes) + "the next");
     }
+    std::printf("%s: right\n", pool_.what_.c_str());
+  }
+
+  // A read that ended by itself, without data. Its CQE is made up here.
+  void played(const std::string& what, int res) {
+    constexpr unsigned slot = 1;
+    pool_.what_ = what + ", res " + std::to_string(res);
+    pool_.delivered_.clear();
+    play_read(slot, res);
+    expect(slot, "");
     std::printf("%s: right\n", pool_.what_.c_str());
   }
 

@@ -1,6 +1,6 @@
 // shows: a buffer is the kernel's from submit until the CQE: used again earlier, an old read
 //        overwrites it; used again at the CQE, it is safe. An iovec is yours again after submit
-// needs: Linux 5.5
+// needs: Linux 5.6
 // try:   ./lab run 01-12; then let the order go into slots[0] and run it again
 #include <fcntl.h>
 #include <liburing.h>

@@ -9,7 +9,8 @@
 namespace lab {
 
 /// res: 0 cancelled, -ENOENT it had ended already, -EALREADY it runs and will end by itself.
-/// Source: io_uring_prep_cancel(3); costs 1 to 4 microseconds by user_data, whatever is in flight.
+/// Source: io_uring_prep_cancel(3). A look-up in at most 256 chains: about 1 microsecond with 1000
+/// polls in flight; timers are walked one by one.
 class Cancel : public Completion {
  public:
   using Completion::Completion;

@@ -249,7 +249,7 @@ int try_cancel() {
   io_uring_sqe* sqe = ring.sqe();
   io_uring_prep_recv(sqe, pair.server, &byte, 1, 0);
   sqe->user_data = 7;
-  io_uring_submit(ring.raw());
+  if (const int submitted = io_uring_submit(ring.raw()); submitted < 0) return failure(submitted);
   sqe = ring.sqe();
   io_uring_prep_cancel64(sqe, 7, 0);
   const int first = ring.next().first;

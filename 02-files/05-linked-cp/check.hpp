@@ -55,6 +55,8 @@ class Judge {
   int run() {
     for (const std::size_t size : {0U, 1U, 4096U, 8192U, 10'000U}) copy_one(size);
     failing_read();
+    failing_write(block_size, "a write of the chain that failed");
+    failing_write(10, "a write after a short read that failed");
     return lab::ok();
   }
 
@@ -99,6 +101,23 @@ class Judge {
       lab::fail("a read that failed with EBADF: finish() returned " + std::to_string(done),
                 "pass on the read's error");
     std::printf("a read that failed: reported\n");
+    close(to);
+  }
+
+  // `to` cannot be written: by the chain when the file is a whole block, else by your own write.
+  void failing_write(unsigned size, const char* name) {
+    std::array<char, block_size> memory{};
+    const int from = make_file("/from", std::string(size, 'x'));
+    close(make_file("/to", ""));
+    const std::string path = lab::temporary_folder() + "/to";
+    const int to = lab::need_errno(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open");
+    const Results results = run_chain(ring_, from, to, memory.data(), 0);
+    const int done = finish_(ring_, to, memory.data(), 0, results);
+    if (done != -EBADF)
+      lab::fail(std::string(name) + " with EBADF: finish() returned " + std::to_string(done),
+                "pass on the result of the write that ran last");
+    std::printf("%s: reported\n", name);
+    close(from);
     close(to);
   }
 

@@ -1,5 +1,5 @@
 // shows: read and write as a chain, and the last block of a file, which breaks it
-// needs: Linux 5.5
+// needs: Linux 5.6
 // try:   ./lab run 02-05 8192: a file of whole blocks; then ./lab break 02-05
 #include <fcntl.h>
 #include <liburing.h>
@@ -66,7 +66,7 @@ std::uint64_t copy(io_uring& ring, int from, int to) {
     Results results = run_chain(ring, from, to, memory.data(), offset);
     std::printf("read %s, write %s\n", in_words(results.read).c_str(),
                 in_words(results.write).c_str());
-    if (results.read <= 0) return offset;
+    if (lab::need(results.read, "read") == 0) return offset;
     // A short read counts as a failure of the chain, and its bytes are in our memory all the same.
     if (results.write == -ECANCELED) {
       const auto size = static_cast<unsigned>(results.read);
@@ -83,8 +83,9 @@ int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv, "[size]: of the file that is copied (default 10000)");
   const auto size = static_cast<std::size_t>(lesson.argument(1, 10'000, 0, 1'000'000));
   const std::string folder = lab::temporary_folder();
-  const int from = open((folder + "/from").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  const int to = open((folder + "/to").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+  const int from = lab::need_errno(open((folder + "/from").c_str(), flags, 0600), "open");
+  const int to = lab::need_errno(open((folder + "/to").c_str(), flags, 0600), "open");
   const std::string bytes(size, 'x');
   lab::need_errno(static_cast<int>(write(from, bytes.data(), bytes.size())), "write");
 

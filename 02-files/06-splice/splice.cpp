@@ -1,6 +1,6 @@
 // shows: a file that reaches a socket through a pipe, and never this program's memory
 // needs: Linux 5.7 (tee: 5.8); an optional part needs Linux 6.16
-// try:   ./lab run 02-06; then make the pipe smaller with F_SETPIPE_SZ and count the steps
+// try:   ./lab run 02-06; then make the pipe smaller with F_SETPIPE_SZ and count the rounds
 #include <fcntl.h>
 #include <liburing.h>
 #include <sys/mman.h>
@@ -50,9 +50,12 @@ int splice(io_uring& ring, int from, int to) {
 // What went into the pipe has to come out before more fits in, and may come out in pieces.
 long send_file(io_uring& ring, int file, const Pipe& pipe, int socket) {
   long moved = 0;
-  for (;;) {
+  for (int rounds = 0;; ++rounds) {
     int in_pipe = lab::need(splice(ring, file, pipe.write_end), "splice from the file");
-    if (in_pipe == 0) return moved;
+    if (in_pipe == 0) {
+      std::printf("# %d rounds\n", rounds);
+      return moved;
+    }
     while (in_pipe > 0) {
       const int out = lab::need(splice(ring, pipe.read_end, socket), "splice to the socket");
       in_pipe -= out;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
@@ -26,6 +27,34 @@ struct File {
 
 inline long most_descriptors = 0;
 
+/// Slots, a bit each. A slot is in use from its open to the moment when all answers are taken.
+struct Slots {
+  unsigned in_use = 0;
+  unsigned closing = 0;
+  int most = 0;  ///< in use at the same time
+};
+inline Slots watched;
+
+/// Notes which slots the prepared SQEs open and close.
+inline void watch_slots(const io_uring& ring) {
+  const bool all_taken = *ring.cq.khead == *ring.sq.khead;
+  if (all_taken) {
+    watched.in_use &= ~watched.closing;
+    watched.closing = 0;
+  }
+  const unsigned queued = io_uring_sq_ready(&ring);
+  for (unsigned index = 0; index < queued; ++index) {
+    const io_uring_sqe& sqe = ring.sq.sqes[(ring.sq.sqe_head + index) & ring.sq.ring_mask];
+    const bool open = sqe.opcode == IORING_OP_OPENAT || sqe.opcode == IORING_OP_OPENAT2;
+    const bool named = sqe.file_index >= 1 && sqe.file_index <= slots;
+    const unsigned bit = named ? 1U << (sqe.file_index - 1) : 0;
+    if (open) watched.in_use |= bit;
+    if (open) watched.closing &= ~bit;
+    if (sqe.opcode == IORING_OP_CLOSE) watched.closing |= bit;
+  }
+  watched.most = std::max(watched.most, std::popcount(watched.in_use));
+}
+
 inline long open_descriptors() {
   const std::filesystem::directory_iterator folder("/proc/self/fd");
   return std::distance(begin(folder), end(folder));
@@ -33,6 +62,7 @@ inline long open_descriptors() {
 
 /// Submits, waits for `count` answers, and counts the open descriptors.
 inline void submit_and_wait(io_uring& ring, unsigned count) {
+  watch_slots(ring);
   lab::need(io_uring_submit_and_wait(&ring, count), "io_uring_submit_and_wait");
   most_descriptors = std::max(most_descriptors, open_descriptors());
 }
@@ -66,6 +96,9 @@ inline int judge(io_uring& ring, ReadFiles read_files) {
   }
   if (most_descriptors > before)
     lab::fail("descriptors were open on the way", "open into a slot, not into a descriptor");
+  if (watched.most < static_cast<int>(slots))
+    lab::fail("of the 4 slots at most " + std::to_string(watched.most) + " were in use at once",
+              "queue four chains, each in a slot of its own, before exercise::submit_and_wait()");
   for (int slot = 0; slot < static_cast<int>(slots); ++slot) {
     char byte = 0;
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);

@@ -1,5 +1,5 @@
 // shows: open, read and close as one chain; the file never gets a descriptor
-// needs: Linux 5.15 (a slot as the target of open); an optional part needs Linux 6.8
+// needs: Linux 5.19 (a table of empty slots); an optional part needs Linux 6.8
 // try:   ./lab run 02-09; then swap the read and the close
 #include <fcntl.h>
 #include <liburing.h>

@@ -59,6 +59,7 @@ class Judge {
     lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2");
     bad_batch("a log that cannot be synced (a pipe)", ends[1], -EINVAL);
     close(ends[0]);
+    short_write();
     return lab::ok();
   }
 
@@ -104,6 +105,26 @@ class Judge {
                 "pass on the error of the step that failed, not the -ECANCELED of the next one");
     std::printf("%s: reported, not acknowledged\n", name);
     close(log);
+  }
+
+  // The pipe has room for a part of the batch. No step fails: the short write breaks the link, and
+  // only the -ECANCELED of the sync tells of it.
+  void short_write() {
+    int ends[2];
+    lab::need_errno(pipe2(ends, O_CLOEXEC | O_NONBLOCK), "pipe2");
+    const int room = lab::need_errno(fcntl(ends[1], F_SETPIPE_SZ, 4096), "F_SETPIPE_SZ");
+    watched = {};
+    const std::string batch(static_cast<std::size_t>(room) + 904, 'x');
+    const int res = append_(ring_, ends[1], batch);
+    if (watched.acknowledged != 0)
+      lab::fail("a short write: it was acknowledged, and a part of the batch is nowhere",
+                "the sync says -ECANCELED, and no other step tells of it");
+    if (res >= 0)
+      lab::fail("a short write: append() returned " + std::to_string(res) + ", and not an error",
+                "the sync says -ECANCELED, and no other step tells of it");
+    std::printf("a write that took a part of the batch: reported, not acknowledged\n");
+    close(ends[0]);
+    close(ends[1]);
   }
 
   io_uring& ring_;

@@ -1,7 +1,8 @@
 // shows: connect as an operation, with a time limit linked to it; two addresses that race, and the
 //        loser that is cancelled and joined
 // needs: Linux 5.5
-// try:   ./lab run 03/03; then let both ports of the last race be the one that answers
+// try:   ./lab run 03/03; then let the first port of the last race refuse, and see how long the
+//        second has to wait
 #include <liburing.h>
 #include <unistd.h>
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -43,6 +44,7 @@ struct Judge {
   int fd = -1;
   bool keeps_buffers = false;  // a consumer that needs a millisecond for each buffer
   bool finished = false;
+  bool broken = false;  // the connection
   unsigned started_in_vain = 0;
   std::string got;
 };
@@ -132,10 +134,25 @@ inline void receive_all(const char* consumer, bool keeps_buffers) {
   io_uring_queue_exit(&one.ring);
 }
 
+// After -ECONNRESET no receive is to be started, neither now nor when a buffer comes home. The
+// error is made up here: nothing was received.
+inline void connection_breaks() {
+  Judge one;
+  judge = &one;
+  one.broken = true;
+  on_receive_ended(one.receiver, -ECONNRESET);
+  one.receiver.free_buffers = 0;
+  on_receive_ended(one.receiver, -ECONNRESET);
+  one.receiver.free_buffers = 1;
+  on_buffer_home(one.receiver);
+  std::printf("a connection that breaks: no receive started\n");
+}
+
 inline int run(int argc, char** argv) {
   const lab::Lesson lesson(argc, argv);
   receive_all("a consumer that keeps buffers", true);
   receive_all("a consumer that is done at once", false);
+  connection_breaks();
   return lab::ok();
 }
 
@@ -145,6 +162,10 @@ inline void start_receive(Receiver& receiver) {
   check::Judge& judge = *check::judge;
   if (judge.finished) {
     lab::fail("a receive was started after the peer's FIN", "res 0 ends it: look at YOUR TURN 1");
+  }
+  if (judge.broken) {
+    lab::fail("a receive was started after -ECONNRESET",
+              "an error other than -ENOBUFS ends it for good: look at YOUR TURN 1");
   }
   if (receiver.armed) {
     lab::fail("a second receive was started while the first is armed",

@@ -5,7 +5,7 @@
 #include "03-network/07-multishot-recv/check.hpp"
 
 // The receive's last CQE came. Its data, if it had any, is already with the consumer.
-// res: bytes, 0 at the peer's FIN, or -ENOBUFS.
+// res: bytes, 0 at the peer's FIN, -ENOBUFS, or the error of a connection that broke.
 void on_receive_ended(Receiver& receiver, int res) {
   // YOUR TURN 1: when is this right, and what is to be done when it is not?
   if (res != 0) start_receive(receiver);

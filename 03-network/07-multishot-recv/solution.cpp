@@ -5,7 +5,7 @@
 #include "03-network/07-multishot-recv/check.hpp"
 
 // The receive's last CQE came. Its data, if it had any, is already with the consumer.
-// res: bytes, 0 at the peer's FIN, or -ENOBUFS.
+// res: bytes, 0 at the peer's FIN, -ENOBUFS, or the error of a connection that broke.
 void on_receive_ended(Receiver& receiver, int res) {
   if (res <= 0 && res != -ENOBUFS) return;
   // Between the kernel's -ENOBUFS and now a buffer may have come home. Whoever waits for the next

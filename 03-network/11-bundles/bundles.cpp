@@ -1,6 +1,6 @@
 // shows: one receive that fills several buffers, one send that empties several
 // needs: Linux 6.10 (bundles)
-// try:   ./lab run 03-11; then make the message 1000 bytes and count the CQEs
+// try:   ./lab run 03-11; then make the message 500 bytes and count the CQEs
 #include <liburing.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -2,6 +2,7 @@
 // needs: Linux 5.19 (POLL_FIRST, SOCK_NONEMPTY)
 // try:   ./lab run 03-15; ./lab run 03-15 1000
 #include <liburing.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +84,11 @@ void what_is_left(io_uring& ring, Waiting& one) {
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv, "[connections]: how many wait (default 64)");
   const auto count = static_cast<unsigned>(lesson.argument(1, 64, 1, 4000));
+  // Each connection has two descriptors here; the usual soft limit is 1024.
+  rlimit limit{};
+  lab::need_errno(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  lab::need_errno(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
   io_uring ring;
   lab::need(io_uring_queue_init(count, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);

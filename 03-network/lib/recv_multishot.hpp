@@ -22,7 +22,7 @@ class RecvMultishot : public Completion {
   using Completion::Completion;
 
   /// @param total_bytes it ends by itself with the buffer in which so many are reached, and that
-  /// last CQE is data (Linux 6.18); 0: never
+  /// last CQE is data (Linux 6.17); 0: never
   void start(Ring& ring, FileSlot slot, const BufferRing& buffers,
              std::uint32_t total_bytes = 0) noexcept {
     io_uring_sqe* sqe = ring.sqe();

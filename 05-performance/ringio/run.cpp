@@ -9,9 +9,9 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/iopoll_probe.hpp"
-#include "05-performance/bench/say.hpp"
 
 namespace lab {
 
