@@ -1,4 +1,4 @@
-# How the lab's targets are made: compiler settings, liburing, and three functions.
+# How the lab's targets are made: compiler settings, liburing, and the functions.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -75,6 +75,14 @@ function(lab_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBRARIES")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE lab::options ${arg_DEPENDS} ${arg_LIBRARIES})
+endfunction()
+
+# lab_measures(NAME): a program that measures others. No test runs it under a sanitizer, and nobody measures
+# there: it is built only when it is asked for.
+function(lab_measures name)
+  if(CMAKE_CXX_FLAGS_RELWITHDEBINFO MATCHES "sanitize")
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
 endfunction()
 
 # lab_test(NAME SOURCES file... [DEPENDS component...]): a GoogleTest program, one ctest entry per program.
