@@ -13,6 +13,8 @@
 #include <cstring>
 #include <string>
 
+#include "01-core/standard_fds.hpp"
+
 namespace lab {
 
 /// The end of a lesson that showed what it wanted to show: `return lab::ok();`
@@ -66,6 +68,7 @@ class Lesson {
   /// @param usage its arguments in words, for example "[count]: how many NOPs (default 64)"
   Lesson(int argc, char** argv, const char* usage = "", int seconds_max = 10)
       : argc_(argc), argv_(argv) {
+    open_standard_fds();
     setvbuf(stdout, nullptr, _IOLBF, 0);
     const std::string first = argc > 1 ? argv[1] : "";
     const char* takes = *usage == '\0' ? "takes no arguments" : usage;

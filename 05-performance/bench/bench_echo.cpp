@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "01-core/standard_fds.hpp"
 #include "05-performance/bench/bench_options.hpp"
 #include "05-performance/bench/json_field.hpp"
 #include "05-performance/bench/lesson.hpp"
@@ -275,6 +276,7 @@ bool run_memory(const BenchOptions& options) {
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   const lab::BenchOptions options = lab::parse_options(argc, argv);
   try {
     std::filesystem::create_directories(options.directory);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "01-core/lib/check.hpp"
+#include "01-core/standard_fds.hpp"
 #include "03-network/lib/listener.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/epoll-echo/epoll_worker.hpp"
@@ -250,6 +251,7 @@ int run(int argc, char** argv) {
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   try {
     return lab::run(argc, argv);
   } catch (const std::exception& error) {

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "01-core/lib/check.hpp"
+#include "01-core/standard_fds.hpp"
 #include "02-files/lib/fd.hpp"
 #include "05-performance/bench/gnuplot.hpp"
 #include "05-performance/bench/say.hpp"
@@ -344,6 +345,7 @@ void Bench::write_data() const {
 }  // namespace lab
 
 int main(int argc, char** argv) try {
+  lab::open_standard_fds();
   lab::FilesOptions options;
   CLI::App app{"cp and cat on io_uring beside those of coreutils.", "bench-files"};
   app.footer(

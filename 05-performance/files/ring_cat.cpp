@@ -15,6 +15,7 @@
 
 #include "01-core/lib/check.hpp"
 #include "01-core/lib/ring.hpp"
+#include "01-core/standard_fds.hpp"
 #include "02-files/lib/fd.hpp"
 #include "02-files/lib/huge_arena.hpp"
 #include "02-files/lib/read.hpp"
@@ -231,6 +232,7 @@ class Cat {
 }  // namespace lab
 
 int main(int argc, char** argv) try {
+  lab::open_standard_fds();
   std::vector<std::string> paths{"-"};
   CLI::App app{"Prints files one after the other, on io_uring.", "ring-cat"};
   app.footer(

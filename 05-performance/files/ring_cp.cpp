@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "01-core/lib/check.hpp"
+#include "01-core/standard_fds.hpp"
 #include "02-files/lib/huge_arena.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
@@ -244,6 +245,7 @@ void Cp::fail(const std::string& path, const std::string& cause) {
 }  // namespace lab
 
 int main(int argc, char** argv) try {
+  lab::open_standard_fds();
   lab::CpOptions options;
   CLI::App app{"Copies a file, or a folder with --recursive, on io_uring.", "ring-cp"};
   app.footer(

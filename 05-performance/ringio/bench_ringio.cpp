@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "01-core/lib/check.hpp"
+#include "01-core/standard_fds.hpp"
 #include "02-files/lib/fd.hpp"
 #include "05-performance/bench/json_field.hpp"
 #include "05-performance/bench/option_range.hpp"
@@ -325,6 +326,7 @@ void complete(BenchIoOptions& options, const CLI::App& app, const std::filesyste
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   lab::BenchIoOptions options;
   const std::filesystem::path beside =
       std::filesystem::read_symlink("/proc/self/exe").parent_path();

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <exception>
 
+#include "01-core/standard_fds.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/ringio/options.hpp"
 #include "05-performance/ringio/plot.hpp"
@@ -54,6 +55,7 @@ bool plotted(const lab::IoOptions& options, const lab::IoReport& report) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   hold_standard_streams();
   const lab::IoOptions options = lab::parse_options(argc, argv);
   try {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "01-core/standard_fds.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/ringload/churn.hpp"
 #include "05-performance/ringload/datagrams.hpp"
@@ -77,6 +78,7 @@ int run_many(const LoadOptions& options) {
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   const lab::LoadOptions options = lab::parse_options(argc, argv);
   lab::catch_signals();
   int result = 2;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "01-core/standard_fds.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/trace.hpp"
 #include "05-performance/trace/latency_table.hpp"
@@ -88,6 +89,7 @@ int report(const std::system_error& error, int pid) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   const Options options = parse_options(argc, argv);
   setvbuf(stdout, nullptr, _IOLBF, 0);
   try {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "01-core/lib/features.hpp"
+#include "01-core/standard_fds.hpp"
 #include "02-files/lib/huge_arena.hpp"
 
 namespace {
@@ -128,6 +129,7 @@ void show_memory() {
 }  // namespace
 
 int main() try {
+  lab::open_standard_fds();
   show_versions();
   const lab::Features features = lab::Features::detect();
   show_features(features);

@@ -19,6 +19,7 @@
 #include <system_error>
 
 #include "01-core/lib/features.hpp"
+#include "01-core/standard_fds.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/echo.hpp"
@@ -331,6 +332,7 @@ void try_features(Options& options, const std::vector<std::string>& without) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   Options options;
   options.supervisor.listener.port = 8000;
   std::vector<std::string> without;

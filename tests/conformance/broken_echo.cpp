@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include "01-core/standard_fds.hpp"
 
 // An echo server that is wrong on purpose, one bug at a time: the test of the conformance client.
 // With
@@ -237,6 +238,7 @@ int run(int argc, char** argv) {
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   try {
     return lab::run(argc, argv);
   } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "01-core/standard_fds.hpp"
 #include "tests/conformance/cases.hpp"
 
 // conformance: a black-box client for any TCP echo server. It runs each case, checks every byte,
@@ -216,6 +217,7 @@ int run(int argc, char** argv) {
 }  // namespace lab
 
 int main(int argc, char** argv) {
+  lab::open_standard_fds();
   try {
     return lab::run(argc, argv);
   } catch (const std::exception& error) {
