@@ -22,6 +22,8 @@ struct Cqe {
   bool has_buffer() const noexcept { return (flags & IORING_CQE_F_BUFFER) != 0; }
   /// The kernel will write more into the same buffer (incremental buffers, Linux 6.12).
   bool buffer_more() const noexcept { return (flags & IORING_CQE_F_BUF_MORE) != 0; }
+  /// A receive: the socket holds more data than this buffer took (Linux 5.19).
+  bool socket_nonempty() const noexcept { return (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0; }
   /// The second completion of a zero-copy send: the kernel no longer reads its memory (Linux 6.0).
   bool notification() const noexcept { return (flags & IORING_CQE_F_NOTIF) != 0; }
 };

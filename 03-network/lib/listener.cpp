@@ -18,6 +18,11 @@ namespace lab {
 
 namespace {
 
+// Bytes that a socket takes although they cannot be sent yet. What is on its way to the peer does not
+// count, so this costs no speed; without it, whoever does not read makes the kernel keep megabytes.
+// And a send that waits goes on when half of it has left, and not when a third of megabytes has.
+constexpr int unsent_max = 128 << 10;
+
 struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -67,6 +72,7 @@ void set_options(int fd, const ListenerOptions& options) {
   if (!options.congestion.empty()) set_congestion(fd, options.congestion);
   if (options.socket_options == SocketOptions::plain) return;
   set_option(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20, "SO_RCVBUF");
+  set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_max, "TCP_NOTSENT_LOWAT");
   if (options.user_timeout_ms != 0) {
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout_ms),
                "TCP_USER_TIMEOUT");

@@ -34,9 +34,11 @@ class RecvMultishot : public Completion {
 
   /// One buffer and no more: for when buffers are scarce, as a multishot cannot be told to stop in
   /// time.
-  void start_once(Ring& ring, FileSlot slot, const BufferRing& buffers) noexcept {
+  /// @param bytes_max so much of the buffer is filled at the most; 0: all of it
+  void start_once(Ring& ring, FileSlot slot, const BufferRing& buffers,
+                  std::uint32_t bytes_max = 0) noexcept {
     io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_recv(sqe, index(slot), nullptr, 0, 0);
+    io_uring_prep_recv(sqe, index(slot), nullptr, bytes_max, 0);
     select(sqe, buffers);
     ring.arm(sqe, *this);
   }

@@ -1,5 +1,5 @@
 // Sends of one stream: plain from one lease, or gathered from several. One unfinished send at a
-// time, or the stream could be reordered. MSG_WAITALL makes the kernel go on after a partial send;
+// time, or the stream could be reordered. With MSG_WAITALL the kernel goes on after a partial send;
 // it can still come back short, and whoever waits handles that.
 #pragma once
 
@@ -26,17 +26,23 @@ class Send : public Completion {
  public:
   using Completion::Completion;
 
-  void start(Ring& ring, FileSlot slot, std::span<const std::byte> bytes) noexcept {
+  /// When it ends. whole: with all bytes, or an error, or seldom short. what_fits: as soon as the
+  /// socket has taken some; whoever has to know whether the peer moves, sees it by that.
+  enum Ending : std::uint32_t { whole = MSG_WAITALL, what_fits = 0 };
+
+  void start(Ring& ring, FileSlot slot, std::span<const std::byte> bytes,
+             Ending ending = whole) noexcept {
     io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_send(sqe, index(slot), bytes.data(), bytes.size(), MSG_WAITALL | MSG_NOSIGNAL);
+    io_uring_prep_send(sqe, index(slot), bytes.data(), bytes.size(),
+                       static_cast<int>(ending) | MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
     ring.arm(sqe, *this);
   }
 
   /// Sends what `message` describes; it stays as it is until the CQE.
-  void start(Ring& ring, FileSlot slot, const msghdr& message) noexcept {
+  void start(Ring& ring, FileSlot slot, const msghdr& message, Ending ending = whole) noexcept {
     io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_sendmsg(sqe, index(slot), &message, MSG_WAITALL | MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(sqe, index(slot), &message, static_cast<unsigned>(ending) | MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
     ring.arm(sqe, *this);
   }

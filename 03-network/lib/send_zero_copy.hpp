@@ -24,8 +24,9 @@ class SendZeroCopy : public Completion {
 
   struct Options {
     bool report_usage =
-        false;           ///< the notification's res says whether the kernel copied (Linux 6.2)
-    bool fixed = false;  ///< the bytes lie in the registered buffer below: nothing is pinned
+        false;               ///< the notification's res says whether the kernel copied (Linux 6.2)
+    bool what_fits = false;  ///< ends as soon as the socket has taken some: see Send::Ending
+    bool fixed = false;      ///< the bytes lie in the registered buffer below: nothing is pinned
     unsigned buffer_index = 0;
   };
 
@@ -33,12 +34,12 @@ class SendZeroCopy : public Completion {
              const Options& options) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     const unsigned flags = options.report_usage ? IORING_SEND_ZC_REPORT_USAGE : 0U;
+    const int message_flags = MSG_NOSIGNAL | (options.what_fits ? 0 : MSG_WAITALL);
     if (options.fixed) {
-      io_uring_prep_send_zc_fixed(sqe, index(slot), bytes.data(), bytes.size(),
-                                  MSG_WAITALL | MSG_NOSIGNAL, flags, options.buffer_index);
+      io_uring_prep_send_zc_fixed(sqe, index(slot), bytes.data(), bytes.size(), message_flags,
+                                  flags, options.buffer_index);
     } else {
-      io_uring_prep_send_zc(sqe, index(slot), bytes.data(), bytes.size(),
-                            MSG_WAITALL | MSG_NOSIGNAL, flags);
+      io_uring_prep_send_zc(sqe, index(slot), bytes.data(), bytes.size(), message_flags, flags);
     }
     sqe->flags |= IOSQE_FIXED_FILE;
     ring.arm(sqe, *this);

@@ -26,8 +26,8 @@ struct RingPreset {
   /// @param accepts that one turn may bring: the backlog
   static constexpr RingOptions server(unsigned buffers, unsigned accepts = 4096) noexcept {
     const std::uint64_t rest = 64;  // ticks, cancels, messages
-    return {.sq_entries = 1024,
-            .cq_entries = at_most(2 * std::uint64_t{buffers} + accepts + rest, cq_entries_max)};
+    const unsigned entries = at_most(2 * std::uint64_t{buffers} + accepts + rest, cq_entries_max);
+    return {.sq_entries = std::min(1024U, std::bit_floor(entries)), .cq_entries = entries};
   }
 
   /// A load generator's ring. It begins by sending on all connections at once; multishot receives

@@ -82,10 +82,11 @@ class alignas(64) Connection {
   }
 
   /// Its turn in the waiting list came: a buffer is there for it.
-  void receive_granted() noexcept {
+  /// @param bytes_max while buffers are scarce, how much of the buffer it may fill; 0: all of it
+  void receive_granted(std::uint32_t bytes_max) noexcept {
     LAB_ASSERT(receiving_ == Receiving::starved);
     refused_ = false;
-    receive_now(worker_.scarce());
+    receive_now(worker_.scarce(), bytes_max);
   }
 
   /// Ends the receive in flight and begins another; what arrives in between is kept.
@@ -110,8 +111,16 @@ class alignas(64) Connection {
 
   /// Nothing to send and nothing on the way.
   bool quiet() const noexcept { return outbox_.empty() && !sending_; }
-  /// It may have sent something that no buffer was there for yet.
-  bool waits_for_buffer() const noexcept { return receiving_ == Receiving::starved; }
+  /// Quiet, and its socket holds nothing that was not received: a receive that has been in flight
+  /// since the last look would have taken it. Closing a socket with unread data is a reset, which
+  /// overtakes what was sent. One look a tick.
+  bool still_rests() noexcept {
+    const bool rested = rested_;
+    rested_ = quiet() && receiving_ == Receiving::armed;
+    return rested && rested_;
+  }
+  /// The peer has sent more than its last receive took.
+  bool unread() const noexcept { return unread_; }
 
   /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
   bool stuck() const noexcept {
@@ -191,16 +200,17 @@ class alignas(64) Connection {
       recv_.start_when_writable(worker_.ring(), slot_);
     } else {
       // Without the kernel's retry limit a multishot takes all that is queued, at once.
-      receive_now(!worker_.multishot_is_fair() && !outbox_.empty());
+      receive_now(!worker_.multishot_is_fair() && !outbox_.empty(), 0);
     }
   }
 
-  void receive_now(bool one_shot) noexcept {
+  void receive_now(bool one_shot, std::uint32_t bytes_max) noexcept {
     receiving_ = Receiving::armed;
+    rested_ = false;
     multishot_ = !one_shot;
     note_receive();
     if (one_shot) {
-      recv_.start_once(worker_.ring(), slot_, worker_.buffers());
+      recv_.start_once(worker_.ring(), slot_, worker_.buffers(), bytes_max);
     } else {
       recv_.start(worker_.ring(), slot_, worker_.buffers(), worker_.grant_multishot());
     }
@@ -219,6 +229,7 @@ class alignas(64) Connection {
       on_writable(cqe);
       return;
     }
+    unread_ = cqe.socket_nonempty();
     if (cqe.has_buffer()) take(worker_.buffers().lease(cqe));
     if (!cqe.more()) on_recv_ended(cqe.res);
   }
@@ -301,14 +312,16 @@ class alignas(64) Connection {
 
   // --- sending ---
 
-  // One unfinished send at a time, or the stream could be reordered.
+  // One unfinished send at a time, or the stream could be reordered. It ends as soon as the socket
+  // has taken something: one that waits has taken nothing since it began, so how long it waits is
+  // how long its peer has stood still.
   void send_next() noexcept {
     if (sending_ || outbox_.empty()) return;
     if (notifications_due_ == 0) progress_tick_ = worker_.tick();
     sending_ = true;
     if (send_zero_copy() || send_gathered()) return;
     asked_ = outbox_.front().size();
-    send_.start(worker_.ring(), slot_, outbox_.front().bytes());
+    send_.start(worker_.ring(), slot_, outbox_.front().bytes(), Send::what_fits);
   }
 
   bool send_gathered() noexcept {
@@ -316,7 +329,7 @@ class alignas(64) Connection {
     gather_ = worker_.gather_lists().create();
     if (gather_ == nullptr) return false;
     asked_ = gather_->fill(outbox_);
-    send_.start(worker_.ring(), slot_, gather_->message());
+    send_.start(worker_.ring(), slot_, gather_->message(), Send::what_fits);
     return true;
   }
 
@@ -466,7 +479,9 @@ class alignas(64) Connection {
   Receiving receiving_ = Receiving::paused;
   bool multishot_ = false;    ///< the receive in flight is one
   bool polling_ = false;      ///< True while recv_ carries the poll of a gated receive
+  bool unread_ = false;       ///< the socket held more than the last receive took
   bool refused_ = false;      ///< the last receive found no buffer: the next one waits for its turn
+  bool rested_ = false;       ///< so it was at the last look, and no receive has begun since
   bool pause_noted_ = false;  ///< the pause that lasts is in the statistics
   bool sending_ = false;      ///< True while a send's result is due
   bool zero_copy_works_ = true;  ///< False once a zero-copy send failed here

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <span>
 
 #include "01-core/lib/features.hpp"
 #include "01-core/lib/timer.hpp"
@@ -72,7 +73,7 @@ class Worker {
         connections_(options.connections_max + spare_connections),
         zero_copy_(zero_copy_mode(), options.zero_copy_threshold) {
     register_arena();
-    reserve_ = std::max(options.buffer_count / 8, 1U);
+    reserve_ = std::max(options.buffer_count / 8, 4U);
     share_ = std::clamp(options.buffer_count / 128, 1U, 16U);
   }
   Worker(const Worker&) = delete;
@@ -120,7 +121,7 @@ class Worker {
     if (shutdown(listener_fd_, SHUT_RDWR) == 0 || errno == ENOTCONN) return;
     // A model's listener is no socket. None of these is armed again, so nobody needs to hear of
     // their cancels.
-    if (accept_multishot_.accept.armed()) cancel_unheard(accept_multishot_.accept);
+    if (accept_multishot_.armed()) cancel_unheard(accept_multishot_);
     for (const Accept& one : accepts_) {
       if (one.accept.armed()) cancel_unheard(one.accept);
     }
@@ -194,6 +195,7 @@ class Worker {
 
   SendZeroCopy::Options zero_copy_options() const noexcept {
     return {.report_usage = features_.has(Feature::zero_copy_report),
+            .what_fits = true,
             .fixed = fixed_buffers_,
             .buffer_index = 0};
   }
@@ -244,10 +246,16 @@ class Worker {
   }
 
  private:
-  static constexpr unsigned accepts_max = 16;  // one-shot accepts in flight
+  static constexpr unsigned accepts_max = 64;  // one-shot accepts in flight
   static constexpr unsigned spare_connections =
       64;  // slots that are reused before their close is seen
   static constexpr unsigned multishot_buffers_min = 256;  // with fewer, every receive is one-shot
+  // Bytes. A writable socket has a third of its room free, 6 KB with the smallest send buffer that
+  // Linux gives by itself (20 KB, at a segment size of 88); there, bytes are charged up to ten
+  // times.
+  static constexpr std::uint32_t bite = 256;
+  static constexpr std::uint32_t bites_ticks = 2;  // so long a whole buffer is waited for
+  static constexpr unsigned shed_per_tick_max = 64;
   static constexpr unsigned zero_copy_sends_max = 1024;
   static constexpr unsigned gather_lists_max = 256;
   static constexpr unsigned tick_ms = 25;
@@ -261,13 +269,13 @@ class Worker {
 
   struct Accept {
     explicit Accept(Worker& owner) noexcept : worker(owner) {}
-    void on_accept(Cqe cqe) noexcept { worker.on_accept(cqe); }
+    void on_accept(Cqe cqe) noexcept { worker.on_one_accept(cqe); }
     Worker& worker;
     Bind<AcceptMultishot, &Accept::on_accept> accept{*this};
   };
 
   static RingOptions ring_options(const WorkerOptions& options) noexcept {
-    RingOptions ring = RingPreset::server(options.buffer_count);
+    RingOptions ring = RingPreset::server(options.buffer_count, options.accepts_max);
     ring.sqpoll = options.sqpoll;
     ring.disabled = options.disabled_ring;
     return ring;
@@ -305,18 +313,41 @@ class Worker {
     return client;
   }
 
-  // First come, first served, and never more receives than there are buffers. One that is granted a
-  // buffer may have no data: then the next in line has its turn at once, so nobody waits behind the
-  // idle.
+  // First come, first served, and never more receives than there are buffers. Who has unread data
+  // gets a whole buffer, as long as that leaves the reserve; everybody else gets a bite of one: so
+  // little that its answer fits into any socket that poll calls writable, so that the buffer is
+  // home after a turn whatever the peer does. The reserve is for bites alone: those who do not read
+  // may hold all other buffers, and whoever waits goes on in bites.
+  //
+  // One that is granted a bite may have no data: then the next in line has its turn at once, so
+  // nobody waits behind the idle.
   void grant_buffers() noexcept {
+    more_to_grant_ = false;
+    if (waiting_.empty()) return;
     const unsigned free = buffers_.free();
-    unsigned grants = free;
-    for (; grants > 0 && !waiting_.empty(); --grants) {
+    unsigned whole = note_whole_buffers();
+    const std::uint32_t now = tick();
+    for (unsigned grants = free; !waiting_.empty(); --grants) {
       Client& client = *waiting_.front();
+      const bool takes_whole = client.unread() && whole > 0;
+      // A whole one may be home in a turn. If not, it goes on in bites.
+      const std::uint32_t since = std::min(whole_tick_, client.receiving_since());
+      if (client.unread() && !takes_whole && now - since < bites_ticks) return;
+      if (grants == 0) {
+        more_to_grant_ = free > 0;
+        return;
+      }
+      if (takes_whole) --whole;
       waiting_.remove(client);
-      client.receive_granted();
+      client.receive_granted(takes_whole ? 0 : std::min(bite, buffers_.size()));
     }
-    more_to_grant_ = !waiting_.empty() && free > 0;
+  }
+
+  unsigned note_whole_buffers() noexcept {
+    const unsigned reserved = buffers_.size() > bite ? reserve_ : 0;
+    if (buffers_.free() <= reserved) return 0;
+    whole_tick_ = tick();
+    return buffers_.free() - reserved;
   }
 
   // --- accepting ---
@@ -329,17 +360,19 @@ class Worker {
   }
 
   // A multishot accept does not stop at a full table: the kernel takes a client from the backlog
-  // and drops it. So it runs only while everything that may wait fits, and one-shot accepts do the
-  // rest.
+  // and drops it. And it does not stop at what waited when it began: while it takes a full backlog,
+  // more come. What stops it in any case is a full completion queue. So it runs only while a whole
+  // one fits, and one-shot accepts do the rest.
   void steer_accepting() noexcept {
-    const unsigned margin = backlog_ + accepts_max;
-    if (accept_multishot_.accept.armed()) {
-      if (room() <= margin) cancel_accept();
+    const unsigned most_at_once = ring_.raw()->cq.ring_entries + accepts_max;
+    if (accept_multishot_.armed()) {
+      if (room() <= most_at_once) cancel_accept();
       return;
     }
-    if (cancel_accept_.armed() || tick() < accept_retry_tick_) return;
-    if (room() > margin) {
-      accept_multishot_.accept.start(ring_, listener_fd_);
+    if (accepts_armed_ == accepts_max || cancel_accept_.armed()) return;
+    if (tick() < accept_retry_tick_) return;
+    if (room() > most_at_once) {
+      accept_multishot_.start(ring_, listener_fd_);
       return;
     }
     for (Accept& one : accepts_) {
@@ -351,12 +384,15 @@ class Worker {
   }
 
   void cancel_accept() noexcept {
-    if (!cancel_accept_.armed()) cancel_accept_.start(ring_, accept_multishot_.accept);
+    if (!cancel_accept_.armed()) cancel_accept_.start(ring_, accept_multishot_);
+  }
+
+  void on_one_accept(Cqe cqe) noexcept {
+    --accepts_armed_;
+    on_accept(cqe);
   }
 
   void on_accept(Cqe cqe) noexcept {
-    accepts_armed_ = 0;
-    for (const Accept& one : accepts_) accepts_armed_ += one.accept.armed() ? 1U : 0U;
     if (cqe.res < 0) {
       if (!draining_) on_accept_failed(cqe.res);
       return;
@@ -429,6 +465,7 @@ class Worker {
   void on_tick(Cqe cqe) noexcept {
     if (!cqe.more() && !ending_) start_tick();
     publish();
+    note_whole_buffers();
     close_idle();
     shed_stuck();
     if (!slot_releases()) renew_receives();
@@ -464,29 +501,41 @@ class Worker {
     }
   }
 
-  // The guarantee: whoever waits for a buffer does not wait longer because others do not read.
-  // While buffers are enough, nobody is reset.
+  // The guarantee: whoever waits for a buffer does not wait longer because others do not read. The
+  // reserve keeps it in most cases; but idle connections have multishot receives in flight, and
+  // when their data comes at once, nothing is left. While buffers are enough, nobody is reset.
   void shed_stuck() noexcept {
     if (waiting_.empty() || buffers_.free() > 0) return;
     if (tick() - waiting_.front()->receiving_since() < stuck_ticks) return;
     unsigned wanted = std::min(waiting_.size(), reserve_);
-    while (wanted > 0) {
-      Client* longest = longest_stuck();
-      if (longest == nullptr) return;
-      wanted -= std::min(wanted, std::max(longest->held(), 1U));
-      longest->reset();
+    std::array<Client*, shed_per_tick_max> stuck;
+    for (Client* client : longest_stuck(stuck)) {
+      if (wanted == 0) return;
+      wanted -= std::min(wanted, std::max(client->held(), 1U));
+      client->reset();
       stats_[Stat::shed].add(1);
       log_shed();
     }
   }
 
-  Client* longest_stuck() noexcept {
-    Client* longest = nullptr;
+  // In one pass, the longest first.
+  std::span<Client*> longest_stuck(std::span<Client*> found) noexcept {
+    const auto longer = [](const Client* one, const Client* other) {
+      return one->stuck_since() < other->stuck_since();
+    };
+    const auto begin = found.begin();
+    auto end = begin;
     for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
       if (!client->stuck() || tick() - client->stuck_since() < stuck_ticks) continue;
-      if (longest == nullptr || client->stuck_since() < longest->stuck_since()) longest = client;
+      if (end == found.end()) {
+        if (!longer(client, *begin)) continue;
+        std::pop_heap(begin, end--, longer);
+      }
+      *end++ = client;
+      std::push_heap(begin, end, longer);
     }
-    return longest;
+    std::sort_heap(begin, end, longer);
+    return found.first(static_cast<std::size_t>(end - begin));
   }
 
   // Before Linux 6.13 the kernel lets the files of closed slots go in the order of the requests on
@@ -545,7 +594,7 @@ class Worker {
       if (drained >= deadline) ++looks_past_deadline_;
       for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
         if (drained >= deadline && !client->aborting()) client->reset();
-        if (client->open() && client->quiet() && !client->waits_for_buffer() &&
+        if (client->open() && client->still_rests() &&
             tick() - client->last_activity() >= quiet_ticks) {
           client->finish();
         }
@@ -599,6 +648,7 @@ class Worker {
   Client* ready_tail_ = nullptr;
   bool more_to_grant_ =
       false;  ///< True when a turn must not wait: somebody's turn may come at once
+  std::uint32_t whole_tick_ = 0;  ///< the last in which more than the reserve was seen free
   bool draining_ = false;
   bool ending_ = false;  ///< True once the connections are gone and the ring is emptied
   bool stopped_ = false;
@@ -615,7 +665,7 @@ class Worker {
   std::uint64_t shutdown_errors_ = 0;
   std::uint64_t start_ns_ = 0;
 
-  Accept accept_multishot_{*this};
+  Bind<AcceptMultishot, &Worker::on_accept> accept_multishot_{*this};
   template <std::size_t... Index>
   static std::array<Accept, accepts_max> make_accepts(Worker& worker,
                                                       std::index_sequence<Index...>) {

@@ -11,7 +11,8 @@ namespace lab {
 /// Limits and knobs of one worker. Everything is allocated by them at the start.
 struct WorkerOptions {
   unsigned connections_max = 32768;  ///< slots of the file table; at most RLIMIT_NOFILE
-  unsigned buffer_count = 2048;      ///< a power of two, at most 32768
+  unsigned accepts_max = 4096;  ///< that one turn may bring: the completion queue has room for them
+  unsigned buffer_count = 2048;  ///< a power of two, at most 32768
   /// Bytes; a multiple of 8, at most 65536: a socket that is writable must have room for a whole
   /// buffer, or the 500 ms of the waiting list cannot be kept.
   unsigned buffer_size = 16384;

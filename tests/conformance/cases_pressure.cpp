@@ -26,9 +26,10 @@ constexpr std::uint64_t stall_bytes_max = 128U << 20;
 // Peers that send whenever there is room and read nothing, driven by a thread of their own.
 class StalledPeers {
  public:
-  StalledPeers(const Context& context, std::vector<Stream>& peers)
-      : task_(
-            [this, &context, &peers](const std::stop_token& stop) { run(context, peers, stop); }) {}
+  StalledPeers(std::vector<Stream>& peers, bool may_be_reset)
+      : task_([this, &peers, may_be_reset](const std::stop_token& stop) {
+          run(peers, may_be_reset, stop);
+        }) {}
 
   // True when no peer has found room for blocked_after.
   [[nodiscard]] bool blocked() const { return blocked_; }
@@ -36,16 +37,16 @@ class StalledPeers {
   void join() { task_.join(); }
 
  private:
-  void run(const Context& context, std::vector<Stream>& peers, const std::stop_token& stop) {
+  void run(std::vector<Stream>& peers, bool may_be_reset, const std::stop_token& stop) {
     try {
-      send_until(context, peers, stop);
+      send_until(peers, may_be_reset, stop);
     } catch (...) {
       failed_ = true;
       throw;
     }
   }
 
-  void send_until(const Context& context, std::vector<Stream>& peers, const std::stop_token& stop) {
+  void send_until(std::vector<Stream>& peers, bool may_be_reset, const std::stop_token& stop) {
     std::vector<pollfd> entries(peers.size());
     auto moved_at = Clock::now();
     while (!stop.stop_requested()) {
@@ -58,7 +59,7 @@ class StalledPeers {
       for (std::size_t index = 0; index < peers.size(); ++index) {
         if (entries[index].fd < 0 || entries[index].revents == 0) continue;
         moved += peers[index].send_some(64 * 1024);
-        if (peers[index].was_reset() && !context.may_shed) {
+        if (peers[index].was_reset() && !may_be_reset) {
           throw Failure(peers[index].name() + "the server reset a peer that only does not read");
         }
         if (peers[index].sent() > stall_bytes_max) {
@@ -94,6 +95,41 @@ void demand_held_back(const Context& context, const StatsFile& stats, std::uint6
   }
 }
 
+struct Waits {
+  Clock::duration neighbour{};  // the slowest of `answers`
+  Clock::duration newcomer{};   // from its connect
+  std::size_t answers = 0;
+
+  [[nodiscard]] double slowest_ms() const { return in_ms(std::max(neighbour, newcomer)); }
+};
+
+// A neighbour asks, one question after the other, until the peers have been blocked for stall_time;
+// one that comes only then must be served as well.
+Waits ask_meanwhile(Context& context, Stream& neighbour, Stream& newcomer,
+                    const StalledPeers& stalled) {
+  Waits waits;
+  context.delay.reset();
+  std::optional<Clock::time_point> blocked_at;
+  while (!stalled.failed()) {
+    waits.neighbour = std::max(waits.neighbour, ping(context, neighbour));
+    ++waits.answers;
+    if (blocked_at && Clock::now() - *blocked_at > stall_time) break;
+    if (!blocked_at && stalled.blocked()) blocked_at = Clock::now();
+    // A breath between two answers leaves the processor to the server and to the peers.
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
+  const auto begin = Clock::now();
+  newcomer = context.connect();
+  ping(context, newcomer);
+  waits.newcomer = Clock::now() - begin;
+  return waits;
+}
+
+void judge(const Context& context, const Waits& waits) {
+  context.judge_answer(waits.neighbour, "the neighbour");
+  context.judge_answer(waits.newcomer, "a newcomer");
+}
+
 void stall(Context& context, std::size_t count, const StreamOptions& options) {
   std::unique_ptr<StatsFile> stats;
   if (!context.settings.stats_file.empty())
@@ -105,27 +141,11 @@ void stall(Context& context, std::size_t count, const StreamOptions& options) {
   std::vector<Stream> peers;
   for (std::size_t index = 0; index < count; ++index) peers.push_back(context.connect(options));
 
-  context.delay.reset();
-  StalledPeers stalled(context, peers);
-  Clock::duration longest{};
-  std::size_t answers = 0;
-  std::optional<Clock::time_point> blocked_at;
-  while (!stalled.failed()) {
-    longest = std::max(longest, ping(context, neighbour));
-    ++answers;
-    if (blocked_at && Clock::now() - *blocked_at > stall_time) break;
-    if (!blocked_at && stalled.blocked()) blocked_at = Clock::now();
-    // A breath between two answers leaves the processor to the server and to the peers.
-    std::this_thread::sleep_for(Milliseconds(1));
-  }
-  // One that comes only now must be served as well.
-  const auto begin = Clock::now();
-  Stream latecomer = context.connect();
-  ping(context, latecomer);
-  const Clock::duration late = Clock::now() - begin;
+  StalledPeers stalled(peers, context.may_shed);
+  Stream newcomer = context.connect();
+  const Waits waits = ask_meanwhile(context, neighbour, newcomer, stalled);
   stalled.join();
-  context.judge_answer(longest, "the neighbour");
-  context.judge_answer(late, "a newcomer");
+  judge(context, waits);
   if (stats) demand_held_back(context, *stats, held_back_before);
 
   std::uint64_t bytes = 0;
@@ -135,9 +155,9 @@ void stall(Context& context, std::size_t count, const StreamOptions& options) {
   }
   const std::size_t reset = receive_all_to_end(context, peers);
   neighbour.finish_and_check(context.deadline);
-  latecomer.finish_and_check(context.deadline);
+  newcomer.finish_and_check(context.deadline);
   context.seen = fmt::format("{} stalled after {}, neighbour's slowest of {} answers {:.0f} ms, {}",
-                             count, in_words(bytes), answers, in_ms(std::max(longest, late)),
+                             count, in_words(bytes), waits.answers, waits.slowest_ms(),
                              reset > 0 ? fmt::format("{} reset", reset) : "then all bytes came");
   context.seen += stats ? ", statistics show it" : ", statistics not looked at (no --stats-file)";
 }
@@ -149,6 +169,36 @@ void stalled_hundred(Context& context) {
   // memory.
   stall(context, 100,
         {.send_buffer_size = 64 << 10, .receive_buffer_size = 64 << 10, .segment_size_max = 1400});
+}
+
+// The smallest windows that Linux makes. A socket that has room takes little then, and is charged
+// for several times as much: an answer need not fit, and whoever holds a buffer for it keeps it.
+// First everybody is let in, so that the server waits for data of each when all of it comes at
+// once.
+void tiny_windows(Context& context) {
+  const std::size_t count = context.settings.quick ? 200 : 1000;
+  Stream neighbour = context.connect();
+  ping(context, neighbour);
+  std::vector<Stream> peers;
+  for (std::size_t index = 0; index < count; ++index) {
+    peers.push_back(context.connect({.receive_buffer_size = 1152, .segment_size_max = 88}));
+    if (index % 32 == 31) ping(context, neighbour);
+  }
+  // Who holds buffers and does not read may be reset when there are no others.
+  StalledPeers stalled(peers, true);
+  Stream newcomer = context.connect();
+  const Waits waits = ask_meanwhile(context, neighbour, newcomer, stalled);
+  stalled.join();
+  judge(context, waits);
+  std::size_t reset = 0;
+  for (Stream& peer : peers) {
+    if (peer.was_reset()) ++reset;
+    peer.close_with_reset();
+  }
+  neighbour.finish_and_check(context.deadline);
+  newcomer.finish_and_check(context.deadline);
+  context.seen = fmt::format("{} stalled, neighbour's slowest of {} answers {:.0f} ms, {} reset",
+                             count, waits.answers, waits.slowest_ms(), reset);
 }
 
 void slow_reader(Context& context) {
@@ -207,6 +257,9 @@ std::vector<Case> pressure_cases() {
        seconds(60), stalled_peer},
       {"stalled-hundred", "a hundred such peers; a neighbour waits at most 500 ms", seconds(120),
        stalled_hundred},
+      {"tiny-windows",
+       "a thousand of them with the smallest windows; a neighbour waits at most 500 ms",
+       seconds(120), tiny_windows},
       {"slow-reader", "4 KiB every 10 ms, later all at once", seconds(60), slow_reader},
       {"late-reader", "64 KiB sent, read a second later", seconds(60), late_reader},
   };

@@ -52,7 +52,7 @@ struct Endpoint {
 Endpoint resolve(const std::string& host, std::uint16_t port);
 
 struct StreamOptions {
-  // 0 leaves each to the kernel. A receive buffer of less than 64 KiB is not worth testing with:
+  // 0 leaves each to the kernel. A peer that reads gets no receive buffer of less than 64 KiB:
   // zero-copy segments are charged by the page, and windows of 64 bytes behind a persist timer are
   // then TCP's doing, not the server's.
   int send_buffer_size = 0;

@@ -124,8 +124,8 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
     case IORING_OP_RECV:
       op->kind = Operation::Kind::receive;
       op->multishot = (sqe.ioprio & IORING_RECV_MULTISHOT) != 0;
-      op->length = sqe.optlen;
-      if (op->length > 0 && !(op->multishot && scenario_.features.has(Feature::recv_total))) {
+      op->length = op->multishot ? sqe.optlen : sqe.len;
+      if (op->multishot && op->length > 0 && !scenario_.features.has(Feature::recv_total)) {
         trace_.fail("safety", "a receive with a total, which this kernel does not have");
       }
       if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 || sqe.buf_group != buffers_->group()) {
@@ -166,6 +166,7 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
 }
 
 void FakeKernel::parse_send(const io_uring_sqe& sqe, Operation& op) {
+  op.waits_for_all = (sqe.msg_flags & MSG_WAITALL) != 0;
   if (sqe.opcode == IORING_OP_SENDMSG) {
     const auto* message = reinterpret_cast<const msghdr*>(sqe.addr);
     op.payload.pieces.assign(message->msg_iov, message->msg_iov + message->msg_iovlen);
@@ -196,6 +197,7 @@ void FakeKernel::begin(const Op& op) {
       judge_owner(started);
       started.socket->receive = &started;
       started.socket->ending = false;
+      started.socket->parked_at = 0;
       break;
     }
     case Kind::send:
@@ -209,6 +211,7 @@ void FakeKernel::begin(const Op& op) {
       started.socket->send = &started;
       started.socket->send_data = started.user_data;
       started.socket->ending = false;
+      started.socket->parked_at = 0;
       if (started.socket->notifications_due == 0) started.socket->progress_at = clock_.now();
       break;
     case Kind::shutdown:
@@ -328,10 +331,14 @@ unsigned FakeKernel::ready() const noexcept {
   return *queue.ktail - *queue.khead;
 }
 
+bool FakeKernel::queue_has_room() const noexcept {
+  const unsigned limit = std::min(scenario_.queue_limit, ring_->raw()->cq.ring_entries);
+  return overflow_.empty() && ready() < limit;
+}
+
 void FakeKernel::post(std::uint64_t user_data, int result, unsigned flags) {
   const Held cqe{user_data, result, flags};
-  const unsigned limit = std::min(scenario_.queue_limit, ring_->raw()->cq.ring_entries);
-  if (overflow_.empty() && ready() < limit) {
+  if (queue_has_room()) {
     write_cqe(cqe);
     return;
   }

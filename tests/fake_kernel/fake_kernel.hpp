@@ -60,8 +60,9 @@ struct Operation {
   unsigned missed = 0;     ///< cancels that did not find it
 
   Payload payload;
-  std::uint64_t length = 0;  ///< of a send; of a multishot receive, after which it ends; or 0
+  std::uint64_t length = 0;  ///< of a send; of a receive, after which it ends; or 0
   std::uint64_t done = 0;
+  bool waits_for_all = false;  ///< MSG_WAITALL
   bool zero_copy = false;
   bool report_usage = false;
 
@@ -140,6 +141,7 @@ class FakeKernel {
   void write_cqe(const Held& cqe);
   void flush_overflow();
   unsigned ready() const noexcept;
+  bool queue_has_room() const noexcept;
   void finish(Operation& op, int result, unsigned flags = 0);
   void delay(Operation& op);
   std::uint64_t draw_delay();

@@ -45,7 +45,10 @@ void FakeKernel::attempt_accept(Operation& op) {
     table_[slot] = network_.accept();
     table_[slot]->slot = static_cast<int>(slot);
     ++accepted_;
-    const bool last = !op.multishot || random_.chance(chances_.final_with_data / 4);
+    // A full queue ends it, and nothing else does while clients come: they come meanwhile, too.
+    if (random_.chance(chances_.arrives_meanwhile)) network_.hurry();
+    const bool last =
+        !op.multishot || !queue_has_room() || random_.chance(chances_.final_with_data / 4);
     trace_.note("cqe accept #{} into slot {}{}", table_[slot]->id, slot, last ? ", last" : "");
     if (last) return finish(op, static_cast<int>(slot));
     post(op.user_data, static_cast<int>(slot), IORING_CQE_F_MORE);
@@ -155,7 +158,8 @@ void FakeKernel::attempt_send(Operation& op) {
   }
   const bool cut = random_.chance(chances_.send_short);
   send_some(op, cut);
-  if (op.done == op.length || (cut && op.done > 0)) finish_send(op, static_cast<int>(op.done));
+  const bool enough = op.done > 0 && (cut || !op.waits_for_all);
+  if (op.done == op.length || enough) finish_send(op, static_cast<int>(op.done));
 }
 
 void FakeKernel::send_some(Operation& op, bool cut) {
@@ -164,6 +168,11 @@ void FakeKernel::send_some(Operation& op, bool cut) {
   if (cut) count = random_.between(1, count);
   op.done += count;
   bytes_taken_ += count;
+  Socket& socket = *op.socket;
+  if (!socket.ending) {
+    socket.rouse(clock_.now());
+    socket.progress_at = clock_.now();
+  }
   network_.taken(op.socket, count);
 }
 
@@ -171,10 +180,6 @@ void FakeKernel::finish_send(Operation& op, int result) {
   Socket& socket = *op.socket;
   const std::uint64_t now = clock_.now();
   ++sends_posted_;
-  if (result > 0 && !socket.ending) {
-    socket.rouse(now);
-    socket.progress_at = now;
-  }
   unsigned flags = 0;
   const bool notifies =
       op.zero_copy && (result > 0 || (result != -EOPNOTSUPP && random_.chance(500)));
@@ -207,7 +212,7 @@ void FakeKernel::attempt_notifications() {
     compare(socket, notification.payload, notification.bytes, "at its notification");
     trace_.note("cqe #{} notification{}", socket.id, notification.copied ? ", copied" : "");
     --socket.notifications_due;
-    if (!socket.ending) socket.progress_at = clock_.now();
+    if (!socket.ending && notification.bytes > 0) socket.progress_at = clock_.now();
     ++notifications_posted_;
     const bool says_copied = notification.reports && notification.copied;
     post(notification.user_data, says_copied ? static_cast<int>(IORING_NOTIF_USAGE_ZC_COPIED) : 0,

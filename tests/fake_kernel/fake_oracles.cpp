@@ -86,7 +86,10 @@ void FakeKernel::judge_close(const Operation& op) {
   if (draining_at_ != 0) {
     // What came after the decision was still sent back.
     const bool was_quiet = now - socket.roused_at < 100 * millisecond;
-    if (flushed && (was_quiet || is_past(socket.active_at, 200 * millisecond))) return;
+    // Closing over unread data is a reset: who had sent it before the decision loses its answers.
+    const bool unread = socket.unread() > 0 && now - socket.unread_at > 100 * millisecond;
+    const bool quiet = flushed && !unread;
+    if (quiet && (was_quiet || is_past(socket.active_at, 200 * millisecond))) return;
     if (is_past(draining_at_, scenario_.options.drain_deadline_ms * millisecond)) return;
   }
   const bool scarce = now - home_empty_at_ < 100 * millisecond;
@@ -162,8 +165,10 @@ void FakeKernel::judge_connection(Socket& socket) {
                 socket.id, unsent);
   }
   // Nothing is in flight here: it waits for buffers, anybody's or its own: two are its share when
-  // they are few.
+  // they are few. For a moment it may wait for a whole buffer though there are some for bites.
   if (home_count_ == 0 || socket.notifications_due >= 2) return;
+  if (socket.parked_at == 0) socket.parked_at = clock_.now();
+  if (clock_.now() - std::max(socket.parked_at, home_empty_at_) < 100 * millisecond) return;
   trace_.fail("liveness", "#{} is forgotten: nothing in flight, and {} buffers are home", socket.id,
               home_count_);
 }
@@ -178,8 +183,7 @@ void FakeKernel::judge_hunger(Socket& socket) {
   } else if (socket.hungry_at == 0 || socket.hungry_delivered != socket.delivered) {
     socket.hungry_at = clock_.now();
     socket.hungry_delivered = socket.delivered;
-  } else if (scenario_.patience_ns != 0 &&
-             clock_.now() - socket.hungry_at > scenario_.patience_ns) {
+  } else if (clock_.now() - socket.hungry_at > 500 * millisecond) {
     trace_.fail("guarantee", "#{} waits for {} ms for a buffer, {} of {} are home", socket.id,
                 (clock_.now() - socket.hungry_at) / millisecond, home_count_, home_.size());
   }

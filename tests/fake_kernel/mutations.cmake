@@ -48,9 +48,14 @@ mutation(accept_on_a_full_table FILE ${worker} CAUGHT_BY "accepting: "
   OLD "if (room() == 0) return;"
   NEW "")
 
-mutation(multishot_accept_without_room_for_the_backlog FILE ${worker} CAUGHT_BY "accepting: "
-  OLD "if (room() > margin) {"
+mutation(multishot_accept_without_room_for_all FILE ${worker} CAUGHT_BY "accepting: "
+  OLD "if (room() > most_at_once) {"
   NEW "if (room() > 0) {")
+
+# A full backlog is taken while more come.
+mutation(multishot_accept_with_room_for_the_backlog FILE ${worker} CAUGHT_BY "accepting: "
+  OLD "const unsigned most_at_once = ring_.raw()->cq.ring_entries + accepts_max;"
+  NEW "const unsigned most_at_once = 80;")
 
 mutation(data_after_a_cancel_dropped FILE ${connection} CAUGHT_BY "content: |liveness: |safety: .* cut short"
   OLD "if (cqe.has_buffer()) take(worker_.buffers().lease(cqe));"
@@ -79,6 +84,19 @@ mutation(cancel_that_found_nothing_not_repeated FILE ${connection} CAUGHT_BY "li
 mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
   OLD "if (waiting_.empty() || buffers_.free() > 0) return;"
   NEW "if (waiting_.empty() || buffers_.free() > 0 || stuck_ticks > 0) return;")
+
+mutation(no_reserve_for_bites FILE ${worker} CAUGHT_BY "guarantee: "
+  OLD "const unsigned reserved = buffers_.size() > bite ? reserve_ : 0;"
+  NEW "const unsigned reserved = 0;")
+
+# A send that goes on by itself is on its way for long, and says nothing of its peer.
+mutation(sends_that_wait_for_all FILE ${connection} CAUGHT_BY "safety: .* is cut short"
+  OLD "gather_->message(), Send::what_fits);"
+  NEW "gather_->message(), Send::whole);")
+
+mutation(drained_over_unread_data FILE ${connection} CAUGHT_BY "safety: .* is cut short"
+  OLD "rested_ = quiet() && receiving_ == Receiving::armed;"
+  NEW "rested_ = quiet();")
 
 # Where a closed slot keeps its file (before Linux 6.13).
 mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has not heard of it"

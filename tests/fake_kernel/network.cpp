@@ -26,7 +26,14 @@ const Peer* Network::undone() const noexcept {
   return nullptr;
 }
 
+void Network::hurry() {
+  for (const auto& peer : peers_) {
+    if (peer->socket == nullptr) return connect(*peer);
+  }
+}
+
 void Network::connect(Peer& peer) {
+  if (peer.socket != nullptr) return;        // it was hurried
   if (queue_.size() >= scenario_.backlog) {  // the SYN is dropped and sent again
     clock_.after(random_.between(20, 200) * millisecond, [this, &peer] { connect(peer); });
     return;
@@ -43,7 +50,7 @@ void Network::connect(Peer& peer) {
   queue_.push_back(socket);
   trace_.note("#{} connects: {}, {} B in messages of {} B", socket->id, name(peer.plan.behaviour),
               peer.plan.bytes, peer.plan.message);
-  wake(peer, random_.chance(500) ? 0 : random_.below(scenario_.latency_ns));
+  wake(peer, peer.plan.silent_ns + (random_.chance(500) ? 0 : random_.below(scenario_.latency_ns)));
   const bool ends_itself = peer.plan.behaviour == Behaviour::ping_pong ||
                            peer.plan.behaviour == Behaviour::bulk ||
                            peer.plan.behaviour == Behaviour::slow_reader;
@@ -180,6 +187,7 @@ void Network::send(Peer& peer, std::uint64_t bytes) {
     count = random_.between(1, count);
     wake(peer, random_.between(1, 300) * microsecond);
   }
+  if (socket.unread() == 0) socket.unread_at = clock_.now();
   socket.sent += count;
 }
 

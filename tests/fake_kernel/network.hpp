@@ -26,6 +26,7 @@ struct Socket {
   std::uint64_t sent = 0;       ///< by the client
   std::uint64_t delivered = 0;  ///< of these, in CQEs of receives
   bool fin = false;             ///< the client sends no more
+  std::uint64_t unread_at = 0;  ///< since when something waits to be received
   std::uint64_t unread() const noexcept { return sent - delivered; }
 
   // Towards the client.
@@ -65,8 +66,10 @@ struct Socket {
     if (now >= active_at + 150 * millisecond) roused_at = now;
     active_at = now;
   }
-  std::uint64_t progress_at = 0;  ///< latest result or notification of a send, or its first start
-  std::uint64_t hungry_at = 0;    ///< since when it has data, nothing unsent and no buffer; or 0
+  std::uint64_t progress_at =
+      0;  ///< latest bytes taken or notification of a send, or its first start
+  std::uint64_t parked_at = 0;  ///< since when nothing is in flight for it, as seen; or 0
+  std::uint64_t hungry_at = 0;  ///< since when it has data, nothing unsent and no buffer; or 0
   std::uint64_t hungry_delivered = 0;
   std::deque<std::pair<std::uint64_t, std::uint64_t>> recent;  ///< (time, bytes) delivered
 
@@ -99,6 +102,8 @@ class Network {
 
   std::deque<std::shared_ptr<Socket>>& queue() noexcept { return queue_; }
   std::shared_ptr<Socket> accept();
+  /// One more client connects now, if one is left: while others are being accepted.
+  void hurry();
   void abort_first_in_queue();
 
   /// The server received: the client's window opens.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <numeric>
 
 #include "tests/fake_kernel/clock.hpp"
 
@@ -31,8 +32,13 @@ WorkerOptions draw_options(Random& random) {
                              ZeroCopyMode::never};
   WorkerOptions options;
   options.connections_max = random.chance(500) ? random.between(4, 20) : random.between(24, 40);
+  // So many, and a completion queue so small, that a multishot accept can run.
+  if (random.chance(300)) {
+    options.connections_max = random.between(100, 400);
+    options.accepts_max = random.between(1, 16);
+  }
   options.buffer_count = 8U << random.below(7);  // 8 … 512
-  options.buffer_size = 64U << random.below(5);  // 64 … 1024
+  options.buffer_size = 64U << random.below(6);  // 64 … 2048
   options.zero_copy = modes[random.below(modes.size())];
   options.zero_copy_threshold = random.between(1, options.buffer_size);
   options.idle_timeout_ms = random.chance(500) ? 0 : random.between(1000, 4000);
@@ -62,6 +68,7 @@ Chances draw_chances(Random& random) {
   chances.after_cancel = swarm(random);
   chances.close_late = swarm(random);
   chances.accept_error = seldom(random);
+  chances.arrives_meanwhile = swarm(random);
   chances.enter_error = seldom(random);
   chances.error_first = swarm(random);
   return chances;
@@ -96,8 +103,7 @@ Scenario::Scenario(Random& random)
       features(draw_features(random)),
       rotating_slots(random.chance(500)),
       listener_shuts_down(random.chance(500)),
-      queue_limit(random.chance(700) ? 65536U : random.between(2, 40)),
-      patience_ns(0) {
+      queue_limit(random.chance(700) ? 65536U : random.between(2, 40)) {
   // A siege: so many that do not read that they can have every buffer before anybody knows them, on
   // a ring large enough for multishot receives, or on one so small that a buffer each is enough.
   const bool siege = random.chance(200);
@@ -105,21 +111,24 @@ Scenario::Scenario(Random& random)
     options.connections_max = 40;
     options.buffer_count = random.chance(500) ? 8 : 256;
   }
+  // An ambush: all are let in, each has a multishot receive in flight, and then they send at once.
+  const bool ambush = !siege && random.chance(40);
+  if (ambush) {
+    options.connections_max = 400;
+    options.buffer_count = 256;
+    options.buffer_size = 1024;
+  }
   // A socket that poll calls writable has a third of its room free. With TCP's defaults that is
-  // more than 16 KiB; large buffers on a small socket do not fit.
+  // more than 16 KiB; where segments are small it need not be room for a whole buffer, but it is
+  // for a bite of 256 bytes.
   const std::uint32_t size = options.buffer_size;
-  const bool small_room = siege ? options.buffer_count == 8 : random.chance(300);
-  send_room = random.between(small_room ? size : 3 * size, (small_room ? 3 : 64) * size);
+  const std::uint32_t bite = std::min(size, 256U);
+  const bool small_room = siege ? options.buffer_count == 8 : ambush || random.chance(300);
+  send_room = small_room ? random.between(3 * bite, 3 * size) : random.between(3 * size, 64 * size);
   receive_room = random.between(size, (random.chance(500) ? 4 : 64) * size);
   if (siege) receive_room = 64 * size;
+  if (ambush) send_room = random.between(3 * bite, size - 1);
   const bool slow_readers = !siege && random.chance(300);
-  if (!slow_readers) {
-    const unsigned generations = options.connections_max / options.buffer_count + 1;
-    patience_ns = 500 * millisecond;
-    if (small_room) {
-      patience_ns += (generations * 300 + options.connections_max * 25) * millisecond;
-    }
-  }
   latency_ns = random.between(5, random.chance(500) ? 50 : 1000) * microsecond;
   user_timeout_ns = random.between(2000, 10000) * millisecond;
 
@@ -129,16 +138,16 @@ Scenario::Scenario(Random& random)
 
   // Each seed has its own mixture; a crowd that never reads is the case of the guarantee.
   std::array<unsigned, static_cast<std::size_t>(Behaviour::count)> weights{};
-  unsigned sum = 0;
   for (unsigned& weight : weights) weight = random.chance(400) ? 0 : random.between(1, 10);
   weights[0] += 1;
   if (!slow_readers) weights[static_cast<std::size_t>(Behaviour::slow_reader)] = 0;
   if (siege || random.chance(300)) {
     weights[static_cast<std::size_t>(Behaviour::never_reads)] = 60;
   }
-  for (const unsigned weight : weights) sum += weight;
-
-  const unsigned count = random.between(siege ? 25 : 1, random.chance(300) ? 100 : 30);
+  if (ambush) weights = {8, 0, 0, 300};
+  const unsigned sum = std::accumulate(weights.begin(), weights.end(), 0U);
+  const unsigned count =
+      ambush ? 320 : random.between(siege ? 25 : 1, random.chance(300) ? 100 : 30);
   const std::uint64_t spread =
       random.between(1, siege || random.chance(500) ? 20 : 800) * millisecond;
   const std::uint64_t volume = random.between(1, random.chance(300) ? 200 : 40);
@@ -149,7 +158,7 @@ Scenario::Scenario(Random& random)
     while (draw >= weights[kind]) draw -= weights[kind++];
     PeerPlan plan{};
     plan.behaviour = static_cast<Behaviour>(kind);
-    plan.connect_ns = random.below(spread);
+    plan.connect_ns = random.below(ambush ? 150 * millisecond : spread);
     plan.lifetime_ns = random.between(300, long_lived ? 8000 : 2500) * millisecond;
     plan.bytes = random.below(size * volume + 1);
     plan.message = random.between(1, size * (random.chance(500) ? 1 : 12));
@@ -157,6 +166,12 @@ Scenario::Scenario(Random& random)
     plan.ends_with_fin = random.chance(300);
     plan.receive_room = random.between(size, (random.chance(500) ? 3 : 40) * size);
     if (plan.behaviour == Behaviour::never_reads) plan.bytes = ~0U;
+    if (ambush && plan.behaviour == Behaviour::never_reads) {
+      plan.silent_ns = 300 * millisecond - plan.connect_ns % (200 * millisecond);
+      plan.receive_room = 1;
+      plan.ends_with_fin = false;
+      plan.lifetime_ns = 3000 * millisecond;
+    }
     if (plan.behaviour == Behaviour::never_reads && plan.ends_with_fin) {
       plan.bytes = random.between(1, send_room + plan.receive_room + 4 * size);
     }

@@ -29,6 +29,7 @@ const char* name(Behaviour behaviour) noexcept;
 struct PeerPlan {
   Behaviour behaviour;
   std::uint64_t connect_ns;    ///< from the start of the seed
+  std::uint64_t silent_ns;     ///< from its connect to its first byte
   std::uint64_t lifetime_ns;   ///< of those that do not end by themselves, from their connect
   std::uint64_t bytes;         ///< that it wants echoed
   std::uint32_t message;       ///< bytes of one message
@@ -56,8 +57,9 @@ struct Chances {
   unsigned after_cancel;    ///< the target ends with what it has: data, the end, no buffers
   unsigned close_late;      ///< the slot is free long before the close's CQE says so
   unsigned accept_error;
-  unsigned enter_error;  ///< -EINTR, -EBUSY or -EAGAIN
-  unsigned error_first;  ///< a reset is reported before the data that came before it
+  unsigned arrives_meanwhile;  ///< one more client while others are being accepted
+  unsigned enter_error;        ///< -EINTR, -EBUSY or -EAGAIN
+  unsigned error_first;        ///< a reset is reported before the data that came before it
 };
 
 /// How the run ends.
@@ -83,10 +85,6 @@ struct Scenario {
   std::uint32_t receive_room;     ///< of an accepted socket: arrived and not received
   std::uint64_t latency_ns;       ///< one way
   std::uint64_t user_timeout_ns;  ///< TCP_USER_TIMEOUT
-  /// How long a client that reads may wait for a buffer; 0: as long as it takes, for others read
-  /// slowly. It is the 500 ms of the guarantee where a socket that poll calls writable takes a
-  /// whole buffer; else each generation that holds all buffers must be shed in its turn.
-  std::uint64_t patience_ns;
   Ending ending;
   std::uint64_t ending_ns;  ///< when, unless all are served
   std::vector<PeerPlan> peers;

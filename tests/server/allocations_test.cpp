@@ -149,19 +149,27 @@ TEST_F(Allocations, NoneWhenBuffersRunOut) {
 }
 
 TEST_F(Allocations, NoneForThoseThatAreShed) {
-  // A buffer is larger than what a socket that has room takes, so each peer can keep one.
+  // Each has a multishot receive in flight when they send all at once, and a socket that does not
+  // take one buffer.
   WorkerOptions options = WorkerThread::small();
-  options.buffer_count = 8;
-  options.buffer_size = 256 << 10;
+  options.connections_max = 600;
+  options.buffer_count = 256;
+  options.buffer_size = 64 << 10;
   options.drain_deadline_ms = 100;
   options.zero_copy = ZeroCopyMode::never;
   WorkerThread worker(options, WorkerThread::all_features(), &count_allocations);
-  std::vector<Stream> stuck;
-  for (unsigned number = 0; number < 32 && worker.stat(Stat::shed) == 0; ++number) {
-    stuck.push_back(connect_stuck(worker.port(), 20ms));
+  std::vector<Stream> ambush;
+  for (unsigned number = 0; number < 500; ++number) {
+    ambush.push_back(connect_to(worker.port(), tiny_window));
+    ping(ambush.back(), 1);
   }
   Stream neighbour = connect_to(worker.port());
   ping(neighbour);
+  for (Stream& peer : ambush) peer.send_some(64 << 10);
+  ASSERT_TRUE(eventually([&] {
+    ping(neighbour);
+    return worker.stat(Stat::shed) > 0;
+  }));
   EXPECT_TRUE(worker.finish());
   EXPECT_GT(worker.stat(Stat::shed), 0U);
 }
