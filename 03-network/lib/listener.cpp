@@ -18,9 +18,9 @@ namespace lab {
 
 namespace {
 
-// Bytes that a socket takes although they cannot be sent yet. What is on its way to the peer does not
-// count, so this costs no speed; without it, whoever does not read makes the kernel keep megabytes.
-// And a send that waits goes on when half of it has left, and not when a third of megabytes has.
+// Bytes that a socket takes although they cannot be sent yet. What is on its way to the peer does
+// not count, so this costs no speed; without it, whoever does not read makes the kernel keep
+// megabytes. And a send that waits goes on when half of it has left, not a third of megabytes.
 constexpr int unsent_max = 128 << 10;
 
 struct Address {
