@@ -1,7 +1,5 @@
 // Benchmark for files and disks: ringio --help teaches its use.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <exception>
@@ -31,16 +29,6 @@ void catch_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
 }
 
-// The number of a closed stream would go to the next file that is opened, and what is said there
-// would be written into the file that is measured. From /dev/null for reading it is refused.
-void hold_standard_streams() {
-  int fd = 0;
-  do {
-    fd = open("/dev/null", O_RDONLY);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0) close(fd);
-}
-
 bool plotted(const lab::IoOptions& options, const lab::IoReport& report) {
   if (options.plot.empty()) return true;
   try {
@@ -56,7 +44,6 @@ bool plotted(const lab::IoOptions& options, const lab::IoReport& report) {
 
 int main(int argc, char** argv) {
   lab::open_standard_fds();
-  hold_standard_streams();
   const lab::IoOptions options = lab::parse_options(argc, argv);
   try {
     catch_signals();

@@ -56,6 +56,7 @@ Ended ringload(const std::vector<std::string>& words, const Circumstances& with)
     alarm(60);  // a run that hangs ends as a failure, not as the test's time limit
     redirect(STDOUT_FILENO, with.output, out_write.get());
     redirect(STDERR_FILENO, with.errors, err_write.get());
+    if (with.output_closed) close(STDOUT_FILENO);
     signal(SIGINT, SIG_DFL);  // a background job of a script ignores it
     execv(LAB_RINGLOAD, arguments.data());
     _exit(127);

@@ -23,6 +23,7 @@ struct Circumstances {
   std::function<bool()> interrupt_when = {};  ///< SIGINT as soon as this is true; asked often
   const char* output = nullptr;               ///< a file in place of stdout
   const char* errors = nullptr;               ///< a file in place of stderr
+  bool output_closed = false;
 };
 
 /// ringload 127.0.0.1 PORT words...

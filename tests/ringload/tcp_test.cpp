@@ -77,6 +77,15 @@ TEST(Output, AResultThatNobodyGotIsNoSuccess) {
   }
 }
 
+TEST(Output, ThatIsClosedIsNoSuccessEither) {
+  TcpServer server;
+  for (const char* kind : {"--quiet", "--json"}) {
+    const Ended run = ringload(server.port(), quick({kind}), {.output_closed = true});
+    EXPECT_EQ(run.exit, 2) << run.all();
+    EXPECT_THAT(run.errors, HasSubstr("the result cannot be written: Bad file descriptor"));
+  }
+}
+
 // The first byte comes when the measuring has begun, as there is no warm-up.
 TEST(Interrupt, ReportsWhatWasMeasuredSoFar) {
   for (const char* kind : {"--quiet", "--spin", "--churn"}) {
