@@ -54,6 +54,11 @@ class ProbeRing {
     params.cq_entries = 256;
     error_ = -io_uring_queue_init_params(64, &ring_, &params);
     features_ = params.features;
+    if (error_ != 0) return;
+    // A filter may allow the set-up and refuse the ring's use.
+    error_ = -io_uring_enter(static_cast<unsigned>(ring_.ring_fd), 0, 0, IORING_ENTER_GETEVENTS,
+                             nullptr);
+    if (error_ != 0) io_uring_queue_exit(&ring_);
   }
   ~ProbeRing() {
     if (error_ == 0) io_uring_queue_exit(&ring_);
@@ -428,6 +433,7 @@ std::string explain_setup_error(int error) {
       return "this kernel has no io_uring, or a sandbox hides it. Cure: Linux 6.1 or newer; "
              "outside of "
              "such a sandbox (gVisor and others do not have it)";
+    case EACCES:
     case EPERM:
       return "io_uring is switched off for this user. Cure: sysctl kernel.io_uring_disabled=0; in "
              "a "

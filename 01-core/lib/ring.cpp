@@ -4,8 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
-#include <string>
 
 #include "01-core/lib/check.hpp"
 
@@ -44,6 +46,20 @@ const char* setup_hint(int error) noexcept {
   }
 }
 
+// Refusals that come from outside of the program: a filter of system calls that came in the middle
+// of the run, no memory for a completion, a polling thread that was killed.
+bool is_refusal(int error) noexcept {
+  return error == EPERM || error == EACCES || error == ENOSYS || error == EBADR ||
+         error == EOWNERDEAD;
+}
+
+// The loop cannot throw, and completions that nobody will bring cannot be waited for.
+[[noreturn]] void end_refused(int error) noexcept {
+  std::fprintf(stderr, "io_uring_enter: %s: the ring cannot go on, this process ends\n",
+               std::strerror(error));
+  std::_Exit(EXIT_FAILURE);
+}
+
 }  // namespace
 
 Ring::Ring(const RingOptions& options) {
@@ -63,6 +79,15 @@ Ring::Ring(const RingOptions& options) {
   check(res, setup_hint(-res));
   // A registered ring fd spares the file lookup in every enter; without it all works as well.
   registered_fd_ = io_uring_register_ring_fd(&ring_) == 1;
+  // A filter of system calls may allow the set-up and nothing else. Here it can still be thrown.
+  if (!options.disabled) {
+    res = enter_kernel(nullptr, *this, 0, 0);
+    if (res < 0) io_uring_queue_exit(&ring_);
+    check(res,
+          "io_uring_enter (the ring was made and may not be used: does a seccomp profile allow "
+          "io_uring_setup alone? Cure: one that allows io_uring_enter and io_uring_register, "
+          "too)");
+  }
   now_ns_ = clock_kernel(nullptr);
 }
 
@@ -153,7 +178,10 @@ void Ring::enter(unsigned wait_for) noexcept {
   // EINTR, EAGAIN and EBUSY leave what was not taken in the queue; the next call takes it. Anything
   // else is a broken ring.
   const int res = kernel_.enter(kernel_.context, *this, to_submit, wait_for);
-  LAB_ASSERT(res >= 0 || res == -EINTR || res == -EAGAIN || res == -EBUSY || res == -ETIME);
+  if (res < 0) [[unlikely]] {
+    if (is_refusal(-res)) end_refused(-res);
+    LAB_ASSERT(res == -EINTR || res == -EAGAIN || res == -EBUSY || res == -ETIME);
+  }
   // What the call returns says nothing of what an SQPOLL thread has taken; the queue's head does.
   const unsigned head = load_relaxed(ring_.sq.khead);
   counters_.submitted += head - submitted_head_;

@@ -50,7 +50,8 @@ class Ring {
   /// Makes the ring with SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL (Linux 6.1), NO_SQARRAY (6.6)
   /// and the registered ring fd (5.18) where the kernel has them. With sqpoll: SQPOLL instead of
   /// DEFER_TASKRUN, for the two exclude each other.
-  /// @throws std::system_error; ENOSYS, EPERM and ENOMEM have their causes listed by ./lab doctor
+  /// @throws std::system_error; ENOSYS, EPERM and ENOMEM have their causes listed by ./lab doctor.
+  /// A call of io_uring_enter(2) that a filter refuses is found here, and not in the loop
   explicit Ring(const RingOptions& options = {});
   ~Ring();
   Ring(const Ring&) = delete;

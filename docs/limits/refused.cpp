@@ -1,4 +1,4 @@
-// shows: the two refusals of docs/limits.md: EPERM from a filter of system calls, ENOMEM from
+// shows: the refusals of docs/limits.md: EPERM from a filter of system calls, ENOMEM from
 // memlock needs: Linux 5.1; run as root it goes on as "nobody", for whom the limit counts try:
 // build/release/bin/limits-refused, then ./lab doctor
 #include <linux/filter.h>
@@ -45,14 +45,23 @@ int make_ring() {
   return res;
 }
 
-// What a container's filter does, for these three calls only: they fail before the kernel's own
-// code.
-void refuse_io_uring() {
+int submit() {
+  io_uring ring;
+  lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
+  io_uring_prep_nop(io_uring_get_sqe(&ring));
+  const int res = io_uring_submit(&ring);
+  io_uring_queue_exit(&ring);
+  return res;
+}
+
+// What a container's filter does, for these calls only: they fail before the kernel's own code.
+// The three of io_uring have numbers in a row: setup, enter, register.
+void refuse(unsigned first, unsigned last) {
   const auto number = static_cast<__u32>(offsetof(seccomp_data, nr));
   sock_filter rules[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number),
-      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_io_uring_setup, 0, 2),
-      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_io_uring_register, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first, 0, 2),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, last, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -84,8 +93,13 @@ int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv);
   std::printf("no filter, a ring: %s\n", in_words(make_ring()));
   in_a_child([] {
-    refuse_io_uring();
+    refuse(SYS_io_uring_setup, SYS_io_uring_register);
     std::printf("a filter as in a container, a ring: %s\n", in_words(make_ring()));
+  });
+  in_a_child([] {
+    refuse(SYS_io_uring_enter, SYS_io_uring_enter);
+    std::printf("a filter that forgets io_uring_enter, a ring: %s\n", in_words(make_ring()));
+    std::printf("its first submission: %s\n", in_words(submit()));
   });
   in_a_child([] {
     // Root's CAP_IPC_LOCK exempts from the limit.

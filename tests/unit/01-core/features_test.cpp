@@ -1,7 +1,9 @@
 #include "01-core/lib/features.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -9,6 +11,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+
+#include "tests/refuse_calls.hpp"
 
 namespace lab {
 namespace {
@@ -86,6 +90,19 @@ TEST(Features, SetupErrorsSayCauseAndCure) {
     EXPECT_TRUE(texts.insert(text).second) << text;
   }
   EXPECT_NE(explain_setup_error(EIO).find("Input/output error"), std::string::npos);
+}
+
+TEST(FeaturesDeathTest, ARingThatMayNotBeEnteredIsNone) {
+  EXPECT_EXIT(
+      {
+        refuse_calls({SYS_io_uring_enter}, EPERM);
+        const Features features = Features::detect();
+        const bool right = features.missing() == Feature::ring &&
+                           features.error(Feature::ring) == EPERM &&
+                           features.error(Feature::cancel) == EPERM;
+        _exit(right ? 7 : 8);
+      },
+      testing::ExitedWithCode(7), "");
 }
 
 TEST(Features, TheReleaseIsWhatUnameSays) {

@@ -1,9 +1,13 @@
 #include "01-core/lib/ring.hpp"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <deque>
 #include <memory>
@@ -11,6 +15,7 @@
 #include <system_error>
 #include <thread>
 
+#include "tests/refuse_calls.hpp"
 #include "tests/unit/support.hpp"
 
 namespace lab {
@@ -490,7 +495,36 @@ TEST(RingDeathTest, ABrokenRingStops) {
         arm_nop(ring, recorder.operation);
         ring.run_once(0);
       },
-      "LAB_ASSERT\\(res >= 0");
+      "LAB_ASSERT\\(res == -EINTR");
+}
+
+// A profile that allows the set-up alone: thrown where it can be thrown.
+TEST(RingRefusedDeathTest, IsAnExceptionWhenItIsMade) {
+  for (const int error : {EPERM, EACCES, ENOSYS}) {
+    EXPECT_EXIT(
+        {
+          refuse_calls({SYS_io_uring_enter}, static_cast<unsigned>(error));
+          try {
+            const Ring ring;
+          } catch (const std::system_error& thrown) {
+            std::fputs(thrown.what(), stderr);
+            _exit(thrown.code().value() == error ? 7 : 8);
+          }
+          _exit(9);
+        },
+        testing::ExitedWithCode(7), "io_uring_enter .*Cure: ");
+  }
+}
+
+TEST(RingRefusedDeathTest, InTheMiddleOfARunIsAnEndAndNoBug) {
+  EXPECT_EXIT(
+      {
+        Ring ring;
+        refuse_calls({SYS_io_uring_enter}, EPERM);
+        ring.run_once(0);
+      },
+      testing::ExitedWithCode(1),
+      "^io_uring_enter: Operation not permitted: the ring cannot go on");
 }
 
 }  // namespace
