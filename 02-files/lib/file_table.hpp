@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <span>
 
 #include "01-core/lib/ring.hpp"
 
@@ -18,17 +19,31 @@ enum class FileSlot : std::uint32_t {};
 
 inline int index(FileSlot slot) noexcept { return static_cast<int>(slot); }
 
-/// A sparse table whose slots the kernel picks (IORING_FILE_INDEX_ALLOC, Linux 5.19).
-/// Lifetime: as long as the ring.
+/// A sparse table whose slots the kernel picks (IORING_FILE_INDEX_ALLOC, Linux 5.19), or one of
+/// given files.
+/// Lifetime: it dies before its ring, when nothing is armed on its slots. Its files are closed
+/// then, and not when the kernel takes the ring down, which it does some time after the program's
+/// exit: until then they would be busy, and their file system could not be unmounted.
 class FileTable {
  public:
   /// @param size at most RLIMIT_NOFILE of the process (EMFILE above it)
   /// @throws std::system_error
   FileTable(Ring& ring, unsigned size);
+  /// Slot i is the file descriptors[i], which may be closed afterwards.
+  /// @throws std::system_error
+  FileTable(Ring& ring, std::span<const int> descriptors);
+  ~FileTable();
+  FileTable(const FileTable&) = delete;
+  FileTable& operator=(const FileTable&) = delete;
 
   unsigned size() const noexcept { return size_; }
 
+  /// Closes what is in the slots and leaves them empty. REQUIRES: nothing armed on them.
+  /// Returns when the files are closed since Linux 6.13; before, some milliseconds later.
+  void empty() noexcept;
+
  private:
+  Ring& ring_;
   unsigned size_;
 };
 

@@ -1,11 +1,10 @@
 #include "05-performance/files/copy_small.hpp"
 
-#include "01-core/lib/assert.hpp"
-
 namespace lab {
 
-CopySmall::CopySmall(Ring& ring, std::span<std::byte> memory, std::size_t block_size)
-    : ring_(ring) {
+CopySmall::CopySmall(Ring& ring, FileTable& table, std::span<std::byte> memory,
+                     std::size_t block_size)
+    : ring_(ring), table_(table) {
   unsigned number = 0;
   for (std::size_t at = 0; at + block_size <= memory.size(); at += block_size) {
     chains_.emplace_back(*this, memory.subspan(at, block_size), number++);
@@ -19,17 +18,8 @@ std::vector<const SmallFile*> CopySmall::run(std::span<const SmallFile> files) {
   failed_.reserve(files.size());
   for (Chain& chain : chains_) chain.take_next_file();
   while (ring_.armed_count() > 0) ring_.run_once();
-  empty_table();
+  table_.empty();  // these files are done with, and what follows may be large
   return failed_;
-}
-
-// Now, and not when the kernel takes the ring down some time after our exit: until then the files
-// are busy.
-void CopySmall::empty_table() noexcept {
-  const std::vector<int> nothing(2 * chains_.size(), -1);
-  const int emptied = io_uring_register_files_update(ring_.raw(), 0, nothing.data(),
-                                                     static_cast<unsigned>(nothing.size()));
-  LAB_ASSERT(emptied == static_cast<int>(nothing.size()));
 }
 
 void CopySmall::Chain::take_next_file() noexcept {

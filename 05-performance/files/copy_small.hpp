@@ -27,12 +27,12 @@ struct SmallFile {
 };
 
 /// Direct descriptors, two a chain: no chain closes them, for opening into a slot closes what is in
-/// it; run() empties the table at its end. REQUIRES: a FileTable of at least 2 x chains on the
-/// ring, and a file system that tells of its errors when it is written: a slot that is emptied is
-/// only let go of (fput), nobody learns what close(2) would have returned.
+/// it; run() empties the table at its end. REQUIRES: a table of at least 2 x chains, and a file
+/// system that tells of its errors when it is written: a slot that is emptied is only let go of
+/// (fput), nobody learns what close(2) would have returned.
 class CopySmall {
  public:
-  CopySmall(Ring& ring, std::span<std::byte> memory, std::size_t block_size);
+  CopySmall(Ring& ring, FileTable& table, std::span<std::byte> memory, std::size_t block_size);
 
   /// REQUIRES: no file larger than a block.
   /// @return the files that did not come out whole: they have become shorter, or an operation
@@ -73,9 +73,8 @@ class CopySmall {
     Bind<Write, &Chain::on_write> write_{*this};
   };
 
-  void empty_table() noexcept;
-
   Ring& ring_;
+  FileTable& table_;
   std::deque<Chain> chains_;
   std::span<const SmallFile> files_;
   std::size_t next_ = 0;

@@ -88,7 +88,7 @@ Cp::Cp(const CpOptions& options) : options_(options) {
         "setting the number of worker threads");
   if (chains_ == 0) return;
   table_.emplace(ring_, static_cast<unsigned>(2 * chains_));
-  small_.emplace(ring_, memory(chains_, small_limit), small_limit);
+  small_.emplace(ring_, *table_, memory(chains_, small_limit), small_limit);
 }
 
 bool is_same(const struct stat& one, const struct stat& other) {

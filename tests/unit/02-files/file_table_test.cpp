@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -96,6 +97,64 @@ TEST(FileTable, IsNoLargerThanTheLimitOfFiles) {
     EXPECT_EQ(error.code(), std::errc::too_many_files_open);
     EXPECT_NE(std::string(error.what()).find("ulimit -n"), std::string::npos);
   }
+}
+
+// A lease for writing is granted when nobody else has the file open: fcntl(2).
+class FileTableFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Fd made(check_errno(mkstemp(path_.data()), path_.c_str()));
+    if (is_free()) GTEST_SKIP() << "this file system's leases do not see who has a file open";
+  }
+
+  Fd open_file() const { return Fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)); }
+  bool is_free() const {
+    const Fd fd = open_file();
+    return fcntl(fd.get(), F_SETLEASE, F_WRLCK) == 0;
+  }
+
+  void TearDown() override { unlink(path_.c_str()); }
+
+  std::string path_ = testing::TempDir() + "file-table-XXXXXX";
+  Ring ring_;
+};
+
+TEST_F(FileTableFiles, AreOpenWhileTheTableLives) {
+  EXPECT_TRUE(is_free());
+  Fd file = open_file();
+  const FileTable table(ring_, std::array{file.get()});
+  file.reset();
+  EXPECT_EQ(table.size(), 1U);
+  EXPECT_FALSE(is_free());
+}
+
+TEST_F(FileTableFiles, AreClosedWhenTheTableDies) {
+  for (int round = 0; round < 20; ++round) {
+    {
+      Fd file = open_file();
+      const FileTable table(ring_, std::array{file.get()});
+    }
+    ASSERT_TRUE(is_free()) << "in round " << round;
+  }
+}
+
+TEST_F(FileTableFiles, AreClosedWhenItIsEmptied) {
+  FileTable table(ring_, 130);  // more than one call takes
+  for (const unsigned slot : {0U, 64U, 129U}) {
+    const Fd file = open_file();
+    const int fd = file.get();
+    check(io_uring_register_files_update(ring_.raw(), slot, &fd, 1), "register_files_update");
+  }
+  table.empty();
+  for (const unsigned slot : {0U, 64U, 129U}) EXPECT_EQ(close_slot(ring_, FileSlot{slot}), -EBADF);
+  EXPECT_GE(open_slot(ring_), 0) << "it can be used again";
+}
+
+TEST(FileTable, ARingCanHaveAnotherWhenTheFirstIsGone) {
+  Ring ring;
+  { const FileTable first(ring, 2); }
+  const FileTable second(ring, 3);
+  EXPECT_EQ(open_slot(ring), 0);
 }
 
 TEST(CloseSlot, AnEmptySlotIsAnError) {
