@@ -22,6 +22,7 @@
 #include "01-core/lib/check.hpp"
 #include "01-core/standard_fds.hpp"
 #include "03-network/lib/listener.hpp"
+#include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/epoll-echo/epoll_worker.hpp"
 #include "05-performance/lib/core_thread.hpp"
@@ -168,9 +169,7 @@ int serve(EpollOptions options, const StatsOptions& stats) {
     }
     children.push_back(child);
   }
-  const char* format = options.address.find(':') == std::string::npos ? "{}:{}" : "[{}]:{}";
-  fmt::print("listening on {}\n",
-             fmt::format(fmt::runtime(format), options.address, listeners.front().port()));
+  fmt::print("listening on {}\n", host_port_text(options.address, listeners.front().port()));
   std::fflush(stdout);
   run_worker(options, listeners, 0, statistics[0]);
 
@@ -204,6 +203,7 @@ int run(int argc, char** argv) {
   EpollOptions options;
   std::string socket_options = "tuned";
   app.add_option("--address", options.address, "IPv4 or IPv6 address to listen on; :: takes both")
+      ->transform(unbracketed)
       ->capture_default_str();
   app.add_option("--port", options.port, "0 lets the kernel pick one, which is printed")
       ->check(CLI::Range(0, 65535))

@@ -5,15 +5,14 @@
 #include <cerrno>
 #include <system_error>
 
+#include "05-performance/ringload/silence.hpp"
 #include "05-performance/ringload/stop.hpp"
 
 namespace lab {
 
 namespace {
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t tick_ns = 20'000'000;
-constexpr std::uint64_t stuck_ns = 5 * second_ns;  // without any answer: the connection is given up
 constexpr std::size_t piece_max = std::size_t{256} << 10;  // bytes of one send
 
 BufferRingOptions buffer_ring_options(const LoadOptions& options) {
@@ -74,7 +73,6 @@ void ChurnLane::on_send(Cqe cqe) noexcept {
 }
 
 void ChurnLane::on_recv(Cqe cqe) noexcept {
-  moved_at_ns_ = traffic_.ring.now_ns();
   if (cqe.has_buffer()) {
     const BufferLease lease = traffic_.buffers.lease(cqe);
     if (cqe.res > 0) take(lease.bytes());
@@ -110,8 +108,8 @@ void ChurnLane::on_close(Cqe cqe) noexcept {
 }
 
 void ChurnLane::ask() noexcept {
-  sent_ = received_ = 0;
-  asked_ns_ = traffic_.ring.now_ns();
+  sent_ = received_ = received_at_move_ = 0;
+  asked_ns_ = moved_at_ns_ = traffic_.ring.now_ns();
   send_rest();
   recv_.start_once(traffic_.ring, slot(), traffic_.buffers);
 }
@@ -141,6 +139,10 @@ void ChurnLane::take(std::span<const std::byte> bytes) noexcept {
   }
   received_ += bytes.size();
   traffic_.bytes_in += bytes.size();
+  if (received_ - received_at_move_ >= sign_of_life(traffic_.options)) {
+    received_at_move_ = received_;
+    moved_at_ns_ = traffic_.ring.now_ns();
+  }
 }
 
 // The message is answered, and its send's result is in.
@@ -159,7 +161,10 @@ void ChurnLane::close_when_idle() noexcept {
 }
 
 void ChurnLane::expire() noexcept {
-  fail({.kind = LoadFailure::Kind::no_answer, .connection = number_, .position = received_});
+  fail({.kind = connect_.armed() ? LoadFailure::Kind::no_connection : LoadFailure::Kind::no_answer,
+        .connection = number_,
+        .position = received_,
+        .awaited = traffic_.options.size - received_});
 }
 
 void ChurnLane::fail(const LoadFailure& failure) noexcept {
@@ -215,23 +220,21 @@ void Churn::run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept 
   while (ring_.now_ns() < end_ns && traffic_.replies < replies_end && traffic_.lost == 0 &&
          !stop_requested) {
     ring_.run_once();
-    if (ring_.now_ns() < stuck_ns) continue;
-    for (ChurnLane& lane : lanes_) {
-      if (lane.stuck_since(ring_.now_ns() - stuck_ns)) lane.expire();
-    }
+    expire_stuck();
   }
 }
 
 void Churn::drain() noexcept {
   traffic_.stopping = true;
-  const std::uint64_t end_ns = ring_.now_ns() + stuck_ns;
-  while (traffic_.lanes_at_rest < options_.connections && ring_.now_ns() < end_ns &&
-         traffic_.lost == 0) {
+  while (traffic_.lanes_at_rest < options_.connections && traffic_.lost == 0) {
     ring_.run_once();
+    expire_stuck();
   }
-  if (traffic_.lost > 0) return;
+}
+
+void Churn::expire_stuck() noexcept {
   for (ChurnLane& lane : lanes_) {
-    if (lane.stuck_since(end_ns)) lane.expire();
+    if (lane.stuck_for(patience_ns(options_))) lane.expire();
   }
 }
 

@@ -60,9 +60,9 @@ class ChurnLane {
   /// REQUIRES: at rest, which it is when it is made and after a connection's end.
   void begin() noexcept;
 
-  /// True when it has waited since before this time.
-  bool stuck_since(std::uint64_t time_ns) const noexcept {
-    return !at_rest_ && moved_at_ns_ < time_ns;
+  /// True when it has waited for so long.
+  bool stuck_for(std::uint64_t time_ns) const noexcept {
+    return !at_rest_ && traffic_.ring.now_ns() - moved_at_ns_ >= time_ns;
   }
   void expire() noexcept;
 
@@ -93,6 +93,7 @@ class ChurnLane {
   std::size_t place_ = 0;     ///< in the pattern, of this message
   std::size_t sent_ = 0;      ///< bytes of this message
   std::size_t received_ = 0;  ///< bytes of this message
+  std::size_t received_at_move_ = 0;
 
   Bind<Connect, &ChurnLane::on_connect> connect_{*this};
   Bind<Send, &ChurnLane::on_send> send_{*this};
@@ -115,6 +116,7 @@ class Churn {
  private:
   void run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept;
   void drain() noexcept;
+  void expire_stuck() noexcept;
   Mark mark();
 
   void on_tick(Cqe cqe) noexcept;

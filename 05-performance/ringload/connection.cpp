@@ -49,7 +49,10 @@ void Connection::look(std::span<std::byte> memory) noexcept {
 
 void Connection::expire() noexcept {
   if (!lost_ && received_ < due_) {
-    fail({.kind = LoadFailure::Kind::no_answer, .connection = number_, .position = received_});
+    fail({.kind = LoadFailure::Kind::no_answer,
+          .connection = number_,
+          .position = received_,
+          .awaited = due_ - received_});
   }
 }
 

@@ -69,6 +69,8 @@ struct LoadFailure {
     closed_by_server,
     error,
     no_answer,
+    no_connection,
+    no_datagram,    ///< was answered, of all that were sent
     wrong_size,     ///< of a datagram
     wrong_datagram  ///< one that this flow has not sent
   };
@@ -76,6 +78,7 @@ struct LoadFailure {
   Kind kind = Kind::none;
   unsigned connection = 0;
   std::uint64_t position = 0;  ///< of the connection's stream
+  std::uint64_t awaited = 0;   ///< bytes that did not come
   unsigned expected = 0;
   unsigned actual = 0;
   int error = 0;

@@ -87,6 +87,12 @@ Report Datagrams::run() {
   report.datagrams = traffic_.measured;
   report.datagrams->dropped_here = dropped_by_our_sockets();
   report.lost = traffic_.flows_lost;
+  // Losses are a result. That nobody answers is none.
+  const DatagramReport& measured = *report.datagrams;
+  if (report.requests + measured.answered + measured.late == 0 && report.lost == 0) {
+    report.lost = options_.connections;
+    report.failure.kind = LoadFailure::Kind::no_datagram;
+  }
   return report;
 }
 

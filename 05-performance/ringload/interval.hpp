@@ -34,13 +34,16 @@ struct Interval {
   bool interrupted;  ///< by a signal: it is shorter than it should be
 };
 
+/// Instead of the time when an interval ends: it ends with --count alone.
+inline constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
+
 /// Warms up, then measures for --duration or until --count replies came.
-/// @param run_until (end_ns, replies_end): lets the load run until one of the two is reached
+/// @param run_until (end_ns, replies_end): lets the load run until one of the two is reached, or
+/// nothing can be expected any more
 /// @param mark reads where the load stands
 /// @throws std::runtime_error when a signal came before the measuring began
 template <class Traffic, class RunUntil, class ReadMark>
 Interval measure(const LoadOptions& options, Traffic& traffic, RunUntil run_until, ReadMark mark) {
-  constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
   const auto to_ns = [](double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); };
   run_until(traffic.ring.now_ns() + to_ns(options.warmup_s), endless);
   if (stop_requested) throw std::runtime_error("nothing was measured yet");

@@ -20,9 +20,7 @@ namespace lab {
 namespace {
 
 constexpr std::uint64_t second_ns = 1'000'000'000;
-constexpr std::uint64_t tick_ns = 20'000'000;  // how late a quiet loop looks at the clock
-constexpr std::uint64_t connect_timeout_ns = 10 * second_ns;
-constexpr std::uint64_t drain_timeout_ns = 3 * second_ns;
+constexpr std::uint64_t tick_ns = 20'000'000;     // how late a quiet loop looks at the clock
 constexpr unsigned connects_in_flight_max = 256;  // below the backlog of any server
 constexpr std::size_t looks_max = 32;             // receives of one round of --spin
 constexpr unsigned empty_rounds_max = 100;        // then others than those in front are looked at
@@ -106,12 +104,13 @@ void Load::open_sockets() {
 }
 
 void Load::connect_all() {
-  std::uint64_t deadline_ns = ring_.now_ns() + connect_timeout_ns;
+  const std::uint64_t patience = patience_ns(options_);
+  std::uint64_t deadline_ns = ring_.now_ns() + patience;
   unsigned begun = 0;
   unsigned ended_before = 0;
   while (traffic_.connected < options_.connections) {
     const unsigned ended = traffic_.connected + traffic_.connects_failed;
-    if (ended != ended_before) deadline_ns = ring_.now_ns() + connect_timeout_ns;
+    if (ended != ended_before) deadline_ns = ring_.now_ns() + patience;
     ended_before = ended;
     if (stop_requested) throw std::runtime_error("nothing was measured yet");
     if (traffic_.connects_failed > 0) {
@@ -122,9 +121,9 @@ void Load::connect_all() {
     }
     if (ring_.now_ns() > deadline_ns) {
       throw std::runtime_error(
-          fmt::format("connecting timed out: {} of {} connections came in, then none for {} s. Is "
-                      "the server's connection limit below that?",
-                      traffic_.connected, options_.connections, connect_timeout_ns / second_ns));
+          fmt::format("connecting timed out: {} of {} connections came in, then none for {:g} s "
+                      "(--patience). Is the server's connection limit below that?",
+                      traffic_.connected, options_.connections, options_.patience_s));
     }
     while (begun < options_.connections && begun - ended < connects_in_flight_max) {
       connections_[begun++].connect(server_.storage, server_.size);
@@ -195,14 +194,19 @@ void Load::run_until(std::uint64_t end_ns, std::uint64_t replies_end) noexcept {
     now = ring_.now_ns();
     if (handled == 0) idle_ns_ += now - before;
     if (schedule_) add_due(now);
+    // A run with an end of its own measures a pause of the server, however long.
+    if (given_up() && end_ns == endless) return;
   }
 }
 
 // What was asked is to be answered: a server that swallows the last messages is found here.
 void Load::drain() noexcept {
-  const std::uint64_t end_ns = ring_.now_ns() + drain_timeout_ns;
-  while (traffic_.bytes_unanswered > 0 && ring_.now_ns() < end_ns) run_once();
+  while (traffic_.bytes_unanswered > 0 && !given_up()) run_once();
   for (Connection& connection : connections_) connection.expire();
+}
+
+bool Load::given_up() noexcept {
+  return silence_.too_long(ring_.now_ns(), traffic_.bytes_in, traffic_.bytes_unanswered > 0);
 }
 
 void Load::add_due(std::uint64_t now_ns) noexcept {

@@ -18,6 +18,7 @@
 #include "05-performance/ringload/pattern_block.hpp"
 #include "05-performance/ringload/report.hpp"
 #include "05-performance/ringload/schedule.hpp"
+#include "05-performance/ringload/silence.hpp"
 #include "05-performance/ringload/sockets.hpp"
 
 namespace lab {
@@ -47,6 +48,7 @@ class Load {
   void add_due(std::uint64_t now_ns) noexcept;
   Mark mark();
   Report report(const Interval& interval) const;
+  bool given_up() noexcept;
   void show_progress() noexcept;
 
   void on_tick(Cqe cqe) noexcept;
@@ -72,6 +74,7 @@ class Load {
   std::vector<std::byte> look_memory_;
   std::optional<Schedule> schedule_;
 
+  Silence silence_{options_};
   std::uint64_t next_due_ = 0;  ///< number of the next message of an open loop
   std::uint64_t idle_ns_ = 0;   ///< --spin: time in rounds that found nothing
   bool progress_ = false;

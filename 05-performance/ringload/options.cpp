@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
+#include <stdexcept>
 
+#include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/option_range.hpp"
 
 namespace lab {
@@ -28,7 +30,8 @@ nothing about the server.)";
 constexpr const char* examples = R"(
 Examples:
   ringload 127.0.0.1 8000
-      64 connections, 64 bytes, closed loop, 5 seconds.
+      64 connections, 64 bytes, closed loop, 5 seconds. [::1]:8000, as servers print it, is right
+      as well.
   ringload 127.0.0.1 8000 --connections 512 --cpu 1 --server-cpu 0
       The same load as a benchmark: the generator stays on processor 1, and the busy time
       of processor 0, where the server is, is reported per request.
@@ -46,8 +49,8 @@ Examples:
 Ctrl-C ends a run with a report of what was measured so far, and a sweep with the rates before;
 what is in flight is waited for. A second Ctrl-C ends the program at once.
 
-Exit code: 0 all was well; 1 wrong bytes or lost connections; 2 the run could not begin, or its
-result could not be written; 130 ended by Ctrl-C.)";
+Exit code: 0 all was well; 1 wrong bytes, lost connections, or no answer; 2 the run could not
+begin, or its result could not be written; 130 ended by Ctrl-C.)";
 
 constexpr double rate_min = 0.01;
 constexpr double rate_max = 1e8;
@@ -64,6 +67,17 @@ CLI::Validator whole_with_unit() {
             return text + " is not a whole number, with or without a unit: 64, 16KiB, 1MiB";
           },
           ""};
+}
+
+void take_address(const std::string& address, std::optional<std::uint16_t> port,
+                  LoadOptions& options) {
+  try {
+    const HostPort server = split_host_port(address, port);
+    options.host = server.host;
+    options.port = *server.port;
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError("HOST", error.what());
+  }
 }
 
 // FROM:TO:STEPS, or R1,R2,..., or auto.
@@ -213,6 +227,13 @@ void add_time_options(CLI::App& app, LoadOptions& options) {
       ->check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
       ->excludes(duration)
       ->group(group);
+  app.add_option("--patience", options.patience_s,
+                 "Seconds without an answer, or without a connection, after which the server is "
+                 "given up; a run with --duration measures its pauses, however long, and waits so "
+                 "long at its end")
+      ->check(in_range(0.1, 3600.0))
+      ->capture_default_str()
+      ->group(group);
 }
 
 void add_measure_options(CLI::App& app, LoadOptions& options) {
@@ -306,8 +327,11 @@ LoadOptions parse_options(int argc, char** argv) {
   CLI::App app(description, "ringload");
   app.footer(examples);
   app.get_formatter()->column_width(34);
-  app.add_option("HOST", options.host, "Name or address of the server")->required();
-  app.add_option("PORT", options.port, "Its port")->required()->check(in_range(1, 65535));
+  std::string address;
+  std::optional<std::uint16_t> port;
+  app.add_option("HOST", address, "Name or address of the server, also as HOST:PORT or [IPV6]:PORT")
+      ->required();
+  app.add_option("PORT", port, "Its port")->check(in_range<std::uint16_t>(1, 65535));
   add_load_options(app, options);
   add_time_options(app, options);
   add_measure_options(app, options);
@@ -317,6 +341,7 @@ LoadOptions parse_options(int argc, char** argv) {
       ->group("Output");
   try {
     app.parse(argc, argv);
+    take_address(address, port, options);
     if (app.count("--duration") == 0) {
       if (options.sweep) options.duration_s = sweep_duration_s;
       if (options.brief) options.duration_s = brief_duration_s;

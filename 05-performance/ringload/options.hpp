@@ -41,6 +41,7 @@ struct LoadOptions {
   double duration_s = 5;
   bool brief = false;                  ///< short measurements, where nothing else was asked for
   std::optional<std::uint64_t> count;  ///< replies to measure, instead of a duration
+  double patience_s = 10;              ///< a server that is silent for so long is given up
 
   bool check = true;  ///< compare every byte that comes back
   bool spin = false;  ///< never sleep: the server does not pay for waking us

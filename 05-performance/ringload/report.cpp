@@ -1,4 +1,5 @@
 #include "05-performance/ringload/report.hpp"
+#include "05-performance/bench/host_port.hpp"
 
 #include <fmt/format.h>
 
@@ -89,7 +90,8 @@ std::string duration_text(std::uint64_t nanoseconds) {
 }
 
 std::string to_text(const LoadOptions& options, const Report& report) {
-  std::string text = fmt::format("{}:{}  {}\n", options.host, options.port, load_text(options));
+  std::string text =
+      fmt::format("{}  {}\n", host_port_text(options.host, options.port), load_text(options));
   const auto out = std::back_inserter(text);
   fmt::format_to(out, "{:<16}{:.0f}/s  ({} in {:.2f} s)\n", "requests",
                  report.per_second(report.requests), report.requests, report.usage.seconds);
@@ -148,7 +150,14 @@ std::string to_text(const LoadFailure& failure) {
     case LoadFailure::Kind::error:
       return where + connect_error_text(failure.error);
     case LoadFailure::Kind::no_answer:
-      return where + "no answer within the time allowed";
+      return fmt::format(
+          "{}{} bytes of answers were awaited from here on, and did not come within "
+          "the time allowed (--patience)",
+          where, failure.awaited);
+    case LoadFailure::Kind::no_connection:
+      return where + "no connection within the time allowed (--patience)";
+    case LoadFailure::Kind::no_datagram:
+      return "no datagram was answered, but for the one before the run";
     case LoadFailure::Kind::wrong_size:
       return fmt::format("flow {}: an answer of {} bytes, which is not the size that was sent",
                          failure.connection, failure.position);

@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "01-core/lib/check.hpp"
+#include "05-performance/bench/host_port.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
 namespace lab {
 
 namespace {
 
-constexpr int connect_timeout_ms = 10'000;
 constexpr int probe_timeout_ms = 250;  // a datagram may be lost: it is sent four times
 constexpr int probes_max = 4;
 
@@ -50,12 +50,12 @@ ServerAddress address_of(const addrinfo& entry) {
 }
 
 // 0 or the error.
-int try_tcp(const addrinfo& entry) {
+int try_tcp(const addrinfo& entry, double patience_s) {
   const Fd fd(socket(entry.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd || connect(fd.get(), entry.ai_addr, entry.ai_addrlen) == 0) return fd ? 0 : errno;
   if (errno != EINPROGRESS) return errno;
   pollfd wait{.fd = fd.get(), .events = POLLOUT, .revents = 0};
-  if (poll(&wait, 1, connect_timeout_ms) != 1) return ETIMEDOUT;
+  if (poll(&wait, 1, static_cast<int>(patience_s * 1000)) != 1) return ETIMEDOUT;
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -134,11 +134,12 @@ ServerAddress find_tcp_server(const LoadOptions& options) {
   const auto list = resolve(options, SOCK_STREAM);
   int error = 0;
   for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
-    error = try_tcp(*entry);
+    error = try_tcp(*entry, options.patience_s);
     if (error == 0) return address_of(*entry);
   }
   throw std::runtime_error(
-      fmt::format("cannot connect to {}:{}: {}{}", options.host, options.port, std::strerror(error),
+      fmt::format("cannot connect to {}: {}{}", host_port_text(options.host, options.port),
+                  std::strerror(error),
                   error == ECONNREFUSED ? " (nobody listens there: is the server up?)" : ""));
 }
 
@@ -157,7 +158,8 @@ ServerAddress find_udp_server(const LoadOptions& options) {
   } else if (error == EMSGSIZE) {
     cause = " (--size is more than a datagram holds on the way there)";
   }
-  throw std::runtime_error(fmt::format("no UDP echo from {}:{}: {}{}", options.host, options.port,
+  throw std::runtime_error(fmt::format("no UDP echo from {}: {}{}",
+                                       host_port_text(options.host, options.port),
                                        std::strerror(error), cause));
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "05-performance/bench/gnuplot.hpp"
+#include "05-performance/bench/host_port.hpp"
 #include "05-performance/ringload/stop.hpp"
 
 namespace lab {
@@ -48,7 +49,7 @@ std::string culprit(const LoadOptions& options, const Report& report) {
 }
 
 std::string title_of(const LoadOptions& options) {
-  return fmt::format("{}:{}, {} {} x {} B, depth {}", options.host, options.port,
+  return fmt::format("{}, {} {} x {} B, depth {}", host_port_text(options.host, options.port),
                      options.connections, options.udp ? "UDP flows" : "connections", options.size,
                      options.depth);
 }

@@ -20,6 +20,7 @@
 
 #include "01-core/lib/features.hpp"
 #include "01-core/standard_fds.hpp"
+#include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/echo.hpp"
@@ -136,6 +137,7 @@ void add_network_options(CLI::App& app, lab::ListenerOptions& listener) {
          "--address", listener.address,
          "IPv4 or IPv6 address to listen on; 0.0.0.0 and :: take every interface, :: both families")
       ->check(&check_address)
+      ->transform(&lab::unbracketed)  // the last one is asked first
       ->capture_default_str()
       ->group(group);
   app.add_flag("--ipv6-only", listener.v6_only, "With an IPv6 address: no IPv4 clients")
@@ -252,6 +254,7 @@ void add_process_options(CLI::App& app, Options& options, std::vector<std::strin
   app.add_option(
          "--without", without,
          "As if the kernel lacked this feature, by its name in ./lab doctor: to try the fallbacks")
+      ->allow_extra_args(false)
       ->group(group);
 }
 
@@ -322,7 +325,7 @@ void try_features(Options& options, const std::vector<std::string>& without) {
   if (missing == lab::Feature::count) return;
   const lab::FeatureInfo& info = lab::Features::info(missing);
   const int error = options.features.error(missing);
-  if (missing == lab::Feature::ring || error == ENOMEM) {
+  if (missing == lab::Feature::ring || error == ENOMEM || error == EPERM) {
     fail("cannot start: " + lab::explain_setup_error(error));
   }
   fail(fmt::format("cannot start: {} (Linux {}) does not work here: {}. ./lab doctor tells more",

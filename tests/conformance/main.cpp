@@ -4,11 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "01-core/standard_fds.hpp"
+#include "05-performance/bench/host_port.hpp"
 #include "tests/conformance/cases.hpp"
 
 // conformance: a black-box client for any TCP echo server. It runs each case, checks every byte,
@@ -138,14 +141,15 @@ int run(int argc, char** argv) {
       "  conformance ::1 8000 --only 'stalled|flood' --server-limit 1000 --server-pid $(pidof "
       "echo-server)"};
   Settings settings;
-  std::string host;
-  std::uint16_t port = 0;
+  std::string address;
+  std::optional<std::uint16_t> port;
   std::string only;
   std::string skip;
   bool list = false;
   const CLI::Validator regex(is_regex, "REGEX");
 
-  app.add_option("HOST", host, "Name, IPv4 or IPv6 address of the server");
+  app.add_option("HOST", address,
+                 "Name, IPv4 or IPv6 address of the server, also as HOST:PORT or [IPV6]:PORT");
   app.add_option("PORT", port, "Its port")->check(CLI::Range(1, 65535));
   app.add_flag("--list", list, "Print the cases and what each demands");
   app.add_option("--only", only, "Run the cases whose name this matches")->check(regex);
@@ -196,17 +200,18 @@ int run(int argc, char** argv) {
     for (const Case& one : cases) fmt::print("{:<20}{}\n", one.name, one.what);
     return 0;
   }
-  if (host.empty() || port == 0) {
+  if (address.empty()) {
     fmt::print(
         stderr,
         "HOST and PORT of the server are needed: conformance 127.0.0.1 8000 (--help says more)\n");
     return 2;
   }
+  const HostPort server = split_host_port(address, port);
   if (cases.empty()) {
     fmt::print(stderr, "--only {} --skip {} leaves no case; --list names them\n", only, skip);
     return 2;
   }
-  settings.server = resolve(host, port);
+  settings.server = resolve(server.host, *server.port);
   // A server that closes while we send is a result and not the end of this program.
   std::signal(SIGPIPE, SIG_IGN);
   return run_all(cases, settings);

@@ -16,7 +16,9 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,6 +47,10 @@ class TcpServer {
   struct Faults {
     std::chrono::milliseconds delay{0};  ///< before each answer; nobody else is served meanwhile
     std::uint64_t wrong_byte = 0;        ///< this byte of the first stream with so many; 0: none
+    bool trickle = false;                ///< the right bytes, one every 20 ms or so
+    /// In place of the echo. Its second argument is how many bytes of the stream came before.
+    /// It returns the answer, and nothing to close the connection.
+    std::function<std::optional<std::string>(std::string_view, std::uint64_t)> instead = {};
   };
   struct Seen {
     std::atomic<std::uint64_t> connections = 0;
@@ -67,6 +73,7 @@ class TcpServer {
   struct Stream {
     Fd fd;
     std::uint64_t bytes = 0;
+    std::deque<char> owed = {};  ///< with trickle
   };
 
   void run(const std::stop_token& stop) {
@@ -76,7 +83,9 @@ class TcpServer {
       for (const Stream& stream : streams) {
         entries.push_back({.fd = stream.fd.get(), .events = POLLIN, .revents = 0});
       }
-      if (poll(entries.data(), entries.size(), 20) <= 0) continue;
+      const int ready = poll(entries.data(), entries.size(), 20);
+      if (ready == 0) trickle(streams);
+      if (ready <= 0) continue;
       for (std::size_t index = 1; index < entries.size(); ++index) {
         if (entries[index].revents != 0) echo(streams[index - 1]);
       }
@@ -91,6 +100,14 @@ class TcpServer {
     }
   }
 
+  static void trickle(std::deque<Stream>& streams) {
+    for (Stream& stream : streams) {
+      if (stream.owed.empty()) continue;
+      send(stream.fd.get(), &stream.owed.front(), 1, MSG_NOSIGNAL);
+      stream.owed.pop_front();
+    }
+  }
+
   void echo(Stream& stream) {
     std::array<char, 16384> buffer;
     const ssize_t count = recv(stream.fd.get(), buffer.data(), buffer.size(), 0);
@@ -102,6 +119,16 @@ class TcpServer {
     const auto size = static_cast<std::size_t>(count);
     seen_.bytes += size;
     const std::uint64_t begin = std::exchange(stream.bytes, stream.bytes + size);
+    if (faults_.instead) {
+      const auto answer = faults_.instead({buffer.data(), size}, begin);
+      if (answer) send(stream.fd.get(), answer->data(), answer->size(), MSG_NOSIGNAL);
+      if (!answer) stream.fd.reset();
+      return;
+    }
+    if (faults_.trickle) {
+      stream.owed.insert(stream.owed.end(), buffer.begin(), buffer.begin() + count);
+      return;
+    }
     if (faults_.wrong_byte > begin && faults_.wrong_byte <= stream.bytes) {
       buffer[faults_.wrong_byte - begin - 1] ^= 1;
     }
