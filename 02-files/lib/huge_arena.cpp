@@ -36,11 +36,14 @@ bool mostly_transparent(const void* memory, std::size_t size) {
 
 }  // namespace
 
-HugeArena::HugeArena(std::size_t size)
+HugeArena::HugeArena(std::size_t size, Pages largest)
     : size_(size), mapped_((size + huge_page - 1) / huge_page * huge_page) {
   constexpr int access = PROT_READ | PROT_WRITE;
   constexpr int kind = MAP_PRIVATE | MAP_ANONYMOUS;
-  void* memory = mmap(nullptr, mapped_, access, kind | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+  void* memory = MAP_FAILED;
+  if (largest == Pages::huge) {
+    memory = mmap(nullptr, mapped_, access, kind | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+  }
   if (memory != MAP_FAILED) {
     memory_ = static_cast<std::byte*>(memory);
     pages_ = Pages::huge;
@@ -57,9 +60,11 @@ HugeArena::HugeArena(std::size_t size)
   if (before != 0) munmap(start, before);
   munmap(start + before + mapped_, huge_page - before);
   memory_ = start + before;
-  madvise(memory_, mapped_, MADV_HUGEPAGE);
-  for (std::size_t offset = 0; offset < mapped_; offset += 4096) memory_[offset] = std::byte{0};
-  if (mostly_transparent(memory_, mapped_)) pages_ = Pages::transparent;
+  const bool plain = largest == Pages::plain;
+  madvise(memory_, mapped_, plain ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+  const std::size_t touched = plain ? size_ : mapped_;
+  for (std::size_t offset = 0; offset < touched; offset += 4096) memory_[offset] = std::byte{0};
+  if (!plain && mostly_transparent(memory_, mapped_)) pages_ = Pages::transparent;
 }
 
 HugeArena::~HugeArena() { munmap(memory_, mapped_); }

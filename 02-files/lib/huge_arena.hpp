@@ -15,8 +15,10 @@ class HugeArena {
   enum class Pages { huge, transparent, plain };
 
   /// Maps and touches at least `size` bytes, on the NUMA node of the thread that calls.
+  /// @param largest plain: ordinary pages alone. Registered memory is charged to RLIMIT_MEMLOCK by
+  /// its pages: a small buffer in a huge page costs 2 MiB of the limit
   /// @throws std::system_error when there is no memory
-  explicit HugeArena(std::size_t size);
+  explicit HugeArena(std::size_t size, Pages largest = Pages::huge);
   ~HugeArena();
   HugeArena(const HugeArena&) = delete;
   HugeArena& operator=(const HugeArena&) = delete;

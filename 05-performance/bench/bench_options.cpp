@@ -30,7 +30,9 @@ void add_options(CLI::App& app, BenchOptions& options) {
       ->capture_default_str();
   std::vector<std::string> names;
   for (const Comparison& comparison : all_comparisons(true)) names.push_back(comparison.name);
-  app.add_option("--only", options.only, "Only these comparisons, and only what they need")
+  app.add_option("--only", options.only,
+                 "Only this comparison, and only what it needs; may be given again")
+      ->allow_extra_args(false)
       ->check(CLI::IsMember(names));
   app.add_flag(
       "--lesson", options.lesson,

@@ -21,6 +21,7 @@
 #include "02-files/lib/read.hpp"
 #include "02-files/lib/splice.hpp"
 #include "02-files/lib/write.hpp"
+#include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
 
@@ -239,7 +240,7 @@ int main(int argc, char** argv) try {
       "Into a pipe the kernel moves the files' pages without copying them; anywhere else blocks\n"
       "are read ahead and written in order. Exit code: 0 all is printed; 1 something is not, and\n"
       "was named; 2 a wrong option. Example: ring-cat a.log b.log | wc -l");
-  app.add_option("file", paths, "Files; \"-\" is standard input, which is the default");
+  lab::add_operands(app, "file", paths, "Files; \"-\" is standard input, which is the default");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -294,8 +294,9 @@ void add_options(CLI::App& app, BenchIoOptions& options) {
   app.add_option("--seconds", options.seconds, "Seconds of each run (whole ones, for fio)")
       ->check(in_range(1U, 600U))
       ->capture_default_str();
-  app.add_option("--depths", options.depths, "Queue depths")
+  app.add_option("--depths", options.depths, "Queue depths (1,32,128)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(in_range(1U, 4096U))
       ->capture_default_str();
   app.add_option("--cpu", options.cpu, "The processor for both; otherwise the last one")

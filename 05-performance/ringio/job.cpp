@@ -1,8 +1,5 @@
 #include "05-performance/ringio/job.hpp"
 
-#include <fmt/format.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -10,8 +7,8 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "01-core/lib/check.hpp"
 #include "05-performance/lib/ring_preset.hpp"
+#include "05-performance/ringio/memory_limit.hpp"
 
 namespace lab {
 
@@ -39,12 +36,6 @@ RingOptions ring_options(const IoOptions& options) {
   return ring;
 }
 
-std::string memory_limit_text() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "no limit";
-  return fmt::format("{} KiB", limit.rlim_cur >> 10);
-}
-
 }  // namespace
 
 Job::Job(const IoOptions& options, const FileSet& files, unsigned number, JobShared& shared,
@@ -57,7 +48,6 @@ Job::Job(const IoOptions& options, const FileSet& files, unsigned number, JobSha
       number_(number),
       own_content_(files.own()),
       ring_(ring_options(options)),
-      memory_(std::size_t{options.depth} * options.block_size),
       map_({.files = files.count(),
             .blocks = files.blocks(),
             .block_size = options.block_size,
@@ -66,12 +56,12 @@ Job::Job(const IoOptions& options, const FileSet& files, unsigned number, JobSha
             .track = options.verify}),
       random_(options.seed * 1024 + number) {
   if (options.fixed_files) register_files(files);
-  if (options.fixed_buffers) register_buffers();
+  make_buffers();
   for (unsigned index = 0; index < options.depth; ++index) {
     const auto memory =
-        memory_.memory().subspan(std::size_t{index} * options.block_size, options.block_size);
+        memory_->memory().subspan(std::size_t{index} * options.block_size, options.block_size);
     fill_block(memory, {.seed = options.seed, .offset = index});
-    slots_.emplace_back(*this, memory, options.fixed_buffers ? static_cast<int>(index) : -1);
+    slots_.emplace_back(*this, memory, buffers_ ? static_cast<int>(index) : -1);
   }
 }
 
@@ -80,21 +70,38 @@ Job::~Job() { LAB_ASSERT(ring_.armed_count() == 0); }
 void Job::register_files(const FileSet& files) {
   std::vector<int> descriptors;
   for (const Fd& fd : files.descriptors()) descriptors.push_back(fd.get());
-  check(io_uring_register_files(ring_.raw(), descriptors.data(),
-                                static_cast<unsigned>(descriptors.size())),
-        "io_uring_register_files (too many files for ulimit -n? --no-fixed-files does without)");
+  table_.emplace(ring_, descriptors);
 }
 
-void Job::register_buffers() {
+// Registered memory is charged to the user's limit, and a huge page as a whole, however little of
+// it the buffers take. Where the limit has no room for that, plain pages do.
+void Job::make_buffers() {
+  const std::size_t size = std::size_t{options_.depth} * options_.block_size;
+  if (!options_.fixed_buffers) {
+    memory_.emplace(size);
+    return;
+  }
+  constexpr std::size_t huge_page = std::size_t{2} << 20;
+  const std::uint64_t charge = (size + huge_page - 1) / huge_page * huge_page;
+  if (charge <= locked_memory_limit() / options_.jobs) {
+    memory_.emplace(size);
+    if (register_buffers()) return;
+  }
+  memory_.emplace(size, HugeArena::Pages::plain);
+  register_buffers();
+}
+
+// False when the limit has no room for them. The run goes on without, and says so.
+bool Job::register_buffers() {
   try {
-    buffers_.emplace(ring_, memory_.memory(), options_.block_size);
+    buffers_.emplace(ring_, memory_->memory(), options_.block_size);
   } catch (const std::system_error& error) {
     if (error.code().value() != ENOMEM) throw;
-    throw std::runtime_error(fmt::format(
-        "the buffers of a job, {} x {} bytes, cannot be locked in memory (ulimit -l: {}). Cure: "
-        "fewer or smaller ones (--depth, --block-size), a higher limit, or --no-fixed-buffers",
-        options_.depth, options_.block_size, memory_limit_text()));
+    return false;
   }
+  result_.buffers = memory_->pages() == HugeArena::Pages::plain ? BufferKind::registered_plain_pages
+                                                                : BufferKind::registered_huge_pages;
+  return true;
 }
 
 void Job::run() noexcept {

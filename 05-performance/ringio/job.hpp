@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "01-core/lib/ring.hpp"
+#include "02-files/lib/file_table.hpp"
 #include "02-files/lib/huge_arena.hpp"
 #include "02-files/lib/read.hpp"
 #include "02-files/lib/registered_buffers.hpp"
@@ -40,8 +41,12 @@ struct IoFailure {
   BlockFault fault = BlockFault::none;
 };
 
+/// What a job's buffers are to the kernel.
+enum class BufferKind { unregistered, registered_plain_pages, registered_huge_pages };
+
 /// What one job did in the measured interval.
 struct JobResult {
+  BufferKind buffers = BufferKind::unregistered;  ///< known when the job is made
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
   std::uint64_t begin_cpu_ns = 0;  ///< CPU time of the process, with all its threads
@@ -106,7 +111,8 @@ class Job {
   };
 
   void register_files(const FileSet& files);
-  void register_buffers();
+  void make_buffers();
+  bool register_buffers();
   void start_all() noexcept;
   void begin_measuring() noexcept;
   void end_measuring() noexcept;
@@ -138,7 +144,8 @@ class Job {
   const bool own_content_;  ///< the blocks were laid out with stamps
 
   Ring ring_;
-  HugeArena memory_;
+  std::optional<FileTable> table_;
+  std::optional<HugeArena> memory_;
   std::optional<RegisteredBuffers> buffers_;
   BlockMap map_;
   Xorshift random_;

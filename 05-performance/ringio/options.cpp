@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/option_range.hpp"
 #include "05-performance/bench/say.hpp"
 
@@ -213,7 +214,7 @@ IoOptions parse_options(int argc, char** argv) {
   CLI::App app(description, "ringio");
   app.footer(examples);
   app.get_formatter()->column_width(34);
-  app.add_option("FILE", options.paths, "Files or devices to use; new ones are made (to write)");
+  add_operands(app, "FILE", options.paths, "Files or devices to use; new ones are made (to write)");
   add_file_options(app, options);
   add_load_options(app, options);
   add_way_options(app, options);

@@ -46,10 +46,11 @@ const char* mode_text(const IoOptions& options) {
   return "";
 }
 
-// What was not switched off, and what was switched on.
-std::vector<std::string> ways(const IoOptions& options) {
+// What was not switched off, as far as it was to be had, and what was switched on.
+std::vector<std::string> ways(const IoOptions& options, const IoReport& report) {
   std::vector<std::string> names;
-  if (options.fixed_buffers) names.emplace_back("fixed-buffers");
+  if (options.fixed_buffers && report.jobs_unregistered == 0) names.emplace_back("fixed-buffers");
+  if (report.jobs_plain_pages > 0) names.emplace_back("plain-pages");
   if (options.fixed_files) names.emplace_back("fixed-files");
   if (options.iopoll) names.emplace_back("iopoll");
   if (options.sqpoll) names.emplace_back("sqpoll");
@@ -131,8 +132,13 @@ std::string to_text(const IoOptions& options, const IoReport& report) {
   fmt::format_to(out, "{:<16}{:.2f} us CPU and {:.3f} system calls an operation\n", "cost",
                  report.per_operation(report.cpu_s * 1e6),
                  report.per_operation(static_cast<double>(report.system_calls)));
-  if (const auto names = ways(options); !names.empty()) {
+  if (const auto names = ways(options, report); !names.empty()) {
     fmt::format_to(out, "{:<16}{}\n", "with", fmt::join(names, ", "));
+  }
+  if (options.fixed_buffers && report.jobs_unregistered > 0) {
+    fmt::format_to(out,
+                   "{:<16}{} of {} jobs had no registered buffers, for want of locked memory\n",
+                   "without", report.jobs_unregistered, options.jobs);
   }
   if (report.sync_s && !options.direct) {
     fmt::format_to(out, "{:<16}{:.2f} s after the run, until the writes had left memory\n", "sync",
@@ -168,7 +174,7 @@ std::string to_json(const IoOptions& options, const IoReport& report) {
       options.block_size, options.depth, options.jobs, report.names.size(), report.blocks,
       options.direct ? "direct" : "buffered", options.batch);
   json += ",\"with\":[";
-  for (const std::string& way : ways(options)) {
+  for (const std::string& way : ways(options, report)) {
     json += fmt::format("{}\"{}\"", json.back() == '[' ? "" : ",", way);
   }
   fmt::format_to(out,
@@ -182,11 +188,13 @@ std::string to_json(const IoOptions& options, const IoReport& report) {
   add_latency_json(json, "read", report.read_latency);
   add_latency_json(json, "write", report.write_latency);
   fmt::format_to(out,
-                 ",\"cpu_s\":{:.6f},\"us_per_operation\":{:.4f},\"system_calls\":{},"
+                 ",\"jobs_without_fixed_buffers\":{},\"cpu_s\":{:.6f},\"us_per_operation\":{:.4f},"
+                 "\"system_calls\":{},"
                  "\"sync_s\":{:.4f},\"blocks_checked\":{},\"content_errors\":{},\"result\":\"{}\"}}"
                  "\n",
-                 report.cpu_s, report.per_operation(report.cpu_s * 1e6), report.system_calls,
-                 report.sync_s.value_or(0), report.blocks_checked, report.content_errors,
+                 report.jobs_unregistered, report.cpu_s, report.per_operation(report.cpu_s * 1e6),
+                 report.system_calls, report.sync_s.value_or(0), report.blocks_checked,
+                 report.content_errors,
                  report.failure.kind != IoFailure::Kind::none ? "failed"
                  : report.interrupted                         ? "stopped"
                                                               : "ok");

@@ -19,7 +19,9 @@ struct IoReport {
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
   std::uint64_t system_calls = 0;
-  double cpu_s = 0;  ///< of the process, with the kernel's threads for its rings
+  unsigned jobs_unregistered = 0;  ///< whose buffers are not registered, asked for or not
+  unsigned jobs_plain_pages = 0;   ///< whose registered buffers lie in no huge pages
+  double cpu_s = 0;                ///< of the process, with the kernel's threads for its rings
   LatencyHistogram read_latency;
   LatencyHistogram write_latency;
   Timeline timeline;

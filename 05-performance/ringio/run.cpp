@@ -12,6 +12,7 @@
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/iopoll_probe.hpp"
+#include "05-performance/ringio/memory_limit.hpp"
 
 namespace lab {
 
@@ -65,7 +66,11 @@ IoReport IoRun::run() {
   meeting_.ready.wait();
   const auto failed = std::ranges::find_if(errors_, [](const auto& error) { return !!error; });
   std::exception_ptr error = failed == errors_.end() ? nullptr : *failed;
-  if (error) stop_ = true;
+  if (error) {
+    stop_ = true;
+  } else {
+    count_unregistered(report);
+  }
   meeting_.begin.count_down();
   watch();
   meeting_.ran.wait();
@@ -116,6 +121,28 @@ void IoRun::run_job(unsigned number) noexcept {
   meeting_.ran.count_down();
   meeting_.read_back.wait();
   if (job && read_back_) job->read_back();
+}
+
+// What was not asked for must not pass for what was: said before the run and in its report.
+void IoRun::count_unregistered(IoReport& report) const {
+  for (const auto& shared : shared_) {
+    const BufferKind kind = shared->result.buffers;
+    if (kind == BufferKind::unregistered) ++report.jobs_unregistered;
+    if (kind == BufferKind::registered_plain_pages) ++report.jobs_plain_pages;
+  }
+  if (!options_.fixed_buffers || report.jobs_unregistered == 0) return;
+  const std::uint64_t limit = locked_memory_limit();
+  const std::uint64_t all = std::uint64_t{options_.jobs} * options_.block_size;
+  // The rings are charged to the same limit on some kernels: half of it is left to them.
+  const std::uint64_t depth = limit / 2 / all;
+  if (progress_) show_line("");
+  complain(
+      "ringio: {} of {} jobs run without registered buffers: {} x {} x {} bytes are more than may "
+      "be locked in memory (ulimit -l: {} KiB). Cure: {}a higher limit; --no-fixed-buffers means "
+      "all jobs to run so",
+      report.jobs_unregistered, options_.jobs, options_.jobs, options_.depth, options_.block_size,
+      limit >> 10,
+      depth > 0 && depth < options_.depth ? fmt::format("--depth {}, or ", depth) : "");
 }
 
 // Looks at the counters now and then while the jobs work.

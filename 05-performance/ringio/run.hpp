@@ -42,6 +42,7 @@ class IoRun {
 
   void start_thread(unsigned number);
   void run_job(unsigned number) noexcept;
+  void count_unregistered(IoReport& report) const;
   void watch();
   void finish_writes(IoReport& report);
   void show_progress(double now_s, std::uint64_t operations);

@@ -1,11 +1,13 @@
 // However a run ends, nothing of it stays on the disk that was not to be kept.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,6 +101,44 @@ TEST(End, OfAFileThatBecomesShorterIsAFailure) {
   EXPECT_EQ(process.wait(), 1);
   EXPECT_NE(process.output().find("has the file become shorter?"), std::string::npos)
       << process.output();
+}
+
+// Whoever unmounts or opens the device exclusively right after the run must not be told that it is
+// busy: a lease for writing is granted when nobody else has the file open, fcntl(2).
+bool nobody_has(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fcntl(fd.get(), F_SETLEASE, F_WRLCK) == 0;
+}
+
+TEST(End, LetsGoOfTheFiles) {
+  const TestFolder folder;
+  const std::string path = folder.file("existing");
+  std::ofstream(path) << std::string(1 << 20, 'x');
+  {
+    const Fd ours(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (nobody_has(path)) GTEST_SKIP() << "leases do not see here who has a file open";
+  }
+  const std::vector<std::vector<std::string>> kinds{
+      {}, {"--jobs", "3"}, {"--sqpoll"}, {"--no-fixed-files"}, {"--no-fixed-buffers"}};
+  for (int round = 0; round < 5; ++round) {
+    for (const std::vector<std::string>& kind : kinds) {
+      std::vector<std::string> words{"--buffered", "--count", "64", path};
+      words.insert(words.end(), kind.begin(), kind.end());
+      const RingioRun run(words);
+      EXPECT_TRUE(nobody_has(path)) << "busy after " << (kind.empty() ? "" : kind.front());
+      EXPECT_EQ(run.code, 0) << run.errors;
+    }
+    // The second job cannot be made, when the first one has its table: an error of set-up.
+    const RingioRun refused(
+        {"--buffered", "--jobs", "2", "--cpus", "0,4095", "--count", "64", path});
+    EXPECT_TRUE(nobody_has(path)) << "busy after an error";
+    EXPECT_EQ(refused.code, 2) << refused.errors;
+    RingioProcess stopped({"--buffered", "--runtime", "60", path});
+    wait_until_running(stopped);
+    stopped.signal(SIGINT);
+    EXPECT_EQ(stopped.wait(), 130) << stopped.errors();
+    EXPECT_TRUE(nobody_has(path)) << "busy after Ctrl-C";
+  }
 }
 
 }  // namespace

@@ -117,20 +117,58 @@ TEST(Refuses, MoreFilesThanDescriptors) {
   EXPECT_TRUE(folder.empty());
 }
 
-TEST(Refuses, MoreBuffersThanMayBeLocked) {
-  const TestFolder folder;
-  const auto poor = [] {
-    limit(RLIMIT_MEMLOCK, 65536);
-    // root is exempt from the limit.
+// As an ordinary user with so much memory that may be locked; root is exempt.
+RingioProcess::Before poor(rlim_t bytes) {
+  return [bytes] {
+    limit(RLIMIT_MEMLOCK, bytes);
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(126);
   };
-  const Words words{"--directory", folder.path(), "--size",  "1MiB", "--count",
-                    "100",         "--buffered",  "--depth", "64"};
-  expect_refused(words, {"64 x 4096 bytes", "64 KiB", "--no-fixed-buffers"}, poor);
-  Words cured = words;
-  cured.emplace_back("--no-fixed-buffers");
-  const RingioRun run(cured, poor);
+}
+
+Words small_run(const TestFolder& folder, const Words& more) {
+  Words words{"--directory", folder.path(), "--size", "2MiB", "--count", "200", "--buffered"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// Four times 32 blocks of 4 KiB are half a MiB. In huge pages they would be charged 8.
+TEST(LockedMemory, IsNotChargedForWholeHugePages) {
+  const TestFolder folder;
+  for (const Words& more : {Words{"--jobs", "4"}, Words{"--jobs", "8"}, Words{"--jobs", "16"}}) {
+    const RingioRun run(small_run(folder, more), poor(8 << 20));
+    EXPECT_EQ(run.code, 0) << run.errors;
+    EXPECT_EQ(run.errors, "");
+    EXPECT_NE(run.output.find("fixed-buffers"), std::string::npos) << run.output;
+  }
+}
+
+TEST(LockedMemory, ThatIsShortIsSaidAndDoneWithout) {
+  const TestFolder folder;
+  const Words words = small_run(folder, {"--depth", "64"});
+  const RingioRun run(words, poor(128 << 10));
   EXPECT_EQ(run.code, 0) << run.errors;
+  for (const char* text : {"1 of 1 jobs run without registered buffers", "1 x 64 x 4096 bytes",
+                           "ulimit -l: 128 KiB", "Cure: --depth 16, or", "--no-fixed-buffers"}) {
+    EXPECT_NE(run.errors.find(text), std::string::npos) << text << "\n" << run.errors;
+  }
+  EXPECT_EQ(run.output.find("fixed-buffers"), std::string::npos) << run.output;
+  EXPECT_NE(run.output.find("1 of 1 jobs had no registered buffers"), std::string::npos);
+}
+
+// What the message names as cures, each tried.
+TEST(LockedMemory, TheCuresHelp) {
+  const TestFolder folder;
+  const RingioRun less(small_run(folder, {"--depth", "16"}), poor(128 << 10));
+  EXPECT_EQ(less.code, 0);
+  EXPECT_EQ(less.errors, "");
+  EXPECT_NE(less.output.find("fixed-buffers"), std::string::npos) << less.output;
+  const RingioRun without(small_run(folder, {"--depth", "64", "--no-fixed-buffers"}),
+                          poor(128 << 10));
+  EXPECT_EQ(without.code, 0);
+  EXPECT_EQ(without.errors, "");
+  const RingioRun more(small_run(folder, {"--depth", "64"}), poor(1 << 20));
+  EXPECT_EQ(more.code, 0);
+  EXPECT_EQ(more.errors, "");
 }
 
 TEST(Refuses, IopollWhereTheDeviceCannotBePolled) {

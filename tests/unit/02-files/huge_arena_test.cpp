@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -40,6 +42,25 @@ TEST(HugeArena, IsTouchedAlready) {
   std::vector<unsigned char> resident(arena.memory().size() / page);
   ASSERT_EQ(mincore(arena.memory().data(), arena.memory().size(), resident.data()), 0);
   EXPECT_TRUE(std::ranges::all_of(resident, [](unsigned char flags) { return (flags & 1) != 0; }));
+}
+
+TEST(HugeArena, TakesOrdinaryPagesWhereNoneLargerAreAllowed) {
+  const HugeArena arena(huge_page + 4096, HugeArena::Pages::plain);
+  EXPECT_EQ(arena.memory().size(), huge_page + 4096);
+  EXPECT_EQ(arena.pages(), HugeArena::Pages::plain);
+  std::ifstream smaps("/proc/self/smaps");
+  bool inside = false;
+  unsigned long huge_kib = 1;
+  for (std::string line; std::getline(smaps, line);) {
+    unsigned long from = 0, to = 0;
+    const auto address = reinterpret_cast<unsigned long>(arena.memory().data());
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &from, &to) == 2) {
+      inside = from <= address && address < to;
+    } else if (inside && std::sscanf(line.c_str(), "AnonHugePages: %lu kB", &huge_kib) == 1) {
+      break;
+    }
+  }
+  EXPECT_EQ(huge_kib, 0U);
 }
 
 TEST(HugeArena, NamesWhatItGot) {
