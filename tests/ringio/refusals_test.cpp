@@ -117,11 +117,13 @@ TEST(Refuses, MoreFilesThanDescriptors) {
   EXPECT_TRUE(folder.empty());
 }
 
-// As an ordinary user with so much memory that may be locked; root is exempt.
+// As an ordinary user with so much memory that may be locked; root is exempt. A user of its own,
+// for all processes of a user share the limit.
 RingioProcess::Before poor(rlim_t bytes) {
   return [bytes] {
     limit(RLIMIT_MEMLOCK, bytes);
-    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(126);
+    const auto user = static_cast<uid_t>(1'000'000 + getpid());
+    if (geteuid() == 0 && (setgid(user) != 0 || setuid(user) != 0)) _exit(126);
   };
 }
 
