@@ -46,17 +46,18 @@ const char* setup_hint(int error) noexcept {
   }
 }
 
-// Refusals that come from outside of the program: a filter of system calls that came in the middle
-// of the run, no memory for a completion, a polling thread that was killed.
-bool is_refusal(int error) noexcept {
-  return error == EPERM || error == EACCES || error == ENOSYS || error == EBADR ||
-         error == EOWNERDEAD;
-}
-
-// The loop cannot throw, and completions that nobody will bring cannot be waited for.
-[[noreturn]] void end_refused(int error) noexcept {
+// EINTR, EAGAIN and EBUSY leave what was not taken in the queue; the next call takes it. Some
+// refusals come from outside of the program: a filter of system calls in the middle of the run, no
+// memory for a completion, a polling thread that was killed. The loop cannot throw, and completions
+// that nobody will bring cannot be waited for. Anything else is a broken ring. Apart from the loop,
+// whose straight line stays short.
+[[gnu::cold, gnu::noinline]] void judge_failed_enter(int res) noexcept {
+  if (res == -EINTR || res == -EAGAIN || res == -EBUSY || res == -ETIME) return;
+  const bool refused =
+      res == -EPERM || res == -EACCES || res == -ENOSYS || res == -EBADR || res == -EOWNERDEAD;
+  LAB_ASSERT(refused);
   std::fprintf(stderr, "io_uring_enter: %s: the ring cannot go on, this process ends\n",
-               std::strerror(error));
+               std::strerror(-res));
   std::_Exit(EXIT_FAILURE);
 }
 
@@ -175,13 +176,9 @@ std::uint64_t Ring::clock_kernel(void*) noexcept {
 void Ring::enter(unsigned wait_for) noexcept {
   const unsigned to_submit = flush();
   if ((load_relaxed(ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0) ++counters_.overflows;
-  // EINTR, EAGAIN and EBUSY leave what was not taken in the queue; the next call takes it. Anything
-  // else is a broken ring.
   const int res = kernel_.enter(kernel_.context, *this, to_submit, wait_for);
-  if (res < 0) [[unlikely]] {
-    if (is_refusal(-res)) end_refused(-res);
-    LAB_ASSERT(res == -EINTR || res == -EAGAIN || res == -EBUSY || res == -ETIME);
-  }
+  if (res < 0) [[unlikely]]
+    judge_failed_enter(res);
   // What the call returns says nothing of what an SQPOLL thread has taken; the queue's head does.
   const unsigned head = load_relaxed(ring_.sq.khead);
   counters_.submitted += head - submitted_head_;
