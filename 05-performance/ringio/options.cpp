@@ -214,7 +214,9 @@ IoOptions parse_options(int argc, char** argv) {
   CLI::App app(description, "ringio");
   app.footer(examples);
   app.get_formatter()->column_width(34);
-  add_operands(app, "FILE", options.paths, "Files or devices to use; new ones are made (to write)");
+  add_operands(app, "FILE", options.paths,
+               "Files or devices to use; new ones are made (to write). After -- a name may begin "
+               "with a dash");
   add_file_options(app, options);
   add_load_options(app, options);
   add_way_options(app, options);

@@ -227,10 +227,10 @@ void add_time_options(CLI::App& app, LoadOptions& options) {
       ->check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
       ->excludes(duration)
       ->group(group);
-  app.add_option("--patience", options.patience_s,
-                 "Seconds without an answer, or without a connection, after which the server is "
-                 "given up; a run with --duration measures its pauses, however long, and waits so "
-                 "long at its end")
+  app.add_option(
+         "--patience", options.patience_s,
+         "Seconds without an answer or a connection after which a server is given up. A run "
+         "with --duration measures pauses in full")
       ->check(in_range(0.1, 3600.0))
       ->capture_default_str()
       ->group(group);
