@@ -142,10 +142,10 @@ function(lab_lesson folder)
     # The starter compiles and fails, in words; the solution passes.
     add_test(NAME lesson-${target}-exercise
       COMMAND ${PROJECT_SOURCE_DIR}/.scripts/lesson_check.sh $<TARGET_FILE:${target}-exercise> --starter)
-    set_tests_properties(lesson-${target}-exercise PROPERTIES
-      SKIP_RETURN_CODE 77 TIMEOUT 60 ENVIRONMENT LAB_WATCHDOG_S=3)
-    add_test(NAME lesson-${target}-solution COMMAND ${target}-solution)
-    set_tests_properties(lesson-${target}-solution PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 60)
+    add_test(NAME lesson-${target}-solution
+      COMMAND ${PROJECT_SOURCE_DIR}/.scripts/lesson_check.sh $<TARGET_FILE:${target}-solution> --solution)
+    set_tests_properties(lesson-${target}-exercise lesson-${target}-solution PROPERTIES
+      SKIP_RETURN_CODE 77 TIMEOUT 120)
   endif()
 endfunction()
 
@@ -185,9 +185,5 @@ function(lab_lesson_test name target expected)
   endif()
   set(check ${PROJECT_SOURCE_DIR}/.scripts/lesson_check.sh)
   add_test(NAME lesson-${name} COMMAND ${check} $<TARGET_FILE:${target}> ${expected})
-  set_tests_properties(lesson-${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 60)
-  if(target MATCHES "-broken$")
-    # A broken program that hangs shall not keep the tests waiting for ten seconds.
-    set_tests_properties(lesson-${name} PROPERTIES ENVIRONMENT LAB_WATCHDOG_S=3)
-  endif()
+  set_tests_properties(lesson-${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
 endfunction()

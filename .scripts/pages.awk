@@ -210,6 +210,7 @@ function output(path, brief,    all, lines, i, line, shown, before, many, varies
   for (i = 1; i <= lines; ++i) {
     line = expected_line[i]
     mark = ""
+    sub(/^\[quiet\] /, "", line)
     if (match(line, /^\[-?[0-9]+\.[0-9]+\+?\] /)) {
       mark = substr(line, 2, RLENGTH - 3)
       line = substr(line, RLENGTH + 1)

@@ -1,5 +1,5 @@
-// What a lesson needs that is not io_uring: its arguments, its end, a temporary folder, and a
-// watchdog for the silent hang. No io_uring call is wrapped here. 01-core/01-nop explains it.
+// What a lesson needs that is not io_uring: its arguments, its end, a temporary folder, and the
+// watchdog for a silent hang. No io_uring call is wrapped here. 01-core/01-nop explains it.
 #pragma once
 
 #include <ftw.h>
@@ -7,23 +7,38 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "01-core/standard_fds.hpp"
+#include "01-core/watchdog.hpp"
 
 namespace lab {
-
-/// The end of a lesson that showed what it wanted to show: `return lab::ok();`
-inline int ok() { return std::puts("OK") == EOF ? 1 : 0; }
 
 /// The end of a lesson whose main idea this kernel or machine cannot show.
 [[noreturn]] inline void skip(const std::string& reason) {
   std::printf("SKIP: %s\n", reason.c_str());
   std::exit(77);
+}
+
+inline std::string unseen;  ///< the first effect that could not be seen, with what helps
+
+/// Prints "claim: answer" where an effect shows that time, a ratio or the scheduler decides about.
+/// Where it does not, nobody is wrong: the lesson goes on, and ok() ends it as a skip that says so.
+inline void effect(bool seen, const std::string& claim, const std::string& measured,
+                   const char* answer = "yes", const char* cure = "Once more on an idle machine?") {
+  std::printf("%s: %s\n", claim.c_str(), seen ? answer : "not seen now");
+  if (seen || !unseen.empty()) return;
+  unseen = "\"" + claim.substr(claim.find_first_not_of(' ')) + ": " + answer +
+           "\" could not be seen now: " + measured + ". " + cure;
+}
+
+/// The end of a lesson that showed what it wanted to show: `return lab::ok();`
+inline int ok() {
+  if (!unseen.empty()) skip(unseen);
+  return std::puts("OK") == EOF ? 1 : 0;
 }
 
 /// The end of a lesson that went wrong: what happened, and what helps.
@@ -76,14 +91,8 @@ class Lesson {
       std::exit(std::printf("%s %s\nIts README.md says what it shows.\n", argv[0], takes) < 0);
     }
     if (first[0] == '-' || (argc > 1 && *usage == '\0')) fail("\"" + first + "\"?", takes);
-    if (const char* shorter = std::getenv("LAB_WATCHDOG_S")) seconds_max = std::atoi(shorter);
-    sigevent event{};
-    event.sigev_notify = SIGEV_THREAD;
-    event.sigev_notify_function = &Lesson::speak;
-    timer_t timer{};
-    const itimerspec once{.it_interval = {}, .it_value = {.tv_sec = seconds_max, .tv_nsec = 0}};
-    need_errno(timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
-    need_errno(timer_settime(timer, 0, &once, nullptr), "timer_settime");
+    if (const char* other = std::getenv("LAB_WATCHDOG_S")) seconds_max = std::atoi(other);
+    need_errno(Watchdog::start(seconds_max), "timer_create");
   }
 
   /// Argument `index` (1 is the first) as a number; `otherwise` when it is not given.
@@ -97,24 +106,9 @@ class Lesson {
   }
 
   /// Names the ring that the watchdog looks into. The ring lives as long as the lesson waits on it.
-  void watch(io_uring& ring) { watched_ = &ring; }
+  void watch(io_uring& ring) { Watchdog::watched = &ring; }
 
  private:
-  static void speak(sigval) {
-    flockfile(stdout);  // for good: the hanging thread's wait may end now, and shall not speak
-    std::printf("FAIL: nothing happened until the watchdog's time was up\n");
-    if (watched_ == nullptr) std::exit(1);
-    const unsigned prepared = watched_->sq.sqe_tail - *watched_->sq.khead;
-    const unsigned unread = *watched_->cq.ktail - *watched_->cq.khead;
-    const int armed = static_cast<int>(*watched_->sq.khead - *watched_->cq.ktail);
-    if (prepared != 0) std::printf("ring: %u SQEs prepared, not submitted\n", prepared);
-    if ((*watched_->sq.kflags & IORING_SQ_CQ_OVERFLOW) != 0) std::printf("ring: CQ overflowed\n");
-    if (unread != 0) std::printf("ring: %u CQEs arrived, not read\n", unread);
-    if (armed > 0) std::printf("ring: %d operations armed, nothing arrived\n", armed);
-    std::exit(1);
-  }
-
-  static inline io_uring* watched_ = nullptr;
   int argc_;
   char** argv_;
 };
