@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +85,16 @@ inline std::string receive(int fd, std::size_t count) {
   }
   bytes.resize(filled);
   return bytes;
+}
+
+/// Until `count` bytes lie in the socket, unread: what a program counts after that does not depend
+/// on who was faster. Sent is not yet received: on a busy machine a kernel thread brings it later.
+inline void await_bytes(int fd, std::size_t count) {
+  for (int there = 0;;) {
+    need_errno(ioctl(fd, FIONREAD, &there), "FIONREAD");
+    if (there >= static_cast<int>(count)) return;
+    sched_yield();
+  }
 }
 
 /// A client in a thread of its own, so that the lesson's thread is free for the ring. It is waited

@@ -71,9 +71,7 @@ void splices_that_wait(io_uring& ring, unsigned count, unsigned limit) {
   }
   submit(ring);
   // They are made one by one. Once the limit is reached, there is time for one too many.
-  for (int tries = 0; tries < 300 && worker_threads() < limit; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  while (worker_threads() < limit) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   std::printf("%u splices wait: %u worker threads\n", count, worker_threads());
   const char bytes[64] = {};

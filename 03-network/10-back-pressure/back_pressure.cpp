@@ -164,7 +164,7 @@ void Connection::on_send(lab::Cqe cqe) noexcept {
 
 // A and B of the last lessons; A sends three times as much.
 void reader_and_neighbour(std::uint16_t port, const std::atomic<bool>& pressed) {
-  clients::run(port, pressed, std::chrono::seconds(1), 3 * clients::lines);
+  clients::run(port, pressed, std::chrono::seconds(5), 3 * clients::lines);
 }
 
 // Four clients that read.

@@ -126,7 +126,7 @@ void close_connection(Connection& connection) {
 
 void look(int client) {
   pollfd entry{.fd = client, .events = POLLRDHUP, .revents = 0};  // POLLIN could be unread data
-  const bool heard = poll(&entry, 1, 1000) > 0;
+  const bool heard = poll(&entry, 1, 5000) > 0;
   const char* what = (entry.revents & POLLERR) != 0 ? "a reset" : "a FIN";
   std::printf("  the peer sees %s\n", heard ? what : "nothing");
 }

@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
   Worker worker(listener, serves ? ~0U : 2);
   lesson.watch(*worker.ring.raw());
   lab::ClientThread clients([&worker, port, serves] {
-    if (!serves) return clients::run(port, worker.pressed, std::chrono::seconds(2));
+    if (!serves) return clients::run(port, worker.pressed, std::chrono::seconds(5));
     std::printf("listening on 127.0.0.1:%u\n", port);
   });
   worker.run();

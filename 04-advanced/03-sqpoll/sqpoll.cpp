@@ -67,10 +67,9 @@ void run(io_uring& ring, const char* name, bool polled) {
   const std::chrono::duration<double, std::micro> spent = Clock::now() - begin;
   const double cpu = cpu_seconds() - cpu_before;
   // On a busy machine this thread may be held up for longer than idle_ms, and then one is needed.
-  std::printf("%s: %s\n", name,
-              entered == nops        ? "every submit is a system call"
-              : entered <= nops / 10 ? "submitting needs no system calls"
-                                     : "many submits needed a system call");
+  const std::string count = std::to_string(entered) + " calls for " + std::to_string(nops);
+  if (polled) lab::effect(entered <= nops / 10, name, count, "submitting needs no system calls");
+  if (!polled) std::printf("%s: every submit is a system call\n", name);
   std::printf("# %s: %d system calls to submit %d NOPs\n", name, entered, nops);
   std::printf("# %s: %.2f us a NOP, %.2f us of CPU a NOP\n", name, spent.count() / nops,
               cpu * 1e6 / nops);
@@ -101,8 +100,9 @@ int main(int argc, char** argv) {
   const double cpu_before = cpu_seconds();
   while (!kernel_thread_sleeps(ring)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const double burned = cpu_seconds() - cpu_before;
-  std::printf("with nothing to do: it used CPU, then it slept: %s\n", burned > 0.01 ? "yes" : "no");
   std::printf("# with nothing to do: %.2f s of CPU\n", burned);
+  lab::effect(burned > 0.01, "with nothing to do: it used CPU, then it slept",
+              std::to_string(burned) + " s of CPU");
 
   std::printf("the next submit has to wake it: %s\n", nop(ring, true) ? "yes" : "no");
   io_uring_queue_exit(&ring);
