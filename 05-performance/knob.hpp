@@ -30,6 +30,13 @@ inline double clock_ns(clockid_t clock) {
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
+/// "2.9 times": what was measured, for lab::effect().
+inline std::string figure(double value, const char* unit) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g ", value);
+  return text + std::string(unit);
+}
+
 /// What one round did. Its time and its CPU time are measured around it.
 struct Round {
   std::uint64_t operations = 1;

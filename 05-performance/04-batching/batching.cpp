@@ -113,10 +113,10 @@ void measure_submits(const lab::Lesson& lesson, io_uring& ring) {
   knob.run();
   const double one = knob.extra("NOP", 1);
   const double many = knob.extra("NOP", 64);
-  std::printf("64 NOPs in one batch take less than half of 64 alone: %s\n",
-              many < 64 * one / 2 ? "yes" : "no");
-  std::printf("but the first of them has to wait more than 4 times as long: %s\n",
-              many > 4 * one ? "yes" : "no");
+  const std::string measured = lab::figure(many / one, "times as long as one alone");
+  lab::effect(many < 64 * one / 2, "64 NOPs in one batch take less than half of 64 alone",
+              measured);
+  lab::effect(many > 1.5 * one, "but the first of them has to wait longer than alone", measured);
   close(fd);
 }
 

@@ -132,8 +132,8 @@ void show_the_end_of(const char* name, Waiter& waiter, void (*wait)(Waiter&)) {
   io_uring_prep_nop(io_uring_get_sqe(&waiter.ring));
   const double begin = lab::clock_ns(CLOCK_MONOTONIC);
   wait(waiter);
-  const bool early = lab::clock_ns(CLOCK_MONOTONIC) - begin < 1e9;
-  std::printf("%s: 1 CQE, %s\n", name, early ? "long before the long limit" : "late");
+  const double ms = (lab::clock_ns(CLOCK_MONOTONIC) - begin) / 1e6;
+  lab::effect(ms < 1000, name, lab::figure(ms, "ms"), "1 CQE, long before the long limit");
   io_uring_cq_advance(&waiter.ring, io_uring_cq_ready(&waiter.ring));
 }
 
@@ -186,8 +186,9 @@ int main(int argc, char** argv) {
   if (has_min_wait) {
     const unsigned before = waiter.waits;
     receive(waiter, start[1], min_wait);
-    std::printf("min-wait brings two messages or more a wait: %s\n",
-                2 * (waiter.waits - before) <= message_count ? "yes" : "no");
+    const double per_wait = message_count / static_cast<double>(waiter.waits - before);
+    lab::effect(per_wait >= 2, "min-wait brings two messages or more a wait",
+                lab::figure(per_wait, "messages a wait"));
   }
 
   close(start[1]);

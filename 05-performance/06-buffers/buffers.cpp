@@ -2,8 +2,6 @@
 // needs: Linux 6.12 (IOU_PBUF_RING_INC; bundles came before it, with 6.10)
 // try:   ./lab run 05-06; then make memory_size 1 << 20, and say first which counts will change
 #include <liburing.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -115,11 +113,7 @@ void take_pieces(Receiver& receiver, const io_uring_cqe& cqe, char letter) {
 // was faster.
 void send_message(const Receiver& receiver, const std::string& message) {
   lab::send_all(receiver.client, message);
-  int there = 0;
-  while (ioctl(receiver.server, FIONREAD, &there) == 0 &&
-         there < static_cast<int>(message.size())) {
-    sched_yield();
-  }
+  lab::await_bytes(receiver.server, message.size());
 }
 
 // Returns false when the buffers did not suffice.

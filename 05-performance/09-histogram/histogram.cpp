@@ -60,8 +60,7 @@ struct Histogram {
   double mean_ms() const { return static_cast<double>(sum_ns) / static_cast<double>(count) / 1e6; }
 };
 
-// It answers everything with itself. Only this thread writes the counter, so an ordinary load and
-// store are enough: an atomic add would lock the cache line for nobody.
+// It answers everything with itself. Only this thread writes the counter: no atomic add is needed.
 void serve(int fd, std::atomic<std::uint64_t>& answered) {
   for (unsigned request = 0; request < request_count; ++request) {
     const std::string message = lab::receive(fd, message_size);
@@ -73,8 +72,8 @@ void serve(int fd, std::atomic<std::uint64_t>& answered) {
 
 // steady_clock is CLOCK_MONOTONIC, which the kernel's timeouts use, too.
 std::uint64_t now_ns() {
-  const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(since_boot).count());
+  const std::chrono::nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(now.count());
 }
 
 void take(io_uring& ring, int wanted, const char* what) {
@@ -125,11 +124,15 @@ void by_schedule(io_uring& ring, int fd, Histogram& from_send, Histogram& from_d
   }
 }
 
-void show(const char* name, const Histogram& answers) {
+// A blind way does not see the stall, unless the machine's own noise is as long.
+void show(const char* name, const Histogram& answers, bool blind) {
+  const double p99_ms = answers.percentile_ms(99);
   std::printf("# %-26s %8.3f %8.3f %8.3f %8.3f %8.3f %8.3f\n", name, answers.mean_ms(),
-              answers.percentile_ms(50), answers.percentile_ms(90), answers.percentile_ms(99),
+              answers.percentile_ms(50), answers.percentile_ms(90), p99_ms,
               answers.percentile_ms(99.9), static_cast<double>(answers.max_ns) / 1e6);
-  std::printf("  %s: %s\n", name, answers.percentile_ms(99) > 25 ? "yes" : "no");
+  const std::string claim = std::string("  ") + name;
+  if (blind) lab::effect(p99_ms <= 25, claim, "a p99 of " + std::to_string(p99_ms) + " ms", "no");
+  if (!blind) std::printf("%s: %s\n", claim.c_str(), p99_ms > 25 ? "yes" : "no");
 }
 
 // The axis stretches the end: each step to the right is for a tenth of the requests before it.
@@ -186,9 +189,9 @@ int main(int argc, char** argv) {
   }
   std::printf("one answer in 500 waits 50 ms for the server. Does the p99 show it?\n");
   std::puts("# ms                             mean      p50      p90      p99    p99.9      max");
-  show("closed loop", ways[0]);
-  show("by schedule, from the send", ways[1]);
-  show("by schedule, from due time", ways[2]);
+  show("closed loop", ways[0], true);
+  show("by schedule, from the send", ways[1], true);
+  show("by schedule, from due time", ways[2], false);
   if (answered != ways[0].count + ways[2].count) lab::fail("answered, and not measured");
   if (const char* folder = std::getenv("LAB_PLOTS")) plot(std::string(folder) + "/", ways);
   io_uring_queue_exit(&ring);

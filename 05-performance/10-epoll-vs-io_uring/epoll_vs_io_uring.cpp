@@ -186,9 +186,9 @@ int main(int argc, char** argv) {
   const double many = knob.extra("epoll", connections_max);
   std::printf("1 connection\n  epoll: %.0f calls a request\n", knob.extra("epoll", 1));
   std::printf("  io_uring: 2 or less: %s\n", knob.extra("ring", 1) <= 2 ? "yes" : "no");
+  const double few = knob.extra("ring", connections_max);
   std::printf("64 connections\n  epoll: %s calls a request\n", many < 2.5 ? "over 2" : "3");
-  std::printf("  io_uring: less than half a call: %s\n",
-              knob.extra("ring", connections_max) < 0.5 ? "yes" : "no");
+  lab::effect(few < 0.5, "  io_uring: less than half a call", lab::figure(few, "a request"));
   close(echo.client);  // the client ends
   int status = 0;
   if (waitpid(client, &status, 0) != client || status != 0) lab::fail("a wrong answer came");

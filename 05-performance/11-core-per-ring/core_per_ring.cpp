@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <iterator>
 #include <latch>
 #include <mutex>
@@ -169,6 +170,10 @@ int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv, lab::Knob::usage);
   const Cpus cpus = lab::allowed_cpus();
   if (cpus.size() < 2) lab::skip("needs two processors");
+  std::string rps_mask;  // where it is set, another processor may handle the SYN than the sender's
+  std::ifstream("/sys/class/net/lo/queues/rx-0/rps_cpus") >> rps_mask;
+  const bool spread = rps_mask.find_first_not_of("0,") != std::string::npos;
+  if (spread) lab::skip("needs a loopback without RPS: set lo's rps_cpus to 0");
 
   show_preset("server, 2048 buffers", lab::RingPreset::server(2048));
   show_preset("file I/O, depth 32, 8 a call", lab::RingPreset::file_io({.depth = 32, .submit = 8}));
