@@ -210,11 +210,11 @@ function output(path, brief,    all, lines, i, line, shown, before, many, varies
   for (i = 1; i <= lines; ++i) {
     line = expected_line[i]
     mark = ""
-    sub(/^\[quiet\] /, "", line)
     if (match(line, /^\[-?[0-9]+\.[0-9]+\+?\] /)) {
       mark = substr(line, 2, RLENGTH - 3)
       line = substr(line, RLENGTH + 1)
     }
+    sub(/^\[quiet\] /, "", line)
     if (substr(line, 1, 2) == "~ ") {
       line = readable(substr(line, 3))
       if (line == "") { line = "(this line varies)" }
