@@ -10,6 +10,29 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
+# What a build under a sanitizer leaves out, because the other build has shown it, is decided by this.
+set(LAB_SANITIZED OFF)
+if("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_RELWITHDEBINFO} ${CMAKE_CXX_FLAGS_DEBUG}" MATCHES "-fsanitize")
+  set(LAB_SANITIZED ON)
+endif()
+
+# ccache, where it is installed and works: a cache that cannot be written must not fail the build. A launcher
+# that the user names (CMAKE_CXX_COMPILER_LAUNCHER) is left alone.
+option(LAB_CCACHE "Compile through ccache where it is installed" ON)
+find_program(LAB_CCACHE_PROGRAM ccache)
+mark_as_advanced(LAB_CCACHE_PROGRAM)
+if(LAB_CCACHE AND LAB_CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  file(WRITE ${PROJECT_BINARY_DIR}/ccache_probe.cpp "int main() {}\n")
+  execute_process(
+    COMMAND ${LAB_CCACHE_PROGRAM} ${CMAKE_CXX_COMPILER} -c ccache_probe.cpp -o ccache_probe.o
+    WORKING_DIRECTORY ${PROJECT_BINARY_DIR} RESULT_VARIABLE ccache_result OUTPUT_QUIET ERROR_QUIET)
+  if(ccache_result EQUAL 0)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${LAB_CCACHE_PROGRAM})
+  else()
+    message(STATUS "ccache is installed but does not work here: built without it")
+  endif()
+endif()
+
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -55,19 +78,43 @@ target_include_directories(lab_options SYSTEM INTERFACE ${LIBURING_INCLUDE_DIR})
 target_link_libraries(lab_options INTERFACE ${LIBURING_LIBRARY} Threads::Threads)
 
 # lab_component(NAME [DEPENDS component...] [LIBRARIES library...])
-# A component is lib/NAME.hpp and, where it has one, lib/NAME.cpp. The generated file includes the header
-# first and alone, so a header that leans on its includer does not build.
+# A component is lib/NAME.hpp and, where it has one, lib/NAME.cpp. Its header stands first in lib/NAME.cpp, so
+# a header that leans on its includer does not build; where it does not, or where there is no lib/NAME.cpp, a
+# generated file includes it first and alone.
 function(lab_component name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES")
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-  set(alone ${CMAKE_CURRENT_BINARY_DIR}/${name}_alone.cpp)
-  file(CONFIGURE OUTPUT ${alone} CONTENT "#include \"${folder}/lib/${name}.hpp\"\n")
-  set(sources ${alone})
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name}.cpp)
-    list(APPEND sources lib/${name}.cpp)
+  set(include_alone "#include \"${folder}/lib/${name}.hpp\"")
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name}.cpp)
+  set(sources)
+  set(first_include)
+  if(EXISTS ${source})
+    set(sources ${source})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    file(STRINGS ${source} first_include REGEX "^#include" LIMIT_COUNT 1)
+  endif()
+  if(NOT first_include STREQUAL include_alone)
+    set(alone ${CMAKE_CURRENT_BINARY_DIR}/${name}_alone.cpp)
+    file(CONFIGURE OUTPUT ${alone} CONTENT "${include_alone}\n")
+    list(APPEND sources ${alone})
   endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC lab::options ${arg_DEPENDS} ${arg_LIBRARIES})
+endfunction()
+
+# lab_together(TARGET): its sources are compiled as one, for most of a compiler's time is reading the same
+# headers. What they have in anonymous namespaces needs a name of its own, each in the whole target.
+# -DLAB_TOGETHER=OFF compiles each by itself, which is quicker where one file is edited again and again.
+# (Precompiled headers were tried: with g++ 12, loading one takes as long as reading what is in it.)
+option(LAB_TOGETHER "Compile the sources of some targets as one" ON)
+function(lab_together target)
+  if(LAB_TOGETHER)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      # A type in an anonymous namespace is no mistake outside of a header, which g++ takes an included file for.
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    endif()
+  endif()
 endfunction()
 
 # lab_program(NAME SOURCES file... [DEPENDS component...] [LIBRARIES library...])
@@ -80,7 +127,7 @@ endfunction()
 # lab_measures(NAME): a program that measures others. No test runs it under a sanitizer, and nobody measures
 # there: it is built only when it is asked for.
 function(lab_measures name)
-  if(CMAKE_CXX_FLAGS_RELWITHDEBINFO MATCHES "sanitize")
+  if(LAB_SANITIZED)
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
 endfunction()
@@ -92,6 +139,7 @@ function(lab_test name)
   lab_program(${name} SOURCES ${arg_SOURCES} DEPENDS ${arg_DEPENDS} LIBRARIES ${arg_LIBRARIES} GTest::gtest_main)
   # A test's own code is run once: the optimiser would take longer than it saves. What it tests keeps it.
   target_compile_options(${name} PRIVATE -O0)
+  lab_together(${name})
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
@@ -101,6 +149,9 @@ endfunction()
 #   -broken                 its program with break.diff applied
 #   -exercise, -solution    where it has an exercise; -mine once a learner has begun one
 #   -NAME                   a second program NAME.cpp, compared with NAME.expected.txt
+# Under a sanitizer the broken program, the exercise and the solution are tested only where memory is the
+# subject: where the title or the features in facts.txt say "memory", "lifetime" or "AddressSanitizer". The
+# lesson itself always is.
 function(lab_lessons)
   file(GLOB facts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/[0-9][0-9]-*/facts.txt)
   foreach(file IN LISTS facts)
@@ -116,6 +167,14 @@ function(lab_lesson folder)
   set(target ${number}-${lesson})
   string(SUBSTRING ${lesson} 3 -1 main)
   string(REPLACE - _ main ${main})
+  set(variants ${LAB_TESTS})
+  if(LAB_SANITIZED)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/facts.txt)
+    file(STRINGS ${folder}/facts.txt about_memory REGEX "^(title|features):.*(lifetime|memory|AddressSanitizer)")
+    if(NOT about_memory)
+      set(variants OFF)
+    endif()
+  endif()
   file(GLOB programs CONFIGURE_DEPENDS ${folder}/*.cpp)
   foreach(program IN LISTS programs)
     get_filename_component(name ${program} NAME_WE)
@@ -123,7 +182,7 @@ function(lab_lesson folder)
       lab_lesson_program(${target} ${program})
       lab_lesson_test(${target} ${target} ${folder}/expected.txt)
     elseif(name MATCHES "^(exercise|solution|mine)$")
-      lab_lesson_program(${target}-${name} ${program})
+      lab_lesson_program(${target}-${name} ${program} TESTED ${variants})
     else()
       lab_lesson_program(${target}-${name} ${program})
       lab_lesson_test(${target}-${name} ${target}-${name} ${folder}/${name}.expected.txt)
@@ -135,10 +194,12 @@ function(lab_lesson folder)
       COMMAND patch --quiet --fuzz=0 --output=${broken} ${folder}/${main}.cpp ${folder}/break.diff
       DEPENDS ${folder}/${main}.cpp ${folder}/break.diff
       COMMENT "Breaking ${target}")
-    lab_lesson_program(${target}-broken ${folder}/${main}.cpp GENERATED ${broken})
-    lab_lesson_test(${target}-broken ${target}-broken ${folder}/broken.txt)
+    lab_lesson_program(${target}-broken ${folder}/${main}.cpp GENERATED ${broken} TESTED ${variants})
+    if(variants)
+      lab_lesson_test(${target}-broken ${target}-broken ${folder}/broken.txt)
+    endif()
   endif()
-  if(LAB_TESTS AND EXISTS ${folder}/exercise.cpp)
+  if(variants AND EXISTS ${folder}/exercise.cpp)
     # The starter compiles and fails, in words; the solution passes.
     add_test(NAME lesson-${target}-exercise
       COMMAND ${PROJECT_SOURCE_DIR}/.scripts/lesson_check.sh $<TARGET_FILE:${target}-exercise> --starter)
@@ -150,9 +211,13 @@ function(lab_lesson folder)
 endfunction()
 
 # The components that a lesson includes are the ones it is linked with.
-# lab_lesson_program(target source [GENERATED file]): what the source includes, built from the file.
+# lab_lesson_program(target source [GENERATED file] [TESTED bool]): what the source includes, built from the
+# file. Without a test of its own it is built only when it is asked for.
 function(lab_lesson_program target source)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "GENERATED" "")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "GENERATED;TESTED" "")
+  if(NOT DEFINED arg_TESTED)
+    set(arg_TESTED ${LAB_TESTS})
+  endif()
   get_filename_component(folder ${source} DIRECTORY)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
   set(readers ${source})
@@ -173,7 +238,7 @@ function(lab_lesson_program target source)
   if(arg_GENERATED)
     set_property(TARGET ${target} PROPERTY SOURCES ${arg_GENERATED})
   endif()
-  if(NOT LAB_TESTS OR target MATCHES "-mine$")
+  if(NOT arg_TESTED OR target MATCHES "-mine$")
     set_property(TARGET ${target} PROPERTY EXCLUDE_FROM_ALL TRUE)
   endif()
 endfunction()

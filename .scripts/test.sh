@@ -12,7 +12,7 @@ cd "$LAB_ROOT"
 . .scripts/pages.sh
 . .scripts/pictures.sh
 
-CHECKS="tidy tidy-catches format pages pictures docs shellcheck lab-script walk"
+CHECKS="walk lab-script tidy-catches pages docs tidy format pictures shellcheck"
 filter=${1:-}
 results=build/test
 passed=0
@@ -28,9 +28,7 @@ main() {
     *" $filter "*) ;;
     *) for preset in release asan; do ctest_in "$preset"; done ;;
   esac
-  for check in $CHECKS; do
-    ! printf '%s\n' "$check" | grep -qE -- "$filter" || check_run "$check"
-  done
+  checks_run
   report
 }
 
@@ -67,12 +65,33 @@ ctest_in() {
   sed -n 's/^skipped //p' "$results/$preset.tally" >>$results/skipped
 }
 
-# A check prints its findings: 0 is passed, 77 skipped with a line "SKIP: reason", else failed.
+# The checks run beside each other, as many as there are processors, after all that measures. They
+# are started in the order of CHECKS, the longest first; each is told when all before it are done.
+checks_run() {
+  for check in $CHECKS; do
+    ! printf '%s\n' "$check" | grep -qE -- "$filter" || printf '%s\n' "$check"
+  done >$results/checks
+  xargs -P "$(nproc)" -I '{}' sh .scripts/test.sh --check '{}' <$results/checks &
+  while read -r check; do
+    note "== check: $check"
+    # "|| true": a check that was killed has no status, and counts as failed.
+    until [ -f "$results/$check.status" ] || ! kill -0 $! 2>/dev/null; do sleep 0.2; done
+    check_tally "$check" "$(cat "$results/$check.status" 2>/dev/null || true)"
+  done <$results/checks
+  wait $! || true
+}
+
+# One check, in a process of its own: its words and how it ended are files.
 check_run() {
-  note "== check: $1"
   status=0
-  ("check_$(echo "$1" | tr - _)") >"$results/$1.log" 2>&1 || status=$?
-  case $status in
+  ("check_$(echo "$1" | tr - _)") >"$results/$1.log" 2>&1 </dev/null || status=$?
+  echo $status >"$results/$1.ended"
+  mv "$results/$1.ended" "$results/$1.status"
+}
+
+# A check prints its findings: 0 is passed, 77 skipped with a line "SKIP: reason", else failed.
+check_tally() {
+  case $2 in
     0) passed=$((passed + 1)) ;;
     77)
       skipped=$((skipped + 1))
@@ -155,4 +174,8 @@ report() {
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
 
-main
+if [ "$#" = 2 ] && [ "$1" = --check ]; then
+  check_run "$2"
+else
+  main
+fi

@@ -9,7 +9,7 @@ namespace lab {
 namespace {
 
 constexpr std::uint64_t millisecond = 1'000'000;
-constexpr std::uint64_t hour = 3'600'000 * millisecond;
+constexpr std::uint64_t one_hour = 3'600'000 * millisecond;
 
 TEST(Timer, FiresOnceAndNotTooEarly) {
   Ring ring;
@@ -38,7 +38,7 @@ TEST(Timer, CanBeStartedAgain) {
 TEST(Timer, EachHasItsOwnTime) {
   Ring ring;
   Recorder<Timer> late, early;
-  late.operation.start(ring, hour);
+  late.operation.start(ring, one_hour);
   early.operation.start(ring, 5 * millisecond);
   run_until_disarmed(ring, early);
   EXPECT_TRUE(late.cqes.empty());
@@ -76,7 +76,7 @@ TEST(Timer, CancelledBeforeItsTime) {
   Ring ring;
   Recorder<Timer> timer;
   Recorder<Cancel> cancel;
-  timer.operation.start(ring, hour);
+  timer.operation.start(ring, one_hour);
   cancel.operation.start(ring, timer.operation);
   run_until(ring, [&] { return ring.armed_count() == 0; });
   ASSERT_EQ(timer.cqes.size(), 1U);

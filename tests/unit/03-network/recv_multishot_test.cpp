@@ -11,8 +11,8 @@
 namespace lab {
 namespace {
 
-struct Receiving : Connected {
-  explicit Receiving(unsigned count = 64, unsigned size = 64, unsigned cq_entries = 0)
+struct MultishotReceiving : Connected {
+  explicit MultishotReceiving(unsigned count = 64, unsigned size = 64, unsigned cq_entries = 0)
       : Connected{.ring = Ring({.sq_entries = 64, .cq_entries = cq_entries})},
         memory(std::size_t{count} * size),
         buffers(ring, {.count = count, .size = size}, memory) {}
@@ -35,7 +35,7 @@ struct Receiving : Connected {
 };
 
 TEST(RecvMultishot, OneSqeReceivesAgainAndAgain) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers);
   for (std::size_t round = 0; round < 10; ++round) {
     send_all(test.pair.client, pattern(10 + round, round));
@@ -51,7 +51,7 @@ TEST(RecvMultishot, OneSqeReceivesAgainAndAgain) {
 }
 
 TEST(RecvMultishot, TheEndOfTheStreamIsZero) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers);
   send_all(test.pair.client, pattern(5));
   ::shutdown(test.pair.client.get(), SHUT_WR);
@@ -65,7 +65,7 @@ TEST(RecvMultishot, TheEndOfTheStreamIsZero) {
 }
 
 TEST(RecvMultishot, AResetIsAnError) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers);
   test.ring.run_once(0);
   reset_connection(test.pair.client);
@@ -75,7 +75,7 @@ TEST(RecvMultishot, AResetIsAnError) {
 }
 
 TEST(RecvMultishot, ALongMessageTakesSeveralBuffers) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers);
   send_all(test.pair.client, pattern(1000));
   std::vector<std::byte> received;
@@ -93,7 +93,7 @@ TEST(RecvMultishot, ALongMessageTakesSeveralBuffers) {
 // The kernel may go on in the background or end the receive; either way no byte is lost.
 TEST(RecvMultishot, AFullCompletionQueueLosesNothing) {
   constexpr std::size_t total = 200 * 16;
-  Receiving test(256, 16, 64);
+  MultishotReceiving test(256, 16, 64);
   send_all(test.pair.client, pattern(total));
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers);
   std::vector<std::byte> received;
@@ -111,7 +111,7 @@ TEST(RecvMultishot, AFullCompletionQueueLosesNothing) {
 }
 
 TEST(RecvMultishot, ATotalEndsItWithData) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers, 100);
   send_all(test.pair.client, pattern(300));
   run_until_count(test.ring, test.receive, 1);
@@ -143,7 +143,7 @@ TEST(RecvMultishot, ATotalEndsItWithData) {
 }
 
 TEST(RecvMultishot, OnceIsOnce) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start_once(test.ring, test.pair.slot, test.buffers);
   send_all(test.pair.client, pattern(100));
   run_until_disarmed(test.ring, test.receive);
@@ -159,7 +159,7 @@ TEST(RecvMultishot, OnceIsOnce) {
 }
 
 TEST(RecvMultishot, WhenWritableWaitsForTheReader) {
-  Receiving test;
+  MultishotReceiving test;
   test.receive.operation.start_when_writable(test.ring, test.pair.slot);
   run_until_disarmed(test.ring, test.receive);
   ASSERT_EQ(test.receive.cqes.size(), 1U);
@@ -190,7 +190,7 @@ TEST(RecvMultishot, WhenWritableWaitsForTheReader) {
 }
 
 TEST(RecvMultishot, ConnectionsDoNotMix) {
-  Receiving test;
+  MultishotReceiving test;
   const TcpPair second(test.ring, test.listener);
   Recorder<RecvMultishot> second_receive;
   test.receive.operation.start(test.ring, test.pair.slot, test.buffers);
@@ -206,7 +206,7 @@ TEST(RecvMultishot, ConnectionsDoNotMix) {
 }
 
 TEST(RecvMultishot, AGroupThatIsNotThereIsNoBuffer) {
-  Receiving test;
+  MultishotReceiving test;
   Ring other;
   std::vector<std::byte> memory(64);
   const BufferRing elsewhere(other, {.group = 77, .count = 1, .size = 64}, memory);
