@@ -65,7 +65,7 @@ compiler_words() {
 # ---- a folder that a power cut, a full disk or a wrong clock left half made
 
 # mend PRESET TARGET...: after a build that failed. True when the folder may have been at fault and
-# is whole now, so that another try is worth it. What the compiler says of a source is not its fault.
+# is whole now, so that another try is worth it. A compiler's words are about a source, not this.
 mend() (
   preset=$1
   shift
@@ -101,8 +101,8 @@ cure_of() {
 }
 
 # Ninja takes a source from the future for changed, for ever, and an output from there for new: what
-# was edited since is not built. Such files are dated now, and such a folder is built again: before the build,
-# for Ninja tries the first a hundred times, and neither looks like a failure.
+# was edited since is not built. Such files are dated now, and such a folder is built again: before
+# the build, for Ninja tries the first a hundred times, and neither looks like a failure.
 leftovers_mend() {
   now=build/$1/now
   : >"$now"
