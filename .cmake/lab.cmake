@@ -140,6 +140,10 @@ function(lab_test name)
   # A test's own code is run once: the optimiser would take longer than it saves. What it tests keeps it.
   target_compile_options(${name} PRIVATE -O0)
   lab_together(${name})
+  # What it takes from a program is compiled as that program compiles it.
+  set(foreign ${arg_SOURCES})
+  list(FILTER foreign INCLUDE REGEX "\\.\\./|^/")
+  set_source_files_properties(${foreign} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()

@@ -106,8 +106,8 @@ TEST(Trace, NamesTheOperationsThatWaitForAFile) {
   std::array<char, 8> buffer{};
   io_uring_prep_read(io_uring_get_sqe(&test.ring), test.ends[0], buffer.data(), 8, 0);
   io_uring_prep_poll_add(io_uring_get_sqe(&test.ring), test.ends[0], POLLIN);
-  __kernel_timespec hour{.tv_sec = 3600, .tv_nsec = 0};
-  io_uring_prep_timeout(io_uring_get_sqe(&test.ring), &hour, 0, 0);
+  __kernel_timespec one_hour{.tv_sec = 3600, .tv_nsec = 0};
+  io_uring_prep_timeout(io_uring_get_sqe(&test.ring), &one_hour, 0, 0);
   check(io_uring_submit(&test.ring), "io_uring_submit");
   const RingState state = test.state();
   EXPECT_EQ(state.polls.size(), 2U);
