@@ -22,6 +22,16 @@ CopyFile::CopyFile(Ring& ring, std::span<std::byte> memory, std::size_t block_si
 }
 
 FileError CopyFile::run(const Fd& from, const Fd& to, const Fd& direct) {
+  in_order_ = false;
+  return copy(from, to, direct, blocks_.size());
+}
+
+FileError CopyFile::run_in_order(const Fd& from, const Fd& to) {
+  in_order_ = true;
+  return copy(from, to, {}, 1);
+}
+
+FileError CopyFile::copy(const Fd& from, const Fd& to, const Fd& direct, std::size_t blocks) {
   from_ = &from;
   direct_ = direct ? &direct : &from;
   to_ = &to;
@@ -29,7 +39,7 @@ FileError CopyFile::run(const Fd& from, const Fd& to, const Fd& direct) {
   end_ = endless;
   written_to_ = 0;
   failure_ = {};
-  for (Block& block : blocks_) block.take_next_range();
+  for (std::size_t block = 0; block < blocks; ++block) blocks_[block].take_next_range();
   while (ring_.armed_count() > 0) ring_.run_once();
   // A gap of zeros would be in it.
   if (written_to_ > end_ && ftruncate(to.get(), static_cast<off_t>(end_)) != 0) {
@@ -49,7 +59,8 @@ void CopyFile::Block::take_next_range() noexcept {
 // The rest after a short read begins anywhere, where O_DIRECT cannot.
 void CopyFile::Block::read() noexcept {
   from_ = left_ == copy_.block_size_ ? copy_.direct_ : copy_.from_;
-  read_.start(copy_.ring_, *from_, {.memory = memory_.first(left_), .offset = offset_});
+  read_.start(copy_.ring_, *from_,
+              {.memory = memory_.first(left_), .offset = copy_.in_order_ ? own_position : offset_});
 }
 
 // Short is normal; only 0 is the end.

@@ -2,6 +2,8 @@
 // next. What lessons 02/04 and 02/14 built, with errors as results.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -27,6 +29,13 @@ struct FileError {
   }
 };
 
+/// Whether a file can be read ahead. A regular one that says that it is empty may be of /proc,
+/// which the kernel writes anew for each reader: to find an offset, it begins at the beginning. And
+/// devices other than blocks may know no offset but their position.
+inline bool has_offsets(const struct stat& status) noexcept {
+  return S_ISBLK(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size > 0);
+}
+
 /// One copy at a time, any number of them one after the other.
 /// Lifetime: the memory outlives it, and it dies when nothing of it is armed.
 class CopyFile {
@@ -41,6 +50,9 @@ class CopyFile {
   ///               into our memory. Empty: all of it comes through the page cache
   /// @return what went wrong first, when all that was in flight has ended
   FileError run(const Fd& from, const Fd& to, const Fd& direct = {});
+
+  /// The same for a source without offsets: one block after the other, from its own position.
+  FileError run_in_order(const Fd& from, const Fd& to);
 
  private:
   // A range of the file in one piece of memory, read into and then written from.
@@ -66,12 +78,15 @@ class CopyFile {
     Bind<Write, &Block::on_write> write_{*this};
   };
 
+  FileError copy(const Fd& from, const Fd& to, const Fd& direct, std::size_t blocks);
+
   Ring& ring_;
   std::size_t block_size_;
   std::deque<Block> blocks_;  // never moved: their operations are armed
   const Fd* from_ = nullptr;
   const Fd* direct_ = nullptr;
   const Fd* to_ = nullptr;
+  bool in_order_ = false;
   std::uint64_t next_ = 0;
   // Where a read found the end, and how far we wrote. No range after the end is begun; but while a
   // file grows, a read behind its old end can bring something.

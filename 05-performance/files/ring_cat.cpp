@@ -24,6 +24,7 @@
 #include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
+#include "05-performance/files/operands.hpp"
 
 namespace lab {
 
@@ -33,7 +34,8 @@ constexpr std::size_t block_size = 128 * 1024;
 constexpr unsigned blocks_max = 8;
 constexpr unsigned pipe_size = 1 << 20;
 
-/// Reads ahead at offsets where the source has them, else one read at a time; writes in order.
+/// Reads ahead at offsets where the source has them, else one read at a time from its position;
+/// writes in order.
 class ReadWrite {
  public:
   ReadWrite(Ring& ring, const Fd& to) : ring_(ring), to_(to) {
@@ -46,8 +48,9 @@ class ReadWrite {
   FileError run(const Fd& from) {
     from_ = &from;
     const off_t position = lseek(from.get(), 0, SEEK_CUR);
-    seekable_ = position >= 0;
-    next_offset_ = seekable_ ? static_cast<std::uint64_t>(position) : own_position;
+    struct stat status {};
+    at_offsets_ = position >= 0 && fstat(from.get(), &status) == 0 && has_offsets(status);
+    next_offset_ = at_offsets_ ? static_cast<std::uint64_t>(position) : own_position;
     reader_ = writer_ = 0;
     reading_ = 0;
     written_ = 0;
@@ -56,7 +59,7 @@ class ReadWrite {
     go_on();
     while (ring_.armed_count() > 0) ring_.run_once();
     // Reading at offsets does not move the position, which whoever has the descriptor goes on from.
-    if (seekable_) lseek(from.get(), position + written_, SEEK_SET);
+    if (at_offsets_) lseek(from.get(), position + written_, SEEK_SET);
     return failure_;
   }
 
@@ -81,7 +84,7 @@ class ReadWrite {
     void read_rest() noexcept {
       read_.start(owner_.ring_, *owner_.from_,
                   {.memory = memory_.subspan(filled_),
-                   .offset = owner_.seekable_ ? offset_ + filled_ : own_position});
+                   .offset = owner_.at_offsets_ ? offset_ + filled_ : own_position});
     }
     void on_read(Cqe cqe) noexcept;
     void on_write(Cqe cqe) noexcept;
@@ -105,7 +108,7 @@ class ReadWrite {
   HugeArena memory_{block_size * blocks_max};
   std::deque<Block> blocks_;
   const Fd* from_ = nullptr;
-  bool seekable_ = false;
+  bool at_offsets_ = false;
   std::uint64_t next_offset_ = 0;
   unsigned reader_ = 0;   ///< numbers of the next range to be read and to be written;
   unsigned writer_ = 0;   ///< the block is the number modulo blocks_max
@@ -118,11 +121,11 @@ class ReadWrite {
 
 void ReadWrite::go_on() noexcept {
   if (failure_.error != 0) return;
-  const unsigned ahead = seekable_ ? blocks_max : 1;
+  const unsigned ahead = at_offsets_ ? blocks_max : 1;
   while (!ended_ && reading_ < ahead && reader_ - writer_ < blocks_max) {
     ++reading_;
     blocks_[reader_++ % blocks_max].read(next_offset_);
-    if (seekable_) next_offset_ += block_size;
+    if (at_offsets_) next_offset_ += block_size;
   }
   Block& next = blocks_[writer_ % blocks_max];
   if (!writing_ && writer_ != reader_ && next.full()) {
@@ -135,7 +138,7 @@ void ReadWrite::Block::on_read(Cqe cqe) noexcept {
   if (cqe.res > 0) {
     filled_ += static_cast<std::size_t>(cqe.res);
     // At an offset the block has to be full, for the next one is being read already.
-    if (owner_.seekable_ && filled_ < memory_.size()) return read_rest();
+    if (owner_.at_offsets_ && filled_ < memory_.size()) return read_rest();
   }
   --owner_.reading_;
   if (cqe.res < 0) owner_.failure_.note("reading", cqe.res);
@@ -221,7 +224,14 @@ class Cat {
     return false;
   }
 
-  const Fd to_{check_errno(dup(STDOUT_FILENO), "standard output")};
+  static int writable_output() {
+    const bool writes = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;
+    if (!writes) errno = EBADF;
+    return check_errno(writes ? dup(STDOUT_FILENO) : -1,
+                       "standard output, closed or not for writing");
+  }
+
+  const Fd to_{writable_output()};
   const bool to_pipe_ = is_pipe(to_);
   Ring ring_{{.sq_entries = 2 * blocks_max}};
   ReadWrite read_write_{ring_, to_};
@@ -242,9 +252,10 @@ int main(int argc, char** argv) try {
       "was named; 2 a wrong option. Example: ring-cat a.log b.log | wc -l");
   lab::add_operands(app, "file", paths, "Files; \"-\" is standard input, which is the default");
   try {
-    app.parse(argc, argv);
+    app.parse(lab::operands_as_written(argc, argv));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (app.exit(error) != 0) return 2;
+    return lab::output_written("ring-cat") ? 0 : 1;
   }
   lab::Cat cat;
   bool complete = true;
