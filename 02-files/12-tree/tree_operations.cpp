@@ -3,6 +3,7 @@
 // try:   ./lab run 02-12-tree-tree_operations; then give renameat RENAME_EXCHANGE
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -26,6 +27,9 @@ struct Place {
   int file = -1;           ///< what openat gave
   std::string xattr_path;  ///< setxattr and getxattr take no folder
   char value[8] = "";
+  // How openat2 may walk. The kernel reads them at submission.
+  open_how without_links{.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+  open_how beneath{.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
 };
 
 // One operation. `shows` looks at the tree with ordinary calls: is it as it should be now?
@@ -70,6 +74,16 @@ const Row rows[] = {
     {"symlinkat folder/c",
      [](io_uring_sqe* sqe, Place& at) { io_uring_prep_symlinkat(sqe, "a", at.root, "folder/c"); },
      [](const Place& at) { return fs::read_symlink(at.path / "folder/c") == "a"; }},
+    {"openat2 c, without links",
+     [](io_uring_sqe* sqe, Place& at) {
+       io_uring_prep_openat2(sqe, at.root, "folder/c", &at.without_links);
+     },
+     [](const Place& at) { return is_there(at, "folder/c"); }},
+    {"openat2 .., beneath",
+     [](io_uring_sqe* sqe, Place& at) {
+       io_uring_prep_openat2(sqe, at.root, "folder/../..", &at.beneath);
+     },
+     [](const Place& at) { return is_there(at, "folder/../.."); }},
     {"renameat b to d",
      [](io_uring_sqe* sqe, Place& at) {
        io_uring_prep_renameat(sqe, at.root, "folder/b", at.root, "folder/d", 0);
