@@ -24,7 +24,6 @@
 #include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
-#include "05-performance/files/operands.hpp"
 
 namespace lab {
 
@@ -250,7 +249,8 @@ int main(int argc, char** argv) try {
       "Into a pipe the kernel moves the files' pages without copying them; anywhere else blocks\n"
       "are read ahead and written in order. Exit code: 0 all is printed; 1 something is not, and\n"
       "was named; 2 a wrong option. Example: ring-cat a.log b.log | wc -l");
-  lab::add_operands(app, "file", paths, "Files; \"-\" is standard input, which is the default");
+  app.add_option("file", paths, "Files; \"-\" is standard input, which is the default")
+      ->type_name("");
   try {
     app.parse(lab::operands_as_written(argc, argv));
   } catch (const CLI::ParseError& error) {

@@ -30,7 +30,7 @@
 #include "05-performance/files/copy_file.hpp"
 #include "05-performance/files/copy_small.hpp"
 #include "05-performance/files/folder.hpp"
-#include "05-performance/files/operands.hpp"
+#include "05-performance/bench/operands.hpp"
 #include "05-performance/files/page_cache.hpp"
 #include "05-performance/lib/ring_preset.hpp"
 

@@ -214,16 +214,17 @@ IoOptions parse_options(int argc, char** argv) {
   CLI::App app(description, "ringio");
   app.footer(examples);
   app.get_formatter()->column_width(34);
-  add_operands(app, "FILE", options.paths,
-               "Files or devices to use; new ones are made (to write). After -- a name may begin "
-               "with a dash");
+  app.add_option("FILE", options.paths,
+                 "Files or devices to use; new ones are made (to write). After -- a name may begin "
+                 "with a dash")
+      ->type_name("");
   add_file_options(app, options);
   add_load_options(app, options);
   add_way_options(app, options);
   add_time_options(app, options);
   add_output_options(app, options);
   try {
-    app.parse(argc, argv);
+    app.parse(operands_as_written(argc, argv));
     check_together(options, app);
   } catch (const CLI::ParseError& error) {
     std::exit(app.exit(error) == 0 && output_written("ringio") ? 0 : 2);
