@@ -70,8 +70,11 @@ void set_congestion(int fd, const std::string& name) {
 void set_options(int fd, const ListenerOptions& options) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
   if (!options.congestion.empty()) set_congestion(fd, options.congestion);
+  if (options.send_buffer != 0) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer), "SO_SNDBUF");
+  }
   if (options.socket_options == SocketOptions::plain) return;
-  set_option(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20, "SO_RCVBUF");
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer), "SO_RCVBUF");
   set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_max, "TCP_NOTSENT_LOWAT");
   if (options.user_timeout_ms != 0) {
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout_ms),
@@ -100,6 +103,13 @@ Listener::Listener(const ListenerOptions& options) {
   port_ = ntohs(address.storage.ss_family == AF_INET
                     ? reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port
                     : reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port);
+}
+
+// For a listener the field means its queue. tcp(7), tcp_get_info() in the kernel
+unsigned Listener::waiting() const noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : 0;
 }
 
 void probe_port(const ListenerOptions& options) {

@@ -22,6 +22,8 @@ struct ListenerOptions {
   bool v6_only = false;
   SocketOptions socket_options = SocketOptions::tuned;
   unsigned user_timeout_ms = 30'000;  ///< TCP_USER_TIMEOUT; 0: the kernel's default (tuned only)
+  unsigned send_buffer = 0;  ///< SO_SNDBUF, bytes; 0: the kernel's choice, net.ipv4.tcp_wmem
+  unsigned receive_buffer = 1 << 20;  ///< SO_RCVBUF, bytes (tuned only)
   std::string congestion;  ///< TCP_CONGESTION; empty: see Listener (tuned only, unless named)
 };
 
@@ -31,8 +33,8 @@ struct ListenerOptions {
 /// `tuned` sets, beside TCP_NODELAY:
 /// - SO_RCVBUF 1 MiB: a fixed size ends the receive-space autotuning, which costs CPU per segment;
 /// - TCP_USER_TIMEOUT: bytes that nobody acknowledges end the connection, and with it the
-/// notifications of
-///   zero-copy sends (Linux 2.6.37, tcp(7));
+///   notifications of zero-copy sends. A peer whose window is closed acknowledges nothing new, so
+///   this ends a reader that pauses for longer, too (Linux 2.6.37, tcp(7));
 /// - on loopback addresses TCP_CONGESTION reno: pacing (bbr) costs timers and wins nothing where no
 /// packet
 ///   is lost.
@@ -50,6 +52,8 @@ class Listener {
   std::uint16_t port() const noexcept { return port_; }
   /// What listen() got after the kernel's cut.
   unsigned backlog() const noexcept { return backlog_; }
+  /// Connections that wait to be accepted now.
+  unsigned waiting() const noexcept;
 
   /// Stops listening; what waits in the backlog is reset, or goes to the rest of its group.
   void close() noexcept { fd_.reset(); }

@@ -13,6 +13,8 @@ const char* stat_name(Stat stat) noexcept {
                                                              "closed",
                                                              "shed",
                                                              "idle_closed",
+                                                             "tcp_ended",
+                                                             "drain_resets",
                                                              "accept_errors",
                                                              "receives",
                                                              "receives_one_shot",

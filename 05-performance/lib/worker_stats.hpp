@@ -32,6 +32,8 @@ enum class Stat : unsigned char {
   closed,             ///< connections closed, ever
   shed,               ///< connections reset so that others got buffers
   idle_closed,        ///< connections reset after the idle timeout
+  tcp_ended,          ///< connections that TCP ended: reset by the peer, or nothing acknowledged
+  drain_resets,       ///< connections reset at the deadline of a drain
   accept_errors,      ///< accepts that failed and were tried again
   receives,           ///< receives that brought data: requests
   receives_one_shot,  ///< of these, armed for one buffer because buffers were scarce

@@ -2,11 +2,13 @@
 // sends back the very buffers it received.
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <bit>
@@ -20,10 +22,12 @@
 
 #include "01-core/lib/features.hpp"
 #include "01-core/standard_fds.hpp"
+#include "05-performance/bench/decimal.hpp"
 #include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/echo.hpp"
+#include "06-server/lib/explain.hpp"
 #include "06-server/lib/supervisor.hpp"
 #include "06-server/lib/worker.hpp"
 
@@ -159,10 +163,22 @@ void add_network_options(CLI::App& app, lab::ListenerOptions& listener) {
           {{"tuned", lab::SocketOptions::tuned}, {"plain", lab::SocketOptions::plain}}))
       ->default_str("tuned")
       ->group(group);
-  app.add_option(
-         "--user-timeout-ms", listener.user_timeout_ms,
-         "TCP_USER_TIMEOUT: a peer that acknowledges nothing for so long is gone; 0: the kernel's")
+  app.add_option("--user-timeout-ms", listener.user_timeout_ms,
+                 "TCP_USER_TIMEOUT: a peer that acknowledges nothing new for so long is gone. So "
+                 "is one that "
+                 "pauses reading for so long while bytes for it wait; 0: the kernel's")
       ->check(CLI::Range(0U, 3'600'000U))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--send-buffer", listener.send_buffer,
+                 "Bytes that a connection may have unsent in the kernel, which takes twice as much "
+                 "(SO_SNDBUF); 0: as many as net.ipv4.tcp_wmem allows, 4 MiB as a rule")
+      ->check(CLI::Range(0U, 1U << 30))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--receive-buffer", listener.receive_buffer,
+                 "The same for what is received and not yet read (SO_RCVBUF; tuned only)")
+      ->check(CLI::Range(4096U, 1U << 30))
       ->capture_default_str()
       ->group(group);
   app.add_option("--congestion", listener.congestion,
@@ -206,8 +222,10 @@ void add_worker_options(CLI::App& app, lab::WorkerOptions& worker) {
          "buffer size")
       ->check(CLI::Range(0U, 65536U))
       ->group(group);
-  app.add_option("--idle-timeout-ms", worker.idle_timeout_ms,
-                 "A connection without progress for so long is closed; 0: never")
+  app.add_option(
+         "--idle-timeout-ms", worker.idle_timeout_ms,
+         "A connection without progress for so long is closed; 0: never. While bytes wait for "
+         "a peer, --user-timeout-ms may end it sooner")
       ->check(CLI::Range(0U, 86'400'000U))
       ->capture_default_str()
       ->group(group);
@@ -235,21 +253,27 @@ void add_process_options(CLI::App& app, Options& options, std::vector<std::strin
   app.add_flag_callback(
          "--no-pin", [&] { supervisor.pin = false; }, "Let the scheduler place the workers")
       ->group(group);
-  app.add_option("--drain-deadline-ms", supervisor.drain_deadline_ms,
-                 "After the first SIGTERM or SIGINT: time for open connections to come to rest")
+  app.add_option(
+         "--drain-deadline-ms", supervisor.drain_deadline_ms,
+         "After the first SIGTERM, SIGINT, SIGHUP or SIGQUIT: time for open connections to come "
+         "to rest. Those that are left are reset, and the log says how many")
       ->check(CLI::Range(0U, 3'600'000U))
       ->capture_default_str()
       ->group(group);
-  app.add_option(
-         "--stats-interval-ms", supervisor.stats_interval_ms,
-         "A line of statistics that often, while there is traffic; 0: only the summary at the end")
+  app.add_option("--stats-interval-ms", supervisor.stats_interval_ms,
+                 "A line of statistics that often, while there is traffic; 0: only at the end. "
+                 "SIGUSR1 asks "
+                 "for one now")
       ->check(CLI::Range(0U, 86'400'000U))
       ->capture_default_str()
       ->group(group);
   app.add_option(
          "--stats-json", supervisor.stats_json,
          "The same for programs: a file that gets one JSON object a line, counted from the start; "
-         "- is stdout")
+         "- is stdout, and 'listening on' goes to the log")
+      ->group(group);
+  app.add_flag("--log-time", supervisor.log_time,
+               "Every line of the log begins with the time (UTC)")
       ->group(group);
   app.add_option(
          "--without", without,
@@ -258,17 +282,22 @@ void add_process_options(CLI::App& app, Options& options, std::vector<std::strin
       ->group(group);
 }
 
-[[noreturn]] void fail(const std::string& message) {
+enum Exit : int { exit_failed = 1, exit_wrong_use = 2 };
+
+[[noreturn]] void fail(const std::string& message, Exit code = exit_failed) {
   lab::complain("echo-server: {}", message);
-  std::exit(1);
+  std::exit(code);
 }
+
+[[noreturn]] void refuse(const std::string& message) { fail(message, exit_wrong_use); }
 
 void check_steering(const lab::SupervisorOptions& supervisor) {
   if (supervisor.steering != lab::Steering::cpu) return;
   const std::size_t cpus = lab::allowed_cpus().size();
-  if (!supervisor.pin) fail("--steer: cpu needs pinned workers; leave out --no-pin, or take hash");
+  if (!supervisor.pin)
+    refuse("--steer: cpu needs pinned workers; leave out --no-pin, or take hash");
   if (supervisor.workers > cpus) {
-    fail(
+    refuse(
         fmt::format("--steer: cpu would leave some of {} workers without clients on {} CPU{}; "
                     "take hash",
                     supervisor.workers, cpus, cpus == 1 ? "" : "s"));
@@ -279,15 +308,17 @@ void check_steering(const lab::SupervisorOptions& supervisor) {
 void check_together(const CLI::App& app, Options& options) {
   lab::WorkerOptions& worker = options.worker;
   if (!std::has_single_bit(worker.buffer_count)) {
-    fail(fmt::format("--buffer-count: {} is not a power of two (8 to 32768)", worker.buffer_count));
+    refuse(
+        fmt::format("--buffer-count: {} is not a power of two (8 to 32768)", worker.buffer_count));
   }
   if (worker.buffer_size % 8 != 0) {
-    fail(fmt::format("--buffer-size: {} is not a multiple of 8 (64 to 65536)", worker.buffer_size));
+    refuse(
+        fmt::format("--buffer-size: {} is not a multiple of 8 (64 to 65536)", worker.buffer_size));
   }
   if (app.count("--zero-copy-threshold") == 0) {
     worker.zero_copy_threshold = std::min(worker.zero_copy_threshold, worker.buffer_size);
   } else if (worker.zero_copy_threshold > worker.buffer_size) {
-    fail(fmt::format(
+    refuse(fmt::format(
         "--zero-copy-threshold: {} is larger than a buffer (0 to {}): no send would reach it",
         worker.zero_copy_threshold, worker.buffer_size));
   }
@@ -295,8 +326,13 @@ void check_together(const CLI::App& app, Options& options) {
     options.supervisor.workers = static_cast<unsigned>(lab::allowed_cpus().size());
   }
   check_steering(options.supervisor);
+  const lab::ListenerOptions& listener = options.supervisor.listener;
+  if (listener.v6_only && listener.address.find(':') == std::string::npos) {
+    refuse(fmt::format("--ipv6-only: {} is an IPv4 address; --address :: takes every interface",
+                       listener.address));
+  }
   worker.drain_deadline_ms = options.supervisor.drain_deadline_ms;
-  worker.peers_on_loopback = lab::is_loopback(options.supervisor.listener.address);
+  worker.peers_on_loopback = lab::is_loopback(listener.address);
 }
 
 // A file table may be as large as RLIMIT_NOFILE, though its slots are no fds of the process.
@@ -317,7 +353,7 @@ void try_features(Options& options, const std::vector<std::string>& without) {
   for (const std::string& name : without) {
     const lab::Feature feature = feature_named(name);
     if (feature == lab::Feature::count) {
-      fail(fmt::format("--without: '{}' is no feature; ./lab doctor lists them", name));
+      refuse(fmt::format("--without: '{}' is no feature; ./lab doctor lists them", name));
     }
     options.features.pretend(feature, EOPNOTSUPP);
   }
@@ -328,13 +364,18 @@ void try_features(Options& options, const std::vector<std::string>& without) {
   if (missing == lab::Feature::ring || error == ENOMEM || error == EPERM) {
     fail("cannot start: " + lab::explain_setup_error(error));
   }
-  fail(fmt::format("cannot start: {} (Linux {}) does not work here: {}. ./lab doctor tells more",
-                   info.name, info.since, std::generic_category().message(error)));
+  const std::string what = fmt::format("cannot start: {} (Linux {})", info.name, info.since);
+  if (error == EMFILE || error == ENFILE) {
+    fail(lab::explain(std::system_error(error, std::generic_category(), what)));
+  }
+  fail(fmt::format("{} does not work here: {}. ./lab doctor tells more", what,
+                   std::generic_category().message(error)));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool has_stdout = fcntl(STDOUT_FILENO, F_GETFD) != -1;
   lab::open_standard_fds();
   Options options;
   options.supervisor.listener.port = 8000;
@@ -344,42 +385,32 @@ int main(int argc, char** argv) {
       "send.\n\n"
       "Try it:   echo-server --port 8000      then, elsewhere:   nc localhost 8000\n"
       "Load it:  ringload 127.0.0.1 8000 --connections 64\n"
-      "Stop it:  Ctrl-C drains, a second one stops at once.\n",
+      "Stop it:  Ctrl-C drains, a second one stops at once.\n\n"
+      "SIGTERM, SIGINT, SIGHUP and SIGQUIT drain. SIGUSR1 and SIGUSR2 write the statistics now.\n"
+      "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n",
       "echo-server"};
   app.get_formatter()->column_width(34);
   add_network_options(app, options.supervisor.listener);
   add_worker_options(app, options.worker);
   add_process_options(app, options, without);
+  lab::take_decimal_numbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return app.exit(error) == 0 ? 0 : exit_wrong_use;
   }
 
   check_together(app, options);
+  if (options.supervisor.stats_json == "-" && !has_stdout) {
+    refuse("--stats-json: - is standard output, which is closed");
+  }
   try_features(options, without);
   fit_to_limits(options.worker);
-  options.supervisor.worker_main = &worker_main;
-  options.supervisor.argument = &options;
+  options.supervisor.worker_main = {.function = &worker_main, .argument = &options};
   options.supervisor.describe = &describe;
   try {
     return lab::Supervisor(options.supervisor).run();
-  } catch (const std::system_error& error) {
-    const lab::ListenerOptions& listener = options.supervisor.listener;
-    switch (error.code().value()) {
-      case EADDRINUSE:
-        fail(fmt::format(
-            "port {} on {} is in use by another server. Cure: stop it, or take --port 0",
-            listener.port, listener.address));
-      case EADDRNOTAVAIL:
-        fail(fmt::format("--address: no interface of this machine has {}", listener.address));
-      case EACCES:
-        fail(fmt::format("{} (--port: {}; ports below 1024 are for root)", error.what(),
-                         listener.port));
-      default:
-        fail(error.what());
-    }
   } catch (const std::exception& error) {
-    fail(error.what());
+    fail(lab::explain(error));
   }
 }

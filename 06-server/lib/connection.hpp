@@ -248,7 +248,7 @@ class alignas(64) Connection {
       if (receiving_ == Receiving::armed) receiving_ = Receiving::paused;
     } else {
       receiving_ = Receiving::ended;
-      abort();
+      abort_broken();
     }
   }
 
@@ -257,7 +257,7 @@ class alignas(64) Connection {
     if (receiving_ != Receiving::gated) return;  // cancelled: the join goes on in advance()
     if (cqe.res < 0 && cqe.res != -ECANCELED) {
       receiving_ = Receiving::ended;
-      abort();
+      abort_broken();
       return;
     }
     receiving_ = Receiving::starved;
@@ -355,7 +355,7 @@ class alignas(64) Connection {
     if (cqe.res > 0) {
       outbox_.consume(static_cast<std::uint32_t>(cqe.res));
     } else if (cqe.res != -EINTR && cqe.res != -EAGAIN) {
-      abort();
+      abort_broken();
     }
   }
 
@@ -380,7 +380,7 @@ class alignas(64) Connection {
     if (fall_back || cqe.res == -EINTR || cqe.res == -EAGAIN) {
       outbox_.push_front(send.lease.rest_after(0));
     } else if (cqe.res <= 0) {
-      abort();
+      abort_broken();
     } else if (static_cast<std::uint32_t>(cqe.res) < send.lease.size()) {
       outbox_.push_front(send.lease.rest_after(static_cast<std::uint32_t>(cqe.res)));
     }
@@ -420,6 +420,13 @@ class alignas(64) Connection {
   }
 
   // --- closing ---
+
+  // TCP has ended it. Not told apart by the error: a send with MSG_WAITALL that was partly done
+  // reports its bytes, and the -ETIMEDOUT is gone; the next one gets -EPIPE.
+  void abort_broken() noexcept {
+    if (phase_ != Phase::aborting) worker_.stats()[Stat::tcp_ended].add(1);
+    abort();
+  }
 
   void abort() noexcept {
     phase_ = Phase::aborting;

@@ -80,10 +80,16 @@ std::string describe(const StatValues& now, const StatValues& interval, double s
   const struct {
     Stat stat;
     const char* name;
-  } rare[] = {{Stat::no_buffers, "ENOBUFS"},         {Stat::pauses, "pauses"},
-              {Stat::receives_one_shot, "one-shot"}, {Stat::shed, "shed"},
-              {Stat::idle_closed, "idle"},           {Stat::accept_errors, "accept errors"},
-              {Stat::cq_overflows, "CQ overflows"},  {Stat::ring_errors, "ring errors"}};
+  } rare[] = {{Stat::no_buffers, "ENOBUFS"},
+              {Stat::pauses, "pauses"},
+              {Stat::receives_one_shot, "one-shot"},
+              {Stat::shed, "shed"},
+              {Stat::idle_closed, "idle"},
+              {Stat::tcp_ended, "ended by TCP"},
+              {Stat::drain_resets, "reset by the drain"},
+              {Stat::accept_errors, "accept errors"},
+              {Stat::cq_overflows, "CQ overflows"},
+              {Stat::ring_errors, "ring errors"}};
   for (const auto& [stat, name] : rare) {
     if (value(interval, stat) != 0) {
       fmt::format_to(std::back_inserter(line), " | {} {}", value(interval, stat), name);

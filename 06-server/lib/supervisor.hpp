@@ -1,17 +1,13 @@
 // Starts one worker process per core, watches them, starts dead ones again, and ends them in order.
 //
 // A dead worker's listener stays open here, so the clients that wait in its backlog are served by
-// the next one. Workers share nothing but their blocks of statistics, which only they write.
+// the next one. Workers share nothing but their blocks of statistics, which only they write. Only
+// the supervisor writes to the standard streams, and it never waits for who reads them.
 #pragma once
-
-#include <sys/types.h>
 
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,7 +17,13 @@
 #include "02-files/lib/fd.hpp"
 #include "03-network/lib/listener.hpp"
 #include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/output.hpp"
+#include "06-server/lib/restart_policy.hpp"
+#include "06-server/lib/server_log.hpp"
+#include "06-server/lib/server_signals.hpp"
+#include "06-server/lib/server_statistics.hpp"
 #include "06-server/lib/worker_options.hpp"
+#include "06-server/lib/worker_process.hpp"
 
 namespace lab {
 
@@ -31,18 +33,9 @@ enum class Steering : std::uint8_t {
   hash        ///< the kernel's own choice
 };
 
-/// What a new worker process is given. It owns nothing of it.
-struct WorkerContext {
-  unsigned index;
-  int cpu;  ///< already pinned to it; -1: not pinned
-  int listener_fd;
-  unsigned backlog;
-  int control_fd;  ///< commands come, one WorkerReport goes; end of file means drain
-  WorkerStats* stats;
-};
-
 struct SupervisorOptions {
   const char* name = "server";  ///< in front of every line of the log
+  bool log_time = false;        ///< the time, before it
   ListenerOptions listener;     ///< reuse_port is the supervisor's own choice
   unsigned workers = 1;
   bool pin = true;
@@ -50,10 +43,8 @@ struct SupervisorOptions {
   unsigned drain_deadline_ms = 5'000;
   unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
-  /// The body of a worker process; its return value is the exit code. Runs after the fork.
-  int (*worker_main)(const void* argument, const WorkerContext& context) = nullptr;
-  const void* argument = nullptr;
-  /// Says what is in use, from the first worker's report.
+  WorkerMain worker_main;
+  /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
 };
 
@@ -61,14 +52,16 @@ struct SupervisorOptions {
 class Supervisor {
  public:
   /// Opens the listeners.
-  /// @throws std::system_error (EADDRINUSE: another server is there), std::invalid_argument
+  /// @throws std::exception that says what is wrong and how to mend it; std::invalid_argument
   explicit Supervisor(const SupervisorOptions& options);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Serves until SIGTERM or SIGINT. The first drains, a second one stops at once.
-  /// @return the exit code: 0 drained, 1 stopped by a second signal or unable to start
+  /// Serves until SIGTERM, SIGINT, SIGHUP or SIGQUIT. The first drains, a second one stops at once.
+  /// @return the exit code: 0 drained, connections that took longer than the deadline reset; 1 when
+  /// something was not in order, which the log says: it could not start, a worker died while
+  /// draining, a second signal, statistics that could not be written
   int run();
 
  private:
@@ -88,19 +81,24 @@ class Supervisor {
   enum class State { starting, serving, draining, ended };
 
   // Starting and restarting.
-  void spawn(Child& child);
-  [[noreturn]] void become_worker(Child& child, int control_fd);
+  void open_listeners();
+  void start(Child& child);
   void restart_due();
+  void on_child_report(Child& child, int res);
   void on_child_ready(Child& child);
   void on_child_exit(Child& child);
-  void plan_restart(Child& child);
-  void give_up_listener(Child& child);
+  void on_child_ended(Child& child);
+  void plan_restart(Child& child, const std::string& what);
+  void give_up_listener(Child& child, const std::string& times);
   void reopen_listener(Child& child);
+  bool somebody_serves() const noexcept;
+  void announce();
 
   // Watching.
   void on_signal(Cqe cqe) noexcept;
   void on_tick(Cqe cqe) noexcept;
   void watch_heartbeats();
+  void watch_shedding();
 
   // Steering.
   bool steers_by_cpu() const noexcept;
@@ -109,36 +107,31 @@ class Supervisor {
   // Stopping.
   void drain();
   void stop_now();
-  void command_all(char command);
+  void kill_worker(Child& child);
   bool all_gone() const noexcept;
+  void report_end();
+  void finish_ring();
 
-  // Reporting.
-  StatValues counters(const Child& child) const noexcept;
-  void report_interval();
-  void report_summary();
-  void write_json();
-  template <class... Arguments>
-  void log(const char* format, Arguments&&... arguments) const;
-
-  double seconds_since_start() const noexcept;
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
 
   SupervisorOptions options_;
   std::vector<int> cpus_;
+  ServerSignals signals_;
   Ring ring_{{.sq_entries = 256}};
-  Fd signals_;
-  SharedStats stats_;  ///< one block per worker
+  ServerLog log_;
+  Output stdout_;
+  ServerStatistics statistics_;
   std::vector<std::unique_ptr<Child>> children_;
   std::vector<unsigned>
       group_;  ///< worker of each listener, in the order of the SO_REUSEPORT group
   std::uint16_t port_ = 0;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> json_{nullptr, &std::fclose};
   State state_ = State::starting;
-  bool stopped_by_force_ = false;
-  std::uint64_t start_ns_ = 0;
+  bool served_ = false;       ///< all workers were ready once
+  bool failed_ = false;       ///< something was not in order: the exit code is 1
+  bool stdout_told_ = false;  ///< that standard output failed is in the log
+  unsigned last_ticks_ = 0;   ///< since it waits for who reads its last lines
   std::uint64_t drain_ms_ = 0;
   std::uint64_t reported_ms_ = 0;
-  StatValues reported_{};
   Bind<PollFd, &Supervisor::on_signal> signal_{*this};
   Bind<Timer, &Supervisor::on_tick> timer_{*this};
 };

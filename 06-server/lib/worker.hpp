@@ -7,7 +7,6 @@
 #pragma once
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -514,7 +513,6 @@ class Worker {
       wanted -= std::min(wanted, std::max(client->held(), 1U));
       client->reset();
       stats_[Stat::shed].add(1);
-      log_shed();
     }
   }
 
@@ -556,18 +554,6 @@ class Worker {
     closed_since_renewal_ = 0;
   }
 
-  // Once per second at most, and not through stdio, which allocates.
-  void log_shed() noexcept {
-    if (shed_logged_tick_ != 0 && tick() - shed_logged_tick_ < 1000 / tick_ms) return;
-    shed_logged_tick_ = tick();
-    char line[128];
-    const int size = std::snprintf(
-        line, sizeof line,
-        "worker %d: buffers ran out, reset a client that does not read (%llu so far)\n", getpid(),
-        static_cast<unsigned long long>(stats_.get(Stat::shed)));
-    if (write(STDERR_FILENO, line, static_cast<std::size_t>(size)) < 0) return;
-  }
-
   // A peer that has reset its connection leaves nothing to shut down.
   void on_shutdown(Cqe cqe) noexcept {
     if (cqe.res < 0 && cqe.res != -ENOTCONN) ++shutdown_errors_;
@@ -593,7 +579,10 @@ class Worker {
       drain_looked_tick_ = tick();
       if (drained >= deadline) ++looks_past_deadline_;
       for (Client* client = by_age_.front(); client != nullptr; client = by_age_.next(*client)) {
-        if (drained >= deadline && !client->aborting()) client->reset();
+        if (drained >= deadline && !client->aborting()) {
+          stats_[Stat::drain_resets].add(1);
+          client->reset();
+        }
         if (client->open() && client->still_rests() &&
             tick() - client->last_activity() >= quiet_ticks) {
           client->finish();
@@ -657,7 +646,6 @@ class Worker {
   std::uint32_t drain_tick_ = 0;
   std::uint32_t drain_looked_tick_ = 0;
   std::uint32_t looks_past_deadline_ = 0;
-  std::uint32_t shed_logged_tick_ = 0;
   std::uint32_t accept_retry_tick_ = 0;
   std::uint32_t accept_retry_wait_ = 1;
   std::uint32_t renewal_tick_ = 0;  ///< receives that began until then are due for renewal

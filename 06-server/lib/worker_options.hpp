@@ -31,8 +31,8 @@ struct WorkerOptions {
   bool disabled_ring = false;      ///< for the fake kernel
 };
 
-/// What a worker found and took, for the first line of the log. Fits into one message to the
-/// supervisor.
+/// What a worker found and took, for the first line of the log, or why it could not. Fits into one
+/// message to the supervisor.
 struct WorkerReport {
   unsigned connections_max = 0;
   unsigned setup_flags = 0;  ///< IORING_SETUP_*
@@ -45,7 +45,8 @@ struct WorkerReport {
   bool can_reset = false;          ///< socket options on slots
   bool slot_releases = false;      ///< closing a slot is enough, and receives are not renewed
   bool zero_copy_reports = false;
-  char pages[32] = {};  ///< what the arena got
+  char pages[32] = {};   ///< what the arena got
+  char error[256] = {};  ///< why it ended; empty: it serves
 };
 
 }  // namespace lab

@@ -100,5 +100,33 @@ TEST(CrashLoop, ClosesOneListenerAndTheOtherServesAll) {
   by_cpu.join();
 }
 
+// Nobody else is there to serve: the clients wait for the next start, and the port stays taken.
+TEST(CrashLoop, TheLastListenerStaysOpen) {
+  ServerProcess server({"--port", "0", "--workers", "1", "--connections", "256", "--buffer-size",
+                        "1024", "--buffer-count", "1024"});
+  const std::uint16_t port = server.port();
+  ASSERT_TRUE(eventually(
+      [&] {
+        for (const pid_t worker : server.workers()) kill(worker, SIGKILL);
+        return server.logs("worker 0 died 5 times within 10 s", 0s);
+      },
+      pauses + patience));
+  EXPECT_NE(server.log().find("the next one starts in 5000 ms; nobody serves until then"),
+            std::string::npos)
+      << server.log();
+  std::vector<Stream> waiting;
+  for (unsigned number = 0; number < 5; ++number) {
+    waiting.push_back(connect_to(port));
+    waiting.back().send(100, soon());
+  }
+  ServerProcess other({"--port", std::to_string(port), "--workers", "2"});
+  const std::optional<Exit> end = other.wait();
+  ASSERT_TRUE(end) << "it listens on the same port";
+  EXPECT_EQ(end->code, 1);
+  EXPECT_NE(other.log().find("in use"), std::string::npos);
+  EXPECT_TRUE(server.logs("worker 0 serves again"));
+  for (Stream& client : waiting) client.receive(100, soon());
+}
+
 }  // namespace
 }  // namespace lab

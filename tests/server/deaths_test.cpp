@@ -82,6 +82,9 @@ TEST_F(Deaths, AKilledWorkerTakesNobodyElseAlong) {
   ASSERT_EQ(kill(victim, SIGKILL), 0);
   ping(kept, 10'000);
   EXPECT_TRUE(server.logs(fmt::format("worker 1 (process {}) was ended by signal 9", victim)));
+  EXPECT_NE(server.log().find(", 1 connection with it; the next one starts at once"),
+            std::string::npos)
+      << server.log();
   EXPECT_TRUE(server.logs("worker 1 serves again"));
   for (Stream& client : waiting) client.receive(100, soon());
   for (const int cpu : cpus_) {
@@ -179,6 +182,16 @@ TEST_F(Deaths, CountersGrowAndConnectionsAreNeverNegative) {
   EXPECT_EQ(lines.back()["accepted"].number(), 60);
   EXPECT_EQ(lines.back()["closed"].number(), 60);
   EXPECT_EQ(lines.back()["connections"].number(), 0);
+}
+
+TEST(Timeouts, WhatTcpEndedIsCounted) {
+  const StatsJson stats;
+  std::vector<std::string> all = flags("hash", stats);
+  all.insert(all.end(), {"--user-timeout-ms", "500"});
+  ServerProcess server(all);
+  Stream stuck = connect_stuck(server.port());
+  EXPECT_TRUE(stats.shows([](const Json& line) { return line["tcp_ended"].number() == 1; }));
+  EXPECT_TRUE(stats.shows([](const Json& line) { return line["connections"].number() == 0; }));
 }
 
 TEST_F(Deaths, NoProcessForARestartIsTriedAgain) {

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "01-core/lib/check.hpp"
+#include "03-network/lib/listener.hpp"
 
 namespace lab {
 
@@ -50,6 +51,19 @@ void drop_privileges() {
     _exit(126);
   }
 }
+
+void fill_pipe_at(int fd) {
+  int ends[2];
+  if (pipe(ends) != 0 || fcntl(ends[1], F_SETPIPE_SZ, 4096) < 0) _exit(125);
+  fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  const std::array<char, 4096> page{};
+  while (write(ends[1], page.data(), page.size()) > 0) {
+  }
+  fcntl(ends[1], F_SETFL, 0);
+  dup2(ends[1], fd);
+}
+
+std::uint16_t free_port() { return Listener(ListenerOptions{}).port(); }
 
 std::string file_text(const std::string& path) {
   std::ifstream file(path);
@@ -120,12 +134,13 @@ std::uint16_t ServerProcess::port() {
   if (port_) return *port_;
   const Deadline deadline = soon();
   for (;;) {
-    const std::size_t line = output_.find("listening on ");
-    const std::size_t end = line == std::string::npos ? line : output_.find('\n', line);
-    if (end != std::string::npos) {
-      const std::size_t colon = output_.rfind(':', end);
+    for (const std::string* text : {&output_, &log_}) {
+      const std::size_t line = text->find("listening on ");
+      const std::size_t end = line == std::string::npos ? line : text->find('\n', line);
+      if (end == std::string::npos) continue;
+      const std::size_t colon = text->rfind(':', end);
       std::uint16_t number = 0;
-      std::from_chars(output_.data() + colon + 1, output_.data() + end, number);
+      std::from_chars(text->data() + colon + 1, text->data() + end, number);
       port_ = number;
       return number;
     }

@@ -29,6 +29,12 @@ unsigned unprivileged_user();
 /// Becomes that user, in a child; ends it when it cannot. Nothing where the test is not root.
 void drop_privileges();
 
+/// In a child: the descriptor is a full pipe that somebody has open and nobody reads.
+void fill_pipe_at(int fd);
+
+/// For a server that cannot say which port it took.
+std::uint16_t free_port();
+
 /// The whole content, or nothing where the file cannot be read.
 std::string file_text(const std::string& path);
 
@@ -49,7 +55,8 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  /// The port in "listening on ADDRESS:PORT". Throws Failure when the line does not come.
+  /// The port in "listening on ADDRESS:PORT", of its output or of its log. Throws Failure when the
+  /// line does not come.
   std::uint16_t port();
 
   /// Waits for a line of the log (standard error) that contains `text`, from the end of the last

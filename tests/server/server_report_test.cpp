@@ -73,6 +73,7 @@ TEST(ServerReport, RareThingsStandInTheLineOnlyWhenTheyHappened) {
       {Stat::no_buffers, "7 ENOBUFS"},         {Stat::pauses, "7 pauses"},
       {Stat::receives_one_shot, "7 one-shot"}, {Stat::shed, "7 shed"},
       {Stat::idle_closed, "7 idle"},           {Stat::accept_errors, "7 accept errors"},
+      {Stat::tcp_ended, "7 ended by TCP"},     {Stat::drain_resets, "7 reset by the drain"},
       {Stat::cq_overflows, "7 CQ overflows"},  {Stat::ring_errors, "7 ring errors"}};
   const std::string quiet = describe({}, {}, 1.0);
   for (const auto& [stat, text] : rare) {

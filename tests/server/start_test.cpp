@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstring>
+#include <regex>
+#include <sstream>
 
 #include "01-core/lib/features.hpp"
 #include "03-network/lib/listener.hpp"
@@ -70,11 +74,16 @@ void expect_refused(ServerProcess& server, const std::vector<std::string>& words
   }
 }
 
+void limit(int resource, rlim_t value) {
+  const rlimit both{value, value};
+  if (setrlimit(static_cast<__rlimit_resource>(resource), &both) != 0) _exit(125);
+}
+
 // --- what it prints ---
 
 TEST(Start, TheFirstLineOfTheLogSaysWhatIsInUse) {
   ServerProcess server(flags({}));
-  server.port();
+  ASSERT_TRUE(server.logs("echo-server: "));
   const std::string first = server.log().substr(0, server.log().find('\n'));
   const std::string words[] = {"echo-server: ",
                                kernel_release(),
@@ -113,6 +122,8 @@ TEST(Start, HelpNamesEveryOption) {
                              "--socket-options",
                              "--user-timeout-ms",
                              "--congestion",
+                             "--send-buffer",
+                             "--receive-buffer",
                              "--connections",
                              "--buffer-count",
                              "--buffer-size",
@@ -127,6 +138,7 @@ TEST(Start, HelpNamesEveryOption) {
                              "--drain-deadline-ms",
                              "--stats-interval-ms",
                              "--stats-json",
+                             "--log-time",
                              "--without"}) {
     EXPECT_NE(server.output().find(std::string(option) + " "), std::string::npos) << option;
   }
@@ -149,13 +161,14 @@ struct Refusal {
   const char* name;
   std::vector<std::string> flags;
   std::vector<std::string> words;
+  int code = 2;  // wrong use; 1: it would be right on another machine, or at another time
 };
 
 class Refuses : public testing::TestWithParam<Refusal> {};
 
 TEST_P(Refuses, ABadValueByOptionValueAndCause) {
   ServerProcess server(flags(GetParam().flags));
-  expect_refused(server, GetParam().words);
+  expect_refused(server, GetParam().words, GetParam().code);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -202,20 +215,25 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"AddressIsAName", {"--address", "localhost"}, {"--address", "localhost", "IPv4"}},
         Refusal{"AddressOfNobodyHere",
                 {"--address", "192.0.2.1"},
-                {"--address", "192.0.2.1", "no interface"}},
+                {"--address", "192.0.2.1", "no interface"},
+                1},
+        Refusal{"IPv6OnlyWithIPv4", {"--ipv6-only"}, {"--ipv6-only", "127.0.0.1", "IPv4"}},
+        Refusal{"Hexadecimal", {"--connections", "0x10"}, {"--connections", "0x10", "decimal"}},
+        Refusal{"Exponent", {"--connections", "1e3"}, {"--connections", "1e3", "decimal"}},
         Refusal{"Congestion",
                 {"--congestion", "hope"},
                 {"--congestion", "hope", "No such file", "available"}},
         Refusal{"StatsJson",
                 {"--stats-json", "/nowhere/stats"},
-                {"--stats-json", "/nowhere/stats", "No such file"}},
+                {"--stats-json", "/nowhere/stats", "No such file"},
+                1},
         Refusal{"Without", {"--without", "luck"}, {"--without", "luck", "doctor"}},
         Refusal{"UnknownOption", {"--fast"}, {"--fast"}}, Refusal{"NoOption", {"fast"}, {"fast"}}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Start, MoreWorkersThanCpusCannotBeSteeredByCpu) {
   ServerProcess server({"--port", "0", "--workers", "1000", "--steer", "cpu"});
-  expect_refused(server, {"--steer", "cpu", "1000 workers", "hash"}, 1);
+  expect_refused(server, {"--steer", "cpu", "1000 workers", "hash"}, 2);
 }
 
 TEST(Start, APortInUseIsAClearError) {
@@ -244,7 +262,241 @@ TEST(Start, AnUnprivilegedPortIsRefusedWithItsCause) {
       ServerProcess::Setup{.flags = flags({"--port", "80"}), .unprivileged = true});
   const std::optional<Exit> end = server.wait(2s);
   if (!end) GTEST_SKIP() << "here everybody may listen on port 80";
-  expect_refused(server, {"80"}, 1);
+  expect_refused(server, {"--port", "80", "only root"}, 1);
+}
+
+TEST(Start, AFileThatMayNotBeWrittenIsNotThePortsFault) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs a file of another user";
+  const StatsJson stats;  // of root, mode 600
+  ServerProcess server(
+      ServerProcess::Setup{.flags = flags({"--stats-json", stats.path()}), .unprivileged = true});
+  expect_refused(server, {"--stats-json", stats.path(), "Permission denied"}, 1);
+  EXPECT_EQ(server.log().find("root"), std::string::npos) << server.log();
+}
+
+TEST(Start, ZerosInFrontOfANumberMeanNothing) {
+  ServerProcess server(flags({"--connections", "010"}));
+  EXPECT_TRUE(server.logs(", 10 connections a worker"));
+  expect_drains(server);
+}
+
+TEST(Start, EveryLineOfTheLogHasItsTimeOnRequest) {
+  ServerProcess server(flags({"--log-time"}));
+  server.port();
+  expect_drains(server);
+  const std::regex line("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z echo-server: .*");
+  std::istringstream log(server.log());
+  unsigned lines = 0;
+  for (std::string text; std::getline(log, text); ++lines) {
+    EXPECT_TRUE(std::regex_match(text, line)) << text;
+  }
+  EXPECT_GT(lines, 1U);
+}
+
+// --- signals ---
+
+TEST(Signals, EachOfTheseDrainsAndIsNamed) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    ServerProcess server(flags({}));
+    expect_serves(server);
+    server.signal(signal);
+    const std::optional<Exit> end = server.wait();
+    ASSERT_TRUE(end);
+    EXPECT_TRUE(end->exited) << "by signal " << end->code;
+    EXPECT_EQ(end->code, 0);
+    EXPECT_NE(server.log().find(fmt::format("SIG{}: draining", sigabbrev_np(signal))),
+              std::string::npos)
+        << server.log();
+  }
+}
+
+TEST(Signals, EachOfTheseWritesTheStatistics) {
+  const StatsJson stats;
+  ServerProcess server(flags({"--stats-interval-ms", "0", "--stats-json", stats.path()}));
+  server.port();
+  std::size_t lines = 0;
+  for (const int signal : {SIGUSR1, SIGUSR2}) {
+    server.signal(signal);
+    EXPECT_TRUE(server.logs("0 connections | "));
+    EXPECT_TRUE(eventually([&] { return stats.lines().size() == lines + 1; }));
+    ++lines;
+  }
+  expect_serves(server);
+  expect_drains(server);
+}
+
+TEST(Signals, AHangupThatWasIgnoredStaysIgnored) {
+  ServerProcess server(
+      {.flags = flags({}), .before = [] { signal(SIGHUP, SIG_IGN); }});  // as nohup does
+  server.port();
+  server.signal(SIGHUP);
+  server.signal(SIGUSR1);
+  EXPECT_TRUE(server.logs("0 connections | "));  // the one that came after it was obeyed
+  expect_serves(server);
+  expect_drains(server);
+}
+
+// --- what is written to whom ---
+
+// The server's processes have this pipe open, so it never breaks; nobody reads it.
+TEST(Output, AFullLogThatNobodyReadsStopsNothing) {
+  ServerProcess server({.flags = flags({"--workers", "2", "--stats-interval-ms", "20"}),
+                        .before = [] { fill_pipe_at(STDERR_FILENO); }});
+  expect_serves(server);
+  const std::vector<pid_t> before = server.workers();
+  ASSERT_EQ(kill(before.back(), SIGKILL), 0);  // the server will want to say so
+  ASSERT_TRUE(eventually([&] {
+    const std::vector<pid_t> now = server.workers();
+    return now.size() == 2 && now.back() != before.back();
+  }));
+  for (unsigned number = 0; number < 10; ++number) expect_serves(server);
+  expect_drains(server);
+}
+
+TEST(Output, AFullLogThatNobodyReadsHidesNoFailedStart) {
+  ServerProcess server(
+      {.flags = flags({"--buffer-count", "32768", "--buffer-size", "65536"}), .before = [] {
+         fill_pipe_at(STDERR_FILENO);
+         const rlimit little{256 << 20, 256 << 20};
+         setrlimit(RLIMIT_AS, &little);
+       }});
+  if (sanitized) GTEST_SKIP() << "a sanitizer needs more address space than the limit";
+  expect_refused(server, {}, 1);
+}
+
+TEST(Output, AFullStandardOutputThatNobodyReadsStopsNothing) {
+  const std::uint16_t port = free_port();
+  ServerProcess server({.flags = flags({"--port", std::to_string(port)}), .before = [] {
+                          fill_pipe_at(STDOUT_FILENO);
+                          fill_pipe_at(STDERR_FILENO);
+                        }});
+  ASSERT_TRUE(eventually([&] {
+    try {
+      Stream client = connect_to(port);
+      ping(client);
+      return true;
+    } catch (const Failure&) {
+      return false;
+    }
+  }));
+  expect_drains(server);
+}
+
+TEST(Output, StatisticsThatNobodyReadsStopNothingAndAreMissed) {
+  ServerProcess server({.flags = flags({"--stats-json", "-", "--stats-interval-ms", "20"}),
+                        .before = [] { fill_pipe_at(STDOUT_FILENO); }});
+  expect_serves(server);
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 1);
+  EXPECT_TRUE(server.logs("--stats-json -: statistics are lost: nobody reads them"));
+}
+
+TEST(Output, StandardOutputIsJsonAloneWhereItWasAskedFor) {
+  ServerProcess server(flags({"--stats-json", "-", "--stats-interval-ms", "0"}));
+  expect_serves(server);
+  EXPECT_NE(server.log().find("echo-server: listening on "), std::string::npos);
+  expect_drains(server);
+  std::istringstream output(server.output());
+  unsigned lines = 0;
+  for (std::string line; std::getline(output, line); ++lines) {
+    EXPECT_EQ(JsonReader::read(line)["accepted"].number(), 1);
+  }
+  EXPECT_EQ(lines, 1U);
+}
+
+TEST(Output, AClosedStandardOutputIsNoPlaceForStatistics) {
+  ServerProcess server(
+      {.flags = flags({"--stats-json", "-"}), .before = [] { close(STDOUT_FILENO); }});
+  expect_refused(server, {"--stats-json", "closed"}, 2);
+}
+
+TEST(Output, AFullDeviceForStatisticsIsSaidAndNoSuccess) {
+  ServerProcess server(flags({"--stats-json", "/dev/full"}));
+  expect_serves(server);
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 1);
+  EXPECT_TRUE(server.logs("--stats-json /dev/full: statistics are lost: No space left"));
+}
+
+TEST(Output, AFileSizeLimitIsSaidAndNoSuccess) {
+  const StatsJson stats;
+  ServerProcess server(
+      {.flags = flags({"--stats-json", stats.path()}), .before = [] { limit(RLIMIT_FSIZE, 100); }});
+  expect_serves(server);
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited) << "by signal " << end->code;
+  EXPECT_EQ(end->code, 1);
+  EXPECT_TRUE(server.logs("statistics are lost: File too large"));
+}
+
+TEST(Output, AFullDeviceForStandardOutputIsSaid) {
+  const std::uint16_t port = free_port();
+  ServerProcess server({.flags = flags({"--port", std::to_string(port)}),
+                        .before = [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); }});
+  EXPECT_TRUE(server.logs("'listening on' could not be written: No space left"));
+  expect_drains(server);
+}
+
+// A FIFO for the statistics that goes away with the test.
+class Fifo {
+ public:
+  Fifo() : path_(fmt::format("/tmp/lab-fifo-{}", getpid())) {
+    unlink(path_.c_str());
+    EXPECT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  }
+  ~Fifo() { unlink(path_.c_str()); }
+  Fifo(const Fifo&) = delete;
+  Fifo& operator=(const Fifo&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+TEST(Output, AFifoWithoutAReaderIsRefusedBeforeAnythingIsTaken) {
+  const Fifo fifo;
+  ServerProcess server(flags({"--stats-json", fifo.path()}));
+  expect_refused(server, {"--stats-json", fifo.path(), "reader"}, 1);
+}
+
+TEST(Output, AFifoGetsTheStatisticsAndItsReaderMayStop) {
+  const Fifo fifo;
+  const Fd reader(open(fifo.path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_GE(fcntl(reader.get(), F_SETPIPE_SZ, 4096), 0);
+  ServerProcess server(flags({"--stats-json", fifo.path(), "--stats-interval-ms", "0"}));
+  server.port();
+  for (unsigned line = 0; line < 20; ++line) {  // of nearly 1 KB each
+    server.signal(SIGUSR1);
+    ASSERT_TRUE(server.logs("0 connections | "));
+  }
+  std::array<char, 11> begin;
+  ASSERT_TRUE(eventually([&] { return read(reader.get(), begin.data(), begin.size()) == 11; }));
+  EXPECT_EQ(std::string(begin.data(), begin.size()), "{\"seconds\":");
+  expect_serves(server);
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 1) << "not all of them were read";
+  EXPECT_TRUE(server.logs("statistics are lost: nobody reads them"));
+}
+
+TEST(Output, ASecondServerOnThePortLeavesTheStatisticsOfTheFirst) {
+  const StatsJson stats;
+  ServerProcess first(flags({"--stats-json", stats.path(), "--stats-interval-ms", "20"}));
+  const std::string port = std::to_string(first.port());
+  ASSERT_TRUE(eventually([&] { return stats.lines().size() > 3; }));
+  ServerProcess second(flags({"--port", port, "--stats-json", stats.path()}));
+  expect_refused(second, {"in use"}, 1);
+  EXPECT_GT(stats.lines().size(), 3U);
 }
 
 // --- addresses ---
@@ -313,9 +565,15 @@ TEST(Start, SqpollWorks) {
 
 // --- low limits ---
 
-void limit(int resource, rlim_t value) {
-  const rlimit both{value, value};
-  if (setrlimit(static_cast<__rlimit_resource>(resource), &both) != 0) _exit(125);
+TEST(Limits, TooFewDescriptorsNameTheirLimit) {
+  for (const rlim_t descriptors : {6, 8, 10, 12}) {
+    ServerProcess server(
+        ServerProcess::Setup{.flags = flags({"--workers", "4", "--connections", "4"}),
+                             .before = [descriptors] { limit(RLIMIT_NOFILE, descriptors); }});
+    expect_refused(server, {"ulimit -n"}, 1);
+    EXPECT_EQ(server.log().find("accepted"), std::string::npos)
+        << "statistics of what never ran: " << server.log();
+  }
 }
 
 TEST(Limits, FewDescriptorsLowerTheConnectionsWithAWarning) {
@@ -393,7 +651,7 @@ TEST(Limits, NoIoUringIsAClearError) {
 TEST(Start, WhatCannotBeSaidDoesNotChangeTheExitCode) {
   const auto fill_stderr = [] { dup2(open("/dev/full", O_WRONLY), STDERR_FILENO); };
   ServerProcess refused({.flags = flags({"--buffer-count", "9"}), .before = fill_stderr});
-  expect_refused(refused, {}, 1);
+  expect_refused(refused, {}, 2);
   ServerProcess unknown({.flags = flags({"--fast"}), .before = fill_stderr});
   expect_refused(unknown, {}, 2);
 }

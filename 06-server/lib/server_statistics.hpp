@@ -1,0 +1,67 @@
+// What all workers counted, their dead predecessors too: as lines of the log, and as JSON lines for
+// --stats-json.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "02-files/lib/fd.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/output.hpp"
+#include "06-server/lib/server_log.hpp"
+
+namespace lab {
+
+class ServerStatistics {
+ public:
+  /// Opens the file, and leaves it as it is until begin().
+  /// @param json_file one JSON object per report goes there; "-": standard output; "": nowhere
+  /// @throws std::system_error; ENXIO for a FIFO that nobody reads
+  ServerStatistics(Ring& ring, unsigned workers, const std::string& json_file);
+
+  /// The server has its port: the file is emptied, and time begins.
+  void begin(std::uint64_t now_ns);
+
+  WorkerStats& block(unsigned worker) const noexcept { return shared_[worker]; }
+  /// Its process is gone, and its connections are closed.
+  /// @return how many were open
+  std::uint64_t retire(unsigned worker);
+
+  /// Since the last report; an idle server is silent in the log, unless somebody asked.
+  void report_interval(ServerLog& log, std::uint64_t now_ns, bool asked);
+  /// Since the start.
+  void report_summary(ServerLog& log, std::uint64_t now_ns);
+  /// The connections that its workers reset when a drain took too long.
+  std::uint64_t drain_resets() const;
+
+  /// True once as many reports as there were are written.
+  bool written() const noexcept { return !json_ || (json_->idle() && json_->lost() == 0); }
+  bool idle() const noexcept { return !json_ || json_->idle(); }
+  /// Nothing more is written.
+  void close() noexcept;
+  /// Says once what could not be written.
+  void report_losses(ServerLog& log);
+
+ private:
+  StatValues values(unsigned worker) const;
+  std::vector<StatValues> all() const;
+  void write_json(const std::vector<StatValues>& workers, std::uint64_t now_ns);
+  double seconds(std::uint64_t now_ns) const noexcept {
+    return static_cast<double>(now_ns - start_ns_) / 1e9;
+  }
+
+  const unsigned workers_;
+  const std::string json_file_;
+  SharedStats shared_;               ///< one block per worker
+  std::vector<StatValues> retired_;  ///< what each one's earlier processes counted
+  Fd file_;
+  std::optional<Output> json_;
+  bool losses_told_ = false;
+  std::uint64_t start_ns_ = 0;
+  std::uint64_t reported_ns_ = 0;
+  StatValues reported_{};
+};
+
+}  // namespace lab

@@ -1,0 +1,124 @@
+#include "06-server/lib/worker_process.hpp"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <system_error>
+
+#include "01-core/lib/check.hpp"
+#include "05-performance/lib/core_thread.hpp"
+#include "06-server/lib/explain.hpp"
+#include "06-server/lib/worker_options.hpp"
+
+namespace lab {
+
+namespace {
+
+// Everything but the standard three and the two that the worker was given.
+void close_other_fds(int keep_one, int keep_two) {
+  std::array<int, 2> keep{keep_one, keep_two};
+  std::sort(keep.begin(), keep.end());
+  unsigned from = 3;
+  for (const int fd : keep) {
+    const auto kept = static_cast<unsigned>(fd);
+    if (kept > from) syscall(SYS_close_range, from, kept - 1, 0);
+    from = std::max(from, kept + 1);
+  }
+  syscall(SYS_close_range, from, ~0U, 0);
+}
+
+// What the handler below may look at, in a worker.
+struct {
+  pid_t parent = -1;
+  int control_fd = -1;
+  unsigned alarm_seconds = 0;
+} in_worker;
+
+// The supervisor died. Its end of the control socket closes when the kernel has cleaned up behind
+// it, which on a busy machine is seconds later: our end says the same to our ring at once. All of
+// this is safe in a handler, signal-safety(7).
+void on_parent_death(int) {
+  if (getppid() == in_worker.parent) return;  // the signal came from somebody else
+  const int error = errno;
+  alarm(in_worker.alarm_seconds);
+  shutdown(in_worker.control_fd, SHUT_RD);
+  errno = error;
+}
+
+[[noreturn]] void become_worker(const WorkerMain& main, const WorkerContext& context,
+                                const ServerSignals& signals) {
+  int code = 1;
+  try {
+    close_other_fds(context.listener_fd, context.control_fd);
+    if (context.cpu >= 0) pin_to_cpu(context.cpu);
+    signals.ignore_all();
+    struct sigaction action {};
+    action.sa_handler = &on_parent_death;
+    sigaction(SIGUSR2, &action, nullptr);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+    if (getppid() != in_worker.parent) _exit(1);  // it died before the line above
+    code = main.function(main.argument, context);
+  } catch (const std::exception& error) {
+    WorkerReport report;
+    std::snprintf(report.error, sizeof report.error, "%s", explain(error).c_str());
+    send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  _exit(code);  // destructors and what stdio holds belong to the supervisor's copy of all this
+}
+
+}  // namespace
+
+WorkerProcess WorkerProcess::start(const WorkerMain& main, WorkerContext context,
+                                   const ServerSignals& signals, unsigned drain_alarm_seconds) {
+  int pair[2];
+  check_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
+  WorkerProcess process;
+  process.control = Fd(pair[0]);
+  Fd theirs(pair[1]);
+  context.control_fd = theirs.get();
+  in_worker = {
+      .parent = getpid(), .control_fd = theirs.get(), .alarm_seconds = drain_alarm_seconds};
+  process.pid = check_errno(fork(), "fork");
+  if (process.pid == 0) {
+    theirs.release();
+    become_worker(main, context, signals);
+  }
+  process.pidfd = Fd(static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0)));
+  if (!process.pidfd) {  // nobody would see its end
+    const int error = errno;
+    kill(process.pid, SIGKILL);
+    waitpid(process.pid, nullptr, 0);
+    throw std::system_error(error, std::generic_category(), "pidfd_open");
+  }
+  return process;
+}
+
+char process_state(pid_t pid) {
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(stat, line);
+  const std::size_t name_end = line.rfind(')');
+  return name_end != std::string::npos && name_end + 2 < line.size() ? line[name_end + 2] : ' ';
+}
+
+std::string describe_end(int status) {
+  if (WIFSIGNALED(status)) {
+    return fmt::format("was ended by signal {} ({})", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+  }
+  return fmt::format("exited with code {}", WEXITSTATUS(status));
+}
+
+}  // namespace lab

@@ -1,0 +1,54 @@
+// One worker's process, from the fork to its end, as the supervisor sees it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "02-files/lib/fd.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/server_signals.hpp"
+
+namespace lab {
+
+/// What a new worker process is given. It owns nothing of it.
+struct WorkerContext {
+  unsigned index;
+  int cpu;  ///< already pinned to it; -1: not pinned
+  int listener_fd;
+  unsigned backlog;
+  int control_fd;  ///< commands come, one WorkerReport goes; end of file means drain
+  WorkerStats* stats;
+};
+
+/// The body of a worker process.
+struct WorkerMain {
+  /// Runs after the fork; its return value is the exit code.
+  int (*function)(const void* argument, const WorkerContext& context) = nullptr;
+  const void* argument = nullptr;
+};
+
+struct WorkerProcess {
+  pid_t pid = -1;
+  Fd pidfd;
+  Fd control;
+
+  /// Forks. The child closes every descriptor but its own, is pinned to its CPU and ignores the
+  /// server's signals. When the supervisor dies it drains (its control socket ends), and is ended
+  /// by an alarm where it cannot. An exception of its main goes to the supervisor as a
+  /// WorkerReport. REQUIRES: a process with a single thread
+  /// @param context control_fd is set here
+  /// @param drain_alarm_seconds from the supervisor's death to the alarm
+  /// @throws std::system_error
+  static WorkerProcess start(const WorkerMain& main, WorkerContext context,
+                             const ServerSignals& signals, unsigned drain_alarm_seconds);
+};
+
+/// 'R' running, 'S' and 'D' asleep, 'T' and 't' stopped; ' ' unknown. proc(5)
+char process_state(pid_t pid);
+
+/// "exited with code 1", "was ended by signal 9 (Killed)".
+/// @param status what waitpid() said
+std::string describe_end(int status);
+
+}  // namespace lab
