@@ -39,7 +39,11 @@ Fd open_file(const std::string& path) {
 }  // namespace
 
 ServerStatistics::ServerStatistics(Ring& ring, unsigned workers, const std::string& json_file)
-    : workers_(workers), json_file_(json_file), shared_(workers), retired_(workers) {
+    : workers_(workers),
+      json_file_(json_file),
+      shared_(workers),
+      retired_(workers),
+      lost_(workers) {
   if (json_file.empty()) return;
   if (json_file != "-") file_ = open_file(json_file);
   json_.emplace(ring, file_ ? file_.get() : STDOUT_FILENO,
@@ -55,14 +59,13 @@ void ServerStatistics::begin(std::uint64_t now_ns) {
   start_ns_ = reported_ns_ = now_ns;
 }
 
-std::uint64_t ServerStatistics::retire(unsigned worker) {
+void ServerStatistics::retire(unsigned worker) {
   StatValues& all = retired_[worker];
   all = values(worker);
   shared_.clear(worker);
   std::uint64_t& closed = all[static_cast<std::size_t>(Stat::closed)];
-  const std::uint64_t open = value(all, Stat::accepted) - closed;
+  lost_[worker] = value(all, Stat::accepted) - std::min(closed, value(all, Stat::accepted));
   closed = value(all, Stat::accepted);
-  return open;
 }
 
 void ServerStatistics::report_interval(ServerLog& log, std::uint64_t now_ns, bool asked) {

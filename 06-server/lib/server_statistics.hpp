@@ -26,8 +26,9 @@ class ServerStatistics {
 
   WorkerStats& block(unsigned worker) const noexcept { return shared_[worker]; }
   /// Its process is gone, and its connections are closed.
-  /// @return how many were open
-  std::uint64_t retire(unsigned worker);
+  void retire(unsigned worker);
+  /// Connections that were open when its process was retired.
+  std::uint64_t lost(unsigned worker) const noexcept { return lost_[worker]; }
 
   /// Since the last report; an idle server is silent in the log, unless somebody asked.
   void report_interval(ServerLog& log, std::uint64_t now_ns, bool asked);
@@ -56,6 +57,7 @@ class ServerStatistics {
   const std::string json_file_;
   SharedStats shared_;               ///< one block per worker
   std::vector<StatValues> retired_;  ///< what each one's earlier processes counted
+  std::vector<std::uint64_t> lost_;  ///< see lost()
   Fd file_;
   std::optional<Output> json_;
   bool losses_told_ = false;

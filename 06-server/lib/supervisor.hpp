@@ -5,7 +5,6 @@
 // the supervisor writes to the standard streams, and it never waits for who reads them.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,24 +13,17 @@
 #include "01-core/lib/cancel.hpp"
 #include "01-core/lib/ring.hpp"
 #include "01-core/lib/timer.hpp"
-#include "02-files/lib/fd.hpp"
 #include "03-network/lib/listener.hpp"
-#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/listener_group.hpp"
 #include "06-server/lib/output.hpp"
-#include "06-server/lib/restart_policy.hpp"
 #include "06-server/lib/server_log.hpp"
 #include "06-server/lib/server_signals.hpp"
 #include "06-server/lib/server_statistics.hpp"
+#include "06-server/lib/supervised_worker.hpp"
 #include "06-server/lib/worker_options.hpp"
 #include "06-server/lib/worker_process.hpp"
 
 namespace lab {
-
-enum class Steering : std::uint8_t {
-  automatic,  ///< cpu when each processor of the affinity mask has one worker, else hash
-  cpu,        ///< to the worker on the processor that handles the SYN
-  hash        ///< the kernel's own choice
-};
 
 struct SupervisorOptions {
   const char* name = "server";  ///< in front of every line of the log
@@ -65,66 +57,49 @@ class Supervisor {
   int run();
 
  private:
-  class PollFd : public Completion {
-   public:
-    using Completion::Completion;
-    void start(Ring& ring, int fd) noexcept;
-  };
-  class ReadReport : public Completion {
-   public:
-    using Completion::Completion;
-    void start(Ring& ring, int fd) noexcept;
-    WorkerReport report;
-  };
-  struct Child;
+  using Child = SupervisedWorker<Supervisor>;
+  friend Child;
 
   enum class State { starting, serving, draining, ended };
 
   // Starting and restarting.
-  void open_listeners();
   void start(Child& child);
   void restart_due();
-  void on_child_report(Child& child, int res);
-  void on_child_ready(Child& child);
-  void on_child_exit(Child& child);
-  void on_child_ended(Child& child);
-  void plan_restart(Child& child, const std::string& what);
-  void give_up_listener(Child& child, const std::string& times);
-  void reopen_listener(Child& child);
-  bool somebody_serves() const noexcept;
+  void on_worker_refused(Child& child);
+  void on_worker_ready(Child& child);
   void announce();
+  void on_worker_exit(Child& child);
+  void on_worker_ended(Child& child);
+  void plan_restart(Child& child, const std::string& what);
 
   // Watching.
   void on_signal(Cqe cqe) noexcept;
   void on_tick(Cqe cqe) noexcept;
-  void watch_heartbeats();
-  void watch_shedding();
-
-  // Steering.
-  bool steers_by_cpu() const noexcept;
-  void attach_steering();
+  void watch();
 
   // Stopping.
   void drain();
   void stop_now();
-  void kill_worker(Child& child);
-  bool all_gone() const noexcept;
+  bool all_ended() const noexcept;
   void report_end();
   void finish_ring();
 
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
 
-  SupervisorOptions options_;
-  std::vector<int> cpus_;
+  class PollSignals : public Completion {
+   public:
+    using Completion::Completion;
+    void start(Ring& ring, int fd) noexcept;
+  };
+
+  const SupervisorOptions options_;
   ServerSignals signals_;
   Ring ring_{{.sq_entries = 256}};
   ServerLog log_;
   Output stdout_;
   ServerStatistics statistics_;
+  ListenerGroup listeners_;
   std::vector<std::unique_ptr<Child>> children_;
-  std::vector<unsigned>
-      group_;  ///< worker of each listener, in the order of the SO_REUSEPORT group
-  std::uint16_t port_ = 0;
   State state_ = State::starting;
   bool served_ = false;       ///< all workers were ready once
   bool failed_ = false;       ///< something was not in order: the exit code is 1
@@ -132,7 +107,7 @@ class Supervisor {
   unsigned last_ticks_ = 0;   ///< since it waits for who reads its last lines
   std::uint64_t drain_ms_ = 0;
   std::uint64_t reported_ms_ = 0;
-  Bind<PollFd, &Supervisor::on_signal> signal_{*this};
+  Bind<PollSignals, &Supervisor::on_signal> signal_{*this};
   Bind<Timer, &Supervisor::on_tick> timer_{*this};
 };
 

@@ -1,0 +1,76 @@
+#include "06-server/lib/listener_group.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <system_error>
+
+#include "05-performance/lib/core_thread.hpp"
+#include "06-server/lib/explain.hpp"
+#include "06-server/lib/steering.hpp"
+
+namespace lab {
+
+ListenerGroup::ListenerGroup(const Options& options)
+    : options_(options), cpus_(allowed_cpus()), listeners_(options.workers) {
+  try {
+    if (options_.listener.port != 0) probe_port(options_.listener);
+    options_.listener.reuse_port = options_.workers > 1;
+    for (unsigned worker = 0; worker < options_.workers; ++worker) {
+      listeners_[worker].emplace(options_.listener);
+      options_.listener.port = listeners_[worker]->port();
+      order_.push_back(worker);
+    }
+  } catch (const std::system_error& error) {
+    throw std::runtime_error(explain_listener(options_.listener, error));
+  }
+  attach_steering();
+}
+
+// The kernel puts the last listener of the group in the place of the one that left.
+void ListenerGroup::give_up(unsigned worker) {
+  listeners_[worker].reset();
+  const auto place = std::find(order_.begin(), order_.end(), worker);
+  *place = order_.back();
+  order_.pop_back();
+  attach_steering();
+}
+
+void ListenerGroup::open_again(unsigned worker) {
+  listeners_[worker].emplace(options_.listener);
+  order_.push_back(worker);
+  attach_steering();
+}
+
+// Shut down and not only closed, for the workers have the sockets open, too: what comes now is
+// refused at once and may go to another server.
+void ListenerGroup::close_all() noexcept {
+  for (std::optional<Listener>& listener : listeners_) {
+    if (listener) shutdown(listener->fd(), SHUT_RDWR);
+    listener.reset();
+  }
+  order_.clear();
+}
+
+bool ListenerGroup::steers_by_cpu() const noexcept {
+  if (options_.workers == 1 || options_.steering == Steering::hash) return false;
+  if (options_.steering == Steering::cpu) return true;
+  return options_.pin && options_.workers == cpus_.size();
+}
+
+void ListenerGroup::attach_steering() {
+  if (!steers_by_cpu()) return;
+  std::vector<CpuTarget> targets;
+  for (const int target : cpus_) {
+    for (unsigned place = 0; place < order_.size(); ++place) {
+      if (cpu(order_[place]) == target) {
+        targets.push_back({target, place});
+        break;
+      }
+    }
+  }
+  steer_by_cpu(listeners_[order_.front()]->fd(), targets, 0);
+}
+
+}  // namespace lab

@@ -1,0 +1,64 @@
+// The listeners of one port, one for each worker, and which of them a new connection goes to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "03-network/lib/listener.hpp"
+
+namespace lab {
+
+enum class Steering : std::uint8_t {
+  automatic,  ///< cpu when each processor of the affinity mask has one worker, else hash
+  cpu,        ///< to the worker on the processor that handles the SYN
+  hash        ///< the kernel's own choice
+};
+
+/// They stay open while workers die, so that who waits in a backlog is served by the next worker.
+class ListenerGroup {
+ public:
+  struct Options {
+    ListenerOptions listener;  ///< reuse_port is the group's own choice
+    unsigned workers = 1;
+    bool pin = true;
+    Steering steering = Steering::automatic;
+  };
+
+  /// Opens all of them, where nobody else listens.
+  /// @throws std::runtime_error with the cause and its cure, std::invalid_argument
+  explicit ListenerGroup(const Options& options);
+
+  /// @return the worker's listener; nullptr while it is given up
+  const Listener* of(unsigned worker) const noexcept {
+    return listeners_[worker] ? &*listeners_[worker] : nullptr;
+  }
+  /// The CPU that the worker is to be pinned to; -1: none.
+  int cpu(unsigned worker) const noexcept {
+    return options_.pin ? cpus_[worker % cpus_.size()] : -1;
+  }
+  std::uint16_t port() const noexcept { return options_.listener.port; }
+
+  /// The last one is not given up: the clients wait there, and nobody else can take the port.
+  bool may_give_up(unsigned worker) const noexcept {
+    return listeners_[worker].has_value() && order_.size() > 1;
+  }
+  /// REQUIRES: may_give_up. New clients go to the others; those that wait there are reset.
+  void give_up(unsigned worker);
+  /// REQUIRES: given up. @throws std::system_error
+  void open_again(unsigned worker);
+  /// Refuses what comes from now on.
+  void close_all() noexcept;
+
+  bool steers_by_cpu() const noexcept;
+
+ private:
+  void attach_steering();
+
+  Options options_;
+  std::vector<int> cpus_;
+  std::vector<std::optional<Listener>> listeners_;  ///< by worker
+  std::vector<unsigned> order_;  ///< worker of each listener, as the SO_REUSEPORT group has them
+};
+
+}  // namespace lab
