@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <fstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -57,6 +58,12 @@ bool ListenerGroup::steers_by_cpu() const noexcept {
   if (options_.workers == 1 || options_.steering == Steering::hash) return false;
   if (options_.steering == Steering::cpu) return true;
   return options_.pin && options_.workers == cpus_.size();
+}
+
+bool ListenerGroup::waiting_clients_move() {
+  int migrate = 0;
+  std::ifstream("/proc/sys/net/ipv4/tcp_migrate_req") >> migrate;
+  return migrate != 0;
 }
 
 void ListenerGroup::attach_steering() {

@@ -43,7 +43,8 @@ class ListenerGroup {
   bool may_give_up(unsigned worker) const noexcept {
     return listeners_[worker].has_value() && order_.size() > 1;
   }
-  /// REQUIRES: may_give_up. New clients go to the others; those that wait there are reset.
+  /// REQUIRES: may_give_up. New clients go to the others. Those that wait there are reset, or go to
+  /// the others too where waiting_clients_move().
   void give_up(unsigned worker);
   /// REQUIRES: given up. @throws std::system_error
   void open_again(unsigned worker);
@@ -51,6 +52,9 @@ class ListenerGroup {
   void close_all() noexcept;
 
   bool steers_by_cpu() const noexcept;
+
+  /// True with net.ipv4.tcp_migrate_req, Linux 5.14.
+  static bool waiting_clients_move();
 
  private:
   void attach_steering();

@@ -220,6 +220,24 @@ TEST(Listener, TunedOptionsAreInherited) {
   EXPECT_EQ(option(server.get(), SOL_SOCKET, SO_RCVBUF), 2 * std::min(limit, 1 << 20));
 }
 
+TEST(Listener, BufferSizesAreInherited) {
+  const Listener listener(ListenerOptions{.send_buffer = 50'000, .receive_buffer = 60'000});
+  const Fd client = connect_to(listener.port());
+  const Fd server = accept_from(listener);
+  EXPECT_EQ(option(server.get(), SOL_SOCKET, SO_SNDBUF), 100'000);
+  EXPECT_EQ(option(server.get(), SOL_SOCKET, SO_RCVBUF), 120'000);
+}
+
+TEST(Listener, KnowsHowManyWait) {
+  const Listener listener(ListenerOptions{});
+  EXPECT_EQ(listener.waiting(), 0U);
+  const Fd one = connect_to(listener.port());
+  const Fd two = connect_to(listener.port());
+  EXPECT_EQ(listener.waiting(), 2U);
+  const Fd taken = accept_from(listener);
+  EXPECT_EQ(listener.waiting(), 1U);
+}
+
 TEST(Listener, PlainIsADefaultSocketWithNoDelay) {
   const Listener listener(
       ListenerOptions{.socket_options = SocketOptions::plain, .user_timeout_ms = 12'345});
