@@ -109,7 +109,7 @@ class SupervisedWorker {
   }
 
   /// @return clients shed since it was last asked with an answer, once per second at most; else 0
-  std::uint64_t newly_shed(std::uint64_t shed) noexcept {
+  std::uint64_t untold_shed(std::uint64_t shed) noexcept {
     if (shed == shed_told_ || now_ms() - shed_told_ms_ < 1000) return 0;
     shed_told_ms_ = now_ms();
     return shed - std::exchange(shed_told_, shed);

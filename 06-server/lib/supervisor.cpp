@@ -237,7 +237,7 @@ void Supervisor::watch() {
       child->end();
     }
     const std::uint64_t shed = stats.get(Stat::shed);
-    if (const std::uint64_t grew = child->newly_shed(shed)) {
+    if (const std::uint64_t grew = child->untold_shed(shed)) {
       log_("worker {}: buffers ran out, reset {} client{} that did not read ({} so far)",
            child->index, grew, plural(grew), shed);
     }
