@@ -1,56 +1,17 @@
-# The pages' regions, filled from the lessons' files: see pages.awk. Sourced by lab and test.sh.
+# The pages' regions, filled from the lessons' files: see pages.py. Sourced by lab and test.sh.
 
 # pages_fill [PAGE...]: fills all pages, or these. Says what it changed; 1 when a page has an error.
-pages_fill() {
-  pages_scratch=$(mktemp -d)
-  pages_status=0
-  pages_run "$@" || pages_status=1
-  pages_errors
-  # Written over, not moved: the file keeps its mode, and an editor its inode.
-  sed -n 's/^stale \([0-9]*\) \([^:]*\):.*/\1 \2/p' "$pages_scratch/report" | sort -u |
-    while read -r number page; do
-      cat "$pages_scratch/$number" >"$page"
-      note "pages: filled $page"
-    done
-  rm -rf "$pages_scratch"
-  return $pages_status
-}
+pages_fill() { pages_run fill "$@"; }
 
 # pages_check: each stale region, as file:line, and the cure. 1 when there is one, or an error.
-pages_check() {
-  pages_scratch=$(mktemp -d)
-  pages_status=0
-  pages_run "$@" || pages_status=1
-  pages_errors
-  if grep -q '^stale ' "$pages_scratch/report"; then
-    sed -n 's/^stale [0-9]* \(.*\)/\1: stale. Cure: .\/lab format/p' "$pages_scratch/report" >&2
-    pages_status=1
-  fi
-  rm -rf "$pages_scratch"
-  return $pages_status
-}
+pages_check() { pages_run check "$@"; }
 
-pages_errors() {
-  sed -n 's/^error /pages: /p' "$pages_scratch/report" >&2
-}
-
-# Every page is read with the facts of all lessons: its tables and its "next" lead to others.
 pages_run() {
-  pages_extras="$(printf '%s ' 0[1-6]-*/[0-9][0-9]-*/*.expected.txt)"
-  [ $# -gt 0 ] || {
-    # shellcheck disable=SC2046 # paths of ours, without blanks
-    set -- $(pages)
+  command -v python3 >/dev/null || {
+    note "pages: python3 is missing. Cure: ./lab setup format"
+    return 1
   }
-  # shellcheck disable=SC2046 # the same
-  LC_ALL=C awk -v out="$pages_scratch" -v headers="$(printf '%s ' 0[1-6]-*/lib/*.hpp)" \
-    -v programs="$pages_extras" -f .scripts/facts.awk -f .scripts/pages.awk \
-    $(lesson_facts) "$@" >"$pages_scratch/report"
-}
-
-pages() {
-  for page in docs/lessons.md 0[1-6]-*/README.md 0[1-6]-*/[0-9][0-9]-*/README.md; do
-    [ ! -f "$page" ] || echo "$page"
-  done
+  python3 -B .scripts/pages.py "$@"
 }
 
 lesson_facts() {

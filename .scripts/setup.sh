@@ -9,12 +9,15 @@ packages_of() {
   case $1 in
     run) echo g++ cmake ninja-build libcli11-dev libfmt-dev ;;
     lessons) packages_of run && echo patch ;;
-    test) packages_of lessons && echo gnuplot-nox libgtest-dev clang-format shellcheck doxygen ;;
+    test)
+      packages_of lessons && packages_of format
+      echo gnuplot-nox libgtest-dev shellcheck doxygen
+      ;;
     bench) packages_of run && echo gnuplot-nox ;;
     ringio) packages_of bench && echo fio ;;
     box) packages_of run && echo qemu-system-x86 busybox-static xz-utils ;;
     docs) echo doxygen graphviz ;;
-    format) echo clang-format ;;
+    format) echo clang-format python3 ;;
     all) for one in test ringio box docs; do packages_of "$one"; done ;;
     *) return 1 ;;
   esac
@@ -24,8 +27,9 @@ packages_of() {
 tools_of() {
   case $1 in
     docs) echo doxygen ;;
-    format) echo clang-format ;;
-    lessons | test) echo c++ cmake ninja patch ;;
+    format) echo clang-format python3 ;;
+    lessons) echo c++ cmake ninja patch ;;
+    test) echo c++ cmake ninja patch python3 ;;
     *) echo c++ cmake ninja ;;
   esac
 }

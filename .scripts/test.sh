@@ -120,7 +120,7 @@ check_format() {
   format_sources --check
 }
 
-check_pages() { pages_check; }
+check_pages() { tests/pages_test && pages_check; }
 
 check_pictures() { pictures_build --check; }
 
