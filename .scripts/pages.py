@@ -144,6 +144,10 @@ def defines(head, name):
 def readable(pattern):
     """A regular expression as a line: numbers are N, anything is "...", a choice is "a or b". None
     where that would mislead."""
+    choices = re.split(r"\|(?![^(]*\))", pattern)
+    if len(choices) > 1:
+        choices = [readable(one) for one in choices]
+        return None if None in choices else "\n    or: ".join(choices)
     pattern = pattern.replace("([0-9]+)", "[0-9]+")
     pattern = re.sub(r"\[[01]-9\](\[0-9\])*[+*]?", "N", pattern)
     pattern = pattern.replace("N\\.N", "N").replace(" +", " ")
@@ -201,7 +205,8 @@ def changed(expected, broken):
 
 def short_diff(diff):
     """A unified diff with one line around each change; what is left out between them is "@@"."""
-    lines = [line for line in diff.splitlines() if not re.match(r"(---|\+\+\+) ", line)]
+    lines = [line for line in diff.splitlines()
+             if not re.match(r"(---|\+\+\+) |[ +-]\s*// \[/?walk", line)]
     is_change = [line[:1] in ("-", "+") for line in lines] + [False]
     shown, last = [], None
     for i, line in enumerate(lines):
@@ -233,12 +238,19 @@ def cell(value):
     return value.replace("|", "\\|")
 
 
+def anchors(text):
+    """What a link to a heading of this page may name, as the web host of the repository does."""
+    heads = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]
+
+
 class Pages:
     """All pages of a tree, its lessons and its files; `root` is where paths begin."""
 
     def __init__(self, root="."):
         self.root = root
         self.lessons = []
+        self.anchors = {}
         for path in self.find("0[1-6]-*/[0-9][0-9]-*/facts.txt"):
             self.lessons.append(Lesson(os.path.dirname(path), self.read(path)))
         self.by_folder = {lesson.folder: lesson for lesson in self.lessons}
@@ -290,7 +302,19 @@ class Pages:
                 text.append(line)
         if region:
             wrong.append((region[0], f"{region[1]} has no <!-- lab:end -->"))
+        wrong += self.lost_anchors(page, text)
         return "\n".join(text) + "\n", stale, wrong
+
+    def lost_anchors(self, page, lines):
+        """Links to a heading that is not there; tests/tidy checks the files."""
+        for number, line in enumerate(lines, 1):
+            for path, anchor in re.findall(r"\]\(([^()#:\s]*)#([^()\s]+)\)", line):
+                beside = os.path.join(os.path.dirname(page), path)
+                target = os.path.normpath(beside) if path else page
+                if target not in self.anchors and self.exists(target):
+                    self.anchors[target] = anchors(self.read(target))
+                if anchor not in self.anchors.get(target, [anchor]):
+                    yield number, f"{target} has no heading #{anchor}"
 
 
 class Region:

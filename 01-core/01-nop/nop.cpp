@@ -10,27 +10,34 @@
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv);
 
-  // A ring with room for 8 entries: memory that this program and the kernel share.
+  // [walk ring]
+  // Two queues in memory that this program and the kernel share, with room for 8 requests.
   io_uring ring;
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
+  // [/walk]
   lesson.watch(ring);
 
-  // 1. Take an empty entry (an SQE) and say what shall be done: nothing at all.
+  // [walk fill]
+  // 1. Take an empty entry (an SQE) and write into it what the kernel should do: nothing at all.
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_nop(sqe);
   io_uring_sqe_set_data64(sqe, 42);
+  // [/walk]
 
-  // 2. Tell the kernel that there is an entry. This is a system call; step 1 was none, and step 3
-  // is one only when it has to wait.
+  // [walk submit]
+  // 2. Tell the kernel that there is an entry.
   const int submitted = lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::printf("submitted: %d\n", submitted);
+  // [/walk]
 
+  // [walk read]
   // 3. The answer (a CQE) arrives in the other queue. Read it, then give its place back.
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
   std::printf("user_data: %llu\n", io_uring_cqe_get_data64(cqe));
   std::printf("res: %d\n", cqe->res);
   io_uring_cqe_seen(&ring, cqe);
+  // [/walk]
 
   io_uring_queue_exit(&ring);
   return lab::ok();

@@ -1,4 +1,4 @@
-// shows: many requests in one system call, and answers in the order in which things happen
+// shows: many requests in one system call, and answers in the order in which they are ready
 // needs: Linux 5.4 (a timeout as an operation)
 // try:   ./lab run 01-03 1000; then give two timers the same time and see which comes first
 #include <liburing.h>
@@ -9,14 +9,17 @@
 
 namespace {
 
+// [walk prepare]
 void prepare_nop(io_uring& ring, unsigned index) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_nop(sqe);
   io_uring_sqe_set_data64(sqe, 100 + index);
 }
+// [/walk]
 
-// A NOP is done when submit returns, so its answer is in the shared memory. Looking there is not a
-// system call.
+// [walk peek]
+// A NOP is done when submit returns, so its answer is in the shared memory already. To read it
+// there is not a system call.
 unsigned read_all_answers(io_uring& ring) {
   unsigned count = 0;
   io_uring_cqe* cqe = nullptr;
@@ -26,6 +29,7 @@ unsigned read_all_answers(io_uring& ring) {
   }
   return count;
 }
+// [/walk]
 
 void one_by_one(io_uring& ring, unsigned count) {
   unsigned calls = 0;
@@ -38,6 +42,7 @@ void one_by_one(io_uring& ring, unsigned count) {
   std::printf("one by one: %u calls, %u answers\n", calls, answers);
 }
 
+// [walk together]
 void together(io_uring& ring, unsigned count) {
   for (unsigned index = 0; index < count; ++index) prepare_nop(ring, index);
   const unsigned prepared = io_uring_sq_ready(&ring);
@@ -46,9 +51,11 @@ void together(io_uring& ring, unsigned count) {
   std::printf("together: %u prepared, one call took %d, %u answers\n", prepared, submitted,
               answers);
 }
+// [/walk]
 
-// Three timers, one call. The kernel reads each time while it takes the SQE, so `times` has to live
-// until submit has returned.
+// [walk timers]
+// Three timers, one call. While submit takes an SQE, it copies the time that the SQE points to, so
+// `times` has to live until submit has returned.
 void start_three_timers(io_uring& ring) {
   const long long milliseconds[] = {30, 10, 20};
   __kernel_timespec times[3] = {};
@@ -61,7 +68,9 @@ void start_three_timers(io_uring& ring) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::printf("asked for 30, 10, 20 ms\n");
 }
+// [/walk]
 
+// [walk wait]
 void print_three_answers(io_uring& ring) {
   for (int answer = 1; answer <= 3; ++answer) {
     io_uring_cqe* cqe = nullptr;
@@ -70,6 +79,7 @@ void print_three_answers(io_uring& ring) {
     io_uring_cqe_seen(&ring, cqe);
   }
 }
+// [/walk]
 
 }  // namespace
 
