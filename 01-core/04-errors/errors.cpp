@@ -14,6 +14,7 @@
 
 namespace {
 
+// [walk set-up]
 // Place 1: the return value of a set-up call is 0 or -errno.
 void set_up() {
   io_uring ring;
@@ -22,9 +23,11 @@ void set_up() {
   std::printf("a ring of 0 entries: %s\n", std::strerror(-no_entries));
   std::printf("a flag that does not exist: %s\n", std::strerror(-no_such_flag));
 }
+// [/walk]
 
-// Place 2: the result of a request is in its CQE: what the system call would have returned, or
-// -errno.
+// [walk read]
+// Place 3: the result of a request is in its CQE: what the system call would have returned, or
+// -errno. Only one request is in flight, so it needs no user_data.
 int read_once(io_uring& ring, int fd, char* buffer, unsigned size, unsigned long long offset) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, fd, buffer, size, offset);
@@ -35,7 +38,9 @@ int read_once(io_uring& ring, int fd, char* buffer, unsigned size, unsigned long
   io_uring_cqe_seen(&ring, cqe);
   return res;
 }
+// [/walk]
 
+// [walk failing]
 void failing_read(io_uring& ring) {
   char buffer[64];
   errno = 0;
@@ -43,6 +48,7 @@ void failing_read(io_uring& ring) {
   std::printf("read from fd -1: res %d, errno %d\n", res, errno);
   std::printf("in words: %s\n", std::strerror(-res));
 }
+// [/walk]
 
 // Fewer bytes than asked for is a success. Nothing but the number tells.
 void short_reads(io_uring& ring) {
@@ -53,15 +59,18 @@ void short_reads(io_uring& ring) {
   lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2");
   lab::need_errno(static_cast<int>(write(ends[1], "abc", 3)), "write");
 
+  // [walk short]
   char buffer[64];
   std::printf("64 bytes of a file of 10: %d\n", read_once(ring, file, buffer, sizeof buffer, 0));
   std::printf("64 bytes at its end: %d\n", read_once(ring, file, buffer, sizeof buffer, 10));
   std::printf("64 bytes of a pipe with 3: %d\n",
               read_once(ring, ends[0], buffer, sizeof buffer, 0));
+  // [/walk]
 
   for (const int fd : {file, ends[0], ends[1]}) close(fd);
 }
 
+// [walk three]
 // The second of the three asks for an operation that does not exist.
 void prepare_three(io_uring& ring) {
   for (unsigned long long index = 1; index <= 3; ++index) {
@@ -71,6 +80,7 @@ void prepare_three(io_uring& ring) {
     io_uring_sqe_set_data64(sqe, index);
   }
 }
+// [/walk]
 
 // By request: on Linux 6.1 the CQE of the bad one comes first.
 void print_answers(io_uring& ring) {
@@ -86,7 +96,7 @@ void print_answers(io_uring& ring) {
   }
 }
 
-// Place 3: submit returns how many SQEs the kernel took, or -errno when it took none. A request
+// Place 2: submit returns how many SQEs the kernel took, or -errno when it took none. A request
 // that makes no sense at all counts as taken, gets its CQE, and ends the batch.
 void batch_with_a_bad_request(unsigned setup_flags) {
   io_uring ring;
@@ -96,11 +106,13 @@ void batch_with_a_bad_request(unsigned setup_flags) {
     return;
   }
   lab::need(made, "io_uring_queue_init");
+  // [walk submit]
   prepare_three(ring);
   const int taken = lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::printf("of 3 requests submit took %d, %u wait\n", taken, io_uring_sq_ready(&ring));
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   print_answers(ring);
+  // [/walk]
   io_uring_queue_exit(&ring);
 }
 
