@@ -17,8 +17,9 @@ namespace {
 io_uring ring;
 int armed_count = 0;
 
-// Embedded in whatever waits for an answer. Armed until the CQE without F_MORE, and for so long it
-// may not move, die or be armed again: the kernel has its address.
+// [walk completion]
+// Embedded in whatever waits for an answer. It is armed until its CQE without F_MORE. Until then it
+// must not move, die or be armed again, because the kernel has its address.
 struct Completion {
   void (*handler)(Completion&, int res);
   bool armed = false;
@@ -30,8 +31,10 @@ void arm(io_uring_sqe* sqe, Completion& completion) {
   ++armed_count;
   io_uring_sqe_set_data(sqe, &completion);
 }
+// [/walk]
 
-// The flag falls before the handler runs, so a handler may arm its completion again.
+// [walk deliver]
+// The flag is cleared before the handler runs, so that a handler may arm its completion again.
 void deliver(Completion& completion, int res, unsigned flags) {
   if (!completion.armed) lab::fail("a CQE for what is not armed");
   if ((flags & IORING_CQE_F_MORE) == 0) {
@@ -40,9 +43,11 @@ void deliver(Completion& completion, int res, unsigned flags) {
   }
   completion.handler(completion, res);
 }
+// [/walk]
 
-// One system call: what is queued goes out, and at least one answer is there. Then all that are
-// there, straight from the shared memory; the head goes back once.
+// [walk loop]
+// One system call submits what is prepared and waits for at least one answer. Then all answers that
+// are there are read from the shared memory, and their places are given back together.
 void run_once() {
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
   unsigned head = 0;
@@ -54,13 +59,16 @@ void run_once() {
   }
   io_uring_cq_advance(&ring, count);
 }
+// [/walk]
 
 // --- what this program wants: three naps, and a doorbell that the last one rings ---
 
+// [walk nap]
 struct Nap : Completion {
   long long milliseconds;
   __kernel_timespec time{};
 };
+// [/walk]
 
 struct Doorbell : Completion {
   int fd;
@@ -74,13 +82,16 @@ Nap naps[] = {{{&on_end_of_nap}, 30}, {{&on_end_of_nap}, 10}, {{&on_end_of_nap},
 Doorbell doorbell{{&on_rung}, -1};
 Completion cancel{&on_cancelled};
 
+// [walk nap]
 void on_end_of_nap(Completion& completion, int res) {
   const Nap& nap = static_cast<Nap&>(completion);
   std::printf("nap of %lld ms: %s, armed: %s\n", nap.milliseconds,
               res == -ETIME ? "over" : "failed", nap.armed ? "yes" : "no");
   if (nap.milliseconds == 30) eventfd_write(doorbell.fd, 1);
 }
+// [/walk]
 
+// [walk rung]
 void on_rung(Completion& completion, int res) {
   std::printf("doorbell: %s, armed: %s\n", res >= 0 ? "rung" : "cancelled",
               completion.armed ? "yes" : "no");
@@ -91,6 +102,7 @@ void on_rung(Completion& completion, int res) {
 }
 
 void on_cancelled(Completion&, int res) { lab::need(res, "poll_remove"); }
+// [/walk]
 
 }  // namespace
 
@@ -99,6 +111,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
 
+  // [walk start]
   for (Nap& nap : naps) {
     nap.time.tv_nsec = nap.milliseconds * 1'000'000;
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -112,6 +125,7 @@ int main(int argc, char** argv) {
 
   std::printf("armed: %d\n", armed_count);
   while (armed_count > 0) run_once();
+  // [/walk]
 
   close(doorbell.fd);
   io_uring_queue_exit(&ring);
