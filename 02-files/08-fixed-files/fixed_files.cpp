@@ -25,6 +25,7 @@ long open_descriptors() {
   return std::distance(begin(folder), end(folder));
 }
 
+// [walk answer]
 // Submits what is prepared and waits for one answer.
 io_uring_cqe answer(io_uring& ring) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
@@ -34,27 +35,34 @@ io_uring_cqe answer(io_uring& ring) {
   io_uring_cqe_seen(&ring, cqe);
   return copy;
 }
+// [/walk]
 
-// `slot` is no descriptor: IOSQE_FIXED_FILE says so.
+// [walk read]
+// `slot` is not a descriptor: IOSQE_FIXED_FILE says so.
 int read_slot(io_uring& ring, int slot, char* buffer, unsigned size) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, slot, buffer, size, 0);
   sqe->flags |= IOSQE_FIXED_FILE;
   return answer(ring).res;
 }
+// [/walk]
 
+// [walk open]
 // Opens into the table, and nowhere else. The kernel picks the slot: it is the result.
 int open_into_table(io_uring& ring, const char* path) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_openat_direct(sqe, AT_FDCWD, path, O_RDONLY, 0, IORING_FILE_INDEX_ALLOC);
   return answer(ring).res;
 }
+// [/walk]
 
+// [walk close]
 int close_slot(io_uring& ring, unsigned slot) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_close_direct(sqe, slot);
   return answer(ring).res;
 }
+// [/walk]
 
 }  // namespace
 
@@ -67,20 +75,25 @@ int main(int argc, char** argv) {
   io_uring ring;
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
+  // [walk table]
   const int sparse = io_uring_register_files_sparse(&ring, slots);
   if (sparse == -EINVAL) lab::skip("needs Linux 5.19: a sparse file table");
   lab::need(sparse, "io_uring_register_files_sparse");
+  // [/walk]
 
+  // [walk register]
   // A file that is open already, with a tag. The table holds the file itself, so the descriptor may
-  // go.
+  // be closed.
   const __u64 tag = our_tag;
   lab::need(io_uring_register_files_update_tag(&ring, our_slot, &fd, &tag, 1), "update");
   close(fd);
+  // [/walk]
   char text[16];
   const int got = read_slot(ring, our_slot, text, sizeof text);
   std::printf("slot %d: %s\n", our_slot, got == 5 ? std::string(text, 5).c_str() : strerror(-got));
   std::printf("slot %d: %s\n", our_slot + 1, strerror(-read_slot(ring, our_slot + 1, text, 1)));
 
+  // [walk fill]
   // The kernel fills the rest of the table. The process's own descriptors do not change.
   const long before = open_descriptors();
   unsigned opened = 0;
@@ -88,11 +101,15 @@ int main(int argc, char** argv) {
   while ((res = open_into_table(ring, path.c_str())) >= 0) ++opened;
   std::printf("opened into the table: %u, then: %s\n", opened, strerror(-res));
   std::printf("descriptors more than before: %ld\n", open_descriptors() - before);
+  // [/walk]
 
-  // A slot is handed out again at once. Whoever remembers its number means another file now.
+  // [walk again]
+  // A slot is handed out again at once: its number now means another file.
   lab::need(close_slot(ring, 7), "close_direct");
   std::printf("closed slot 7, opened into slot %d\n", open_into_table(ring, path.c_str()));
+  // [/walk]
 
+  // [walk tag]
   // The tag comes back as a CQE of its own once nothing uses the file any more.
   const int nothing = -1;
   lab::need(io_uring_register_files_update(&ring, our_slot, &nothing, 1), "update");
@@ -100,6 +117,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
   std::printf("slot %d emptied, its tag came back: %llu\n", our_slot, io_uring_cqe_get_data64(cqe));
   io_uring_cqe_seen(&ring, cqe);
+  // [/walk]
 
   io_uring_queue_exit(&ring);
   return lab::ok();
