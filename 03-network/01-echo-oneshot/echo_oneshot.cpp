@@ -13,19 +13,21 @@
 
 namespace {
 
-// What the kernel owes to a connection. There is exactly one thing at any time, so the state and
-// the operation in flight are the same.
+// [walk connection]
+// What a connection waits for. It has exactly one operation in flight at any time, so the state
+// says which.
 enum class State { receiving, sending };
 
 struct Connection {
   char name = '?';
   int fd = -1;
   State state = State::receiving;
-  // The kernel writes here while receiving and reads here while sending. One connection has one
-  // buffer, and it may not move or die before the CQE.
+  // The kernel writes here while receiving and reads here while sending, so it must not move or die
+  // before the CQE.
   std::array<char, 64> bytes{};
   unsigned bytes_in = 0;
 };
+// [/walk]
 
 struct Server {
   io_uring ring{};
@@ -72,13 +74,16 @@ void run_clients(std::uint16_t port) {
   second.leave();
 }
 
+// [walk accept]
 void start_accept(Server& server) {
   io_uring_sqe* sqe = io_uring_get_sqe(&server.ring);
   io_uring_prep_accept(sqe, server.listener, nullptr, nullptr, SOCK_CLOEXEC);
   io_uring_sqe_set_data(sqe, nullptr);  // no connection yet: this is how the CQE is told apart
   ++server.operations;
 }
+// [/walk]
 
+// [walk receive]
 void start_receive(Server& server, Connection& connection) {
   io_uring_sqe* sqe = io_uring_get_sqe(&server.ring);
   io_uring_prep_recv(sqe, connection.fd, connection.bytes.data(), connection.bytes.size(), 0);
@@ -86,6 +91,7 @@ void start_receive(Server& server, Connection& connection) {
   connection.state = State::receiving;
   ++server.operations;
 }
+// [/walk]
 
 void start_send(Server& server, Connection& connection) {
   io_uring_sqe* sqe = io_uring_get_sqe(&server.ring);
@@ -95,6 +101,7 @@ void start_send(Server& server, Connection& connection) {
   ++server.operations;
 }
 
+// [walk on-accept]
 void on_accept(Server& server, int res) {
   Connection& connection = server.connections.at(server.accepted);
   connection.fd = lab::need(res, "accept");
@@ -105,7 +112,9 @@ void on_accept(Server& server, int res) {
   // An accept is spent after one client. Without a new one the next client waits in the backlog.
   if (server.accepted < server.connections.size()) start_accept(server);
 }
+// [/walk]
 
+// [walk on-receive]
 void on_receive(Server& server, Connection& connection, int res) {
   std::printf("%c received: res %d\n", connection.name, res);
   if (res <= 0) {  // 0 is the peer's FIN, a negative res an error: no more bytes will come
@@ -116,13 +125,16 @@ void on_receive(Server& server, Connection& connection, int res) {
   connection.bytes_in = static_cast<unsigned>(res);
   start_send(server, connection);
 }
+// [/walk]
 
+// [walk on-send]
 void on_send(Server& server, Connection& connection, int res) {
   std::printf("%c sent: res %d\n", connection.name, res);
   // The kernel may take fewer bytes than offered. So few always fit; 03-02 is about the rest.
   if (res != static_cast<int>(connection.bytes_in)) lab::fail("the send was short or failed");
   start_receive(server, connection);
 }
+// [/walk]
 
 }  // namespace
 
@@ -136,6 +148,7 @@ int main(int argc, char** argv) {
   lab::ClientThread clients([port] { run_clients(port); });
 
   start_accept(server);
+  // [walk loop]
   while (server.closed < server.connections.size()) {
     // Whatever the last CQEs started goes out, and the thread sleeps until the next CQE.
     lab::need(io_uring_submit_and_wait(&server.ring, 1), "io_uring_submit_and_wait");
@@ -153,6 +166,7 @@ int main(int argc, char** argv) {
       }
     }
   }
+  // [/walk]
   std::printf("operations: %u\n", server.operations);
 
   close(server.listener);
