@@ -17,6 +17,7 @@
 
 namespace {
 
+// [walk next]
 // Submits, waits for one CQE of an accept and says what it is. Returns its res.
 int next_accepted(io_uring& ring, const char* client) {
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
@@ -30,6 +31,7 @@ int next_accepted(io_uring& ring, const char* client) {
               more ? "F_MORE: still armed" : "no F_MORE: ended");
   return res;
 }
+// [/walk]
 
 // Connects in a thread of its own: the armed accept completes by interrupting the thread that owns
 // the ring, and a connect() that blocks there would return EINTR.
@@ -39,6 +41,7 @@ int connect_beside(std::uint16_t port) {
   return fd;
 }
 
+// [walk one]
 void one_sqe(io_uring& ring, int listener, std::uint16_t port) {
   std::puts("one SQE:");
   io_uring_prep_multishot_accept(io_uring_get_sqe(&ring), listener, nullptr, nullptr, SOCK_CLOEXEC);
@@ -48,10 +51,12 @@ void one_sqe(io_uring& ring, int listener, std::uint16_t port) {
     close(client);
   }
 }
+// [/walk]
 
 // REQUIRES: the accept of one_sqe() is still armed.
 void no_descriptor_left(io_uring& ring, int listener, std::uint16_t port) {
   std::puts("no descriptor left:");
+  // [walk no-descriptor]
   std::vector<int> fillers;
   for (int fd = 0; (fd = fcntl(listener, F_DUPFD_CLOEXEC, 0)) >= 0;) fillers.push_back(fd);
   close(fillers.back());
@@ -65,12 +70,13 @@ void no_descriptor_left(io_uring& ring, int listener, std::uint16_t port) {
   fillers.pop_back();
   io_uring_prep_multishot_accept(io_uring_get_sqe(&ring), listener, nullptr, nullptr, SOCK_CLOEXEC);
   close(next_accepted(ring, "D"));
+  // [/walk]
 
   for (const int fd : fillers) close(fd);
   close(client);
 }
 
-// Leaving a ring ends its accept later, and until then that could take client E.
+// io_uring_queue_exit would end the accept too, but later, and until then it could take client E.
 void end_accept(io_uring& ring, int listener) {
   io_uring_prep_cancel_fd(io_uring_get_sqe(&ring), listener, 0);
   lab::need(io_uring_submit_and_wait(&ring, 2), "waiting for both CQEs");
@@ -85,6 +91,7 @@ void complete(io_uring& ring, const char* what) {
   io_uring_cqe_seen(&ring, cqe);
 }
 
+// [walk full]
 // The accepted socket goes into the ring's file table, and res is its slot there.
 void full_table(io_uring& ring, int listener, std::uint16_t port) {
   std::puts("a file table of 2 slots:");
@@ -99,7 +106,9 @@ void full_table(io_uring& ring, int listener, std::uint16_t port) {
   std::printf("G reads: %s\n", lab::receive(clients[2], 1).empty() ? "end of stream" : "bytes");
   for (const int fd : clients) close(fd);
 }
+// [/walk]
 
+// [walk free-slot]
 // H waits in the backlog, where it is safe while nothing is armed. It is taken when a slot is free,
 // and by a one-shot accept: that one cannot reach for a second client.
 void one_for_a_free_slot(io_uring& ring, int listener, std::uint16_t port) {
@@ -118,6 +127,7 @@ void one_for_a_free_slot(io_uring& ring, int listener, std::uint16_t port) {
   std::printf("H reads: %s\n", lab::receive(client, 1).empty() ? "end of stream" : "bytes");
   close(client);
 }
+// [/walk]
 
 }  // namespace
 
@@ -129,7 +139,7 @@ int main(int argc, char** argv) {
   std::uint16_t port = 0;
   const int listener = lab::listen_on_loopback(port);
 
-  // A small limit, so that it is soon reached. It stands before the accept is armed, because the
+  // A small limit, so that it is soon reached. It is set before the accept is armed, because the
   // accept keeps the limit that it found then.
   rlimit limit{};
   lab::need_errno(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
