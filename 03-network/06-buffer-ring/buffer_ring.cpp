@@ -22,7 +22,8 @@ constexpr unsigned buffers_count = 2;
 constexpr unsigned buffer_size = 64;
 constexpr int group = 1;  // a ring can have several groups of buffers; an SQE names one of them
 
-// The memory, and the ring of entries (address, length, id) in which we offer it to the kernel.
+// [walk buffers]
+// The memory, and the queue of entries (address, length, id) in which we offer it to the kernel.
 struct Buffers {
   explicit Buffers(io_uring& ring) {
     int error = 0;
@@ -42,8 +43,10 @@ struct Buffers {
   io_uring_buf_ring* entries = nullptr;
   std::array<std::array<char, buffer_size>, buffers_count> memory{};
 };
+// [/walk]
 
-// The right to read one buffer. Its end gives the buffer back.
+// [walk lease]
+// The right to read one buffer. When it dies it gives the buffer back.
 class Lease {
  public:
   Lease(Buffers& buffers, unsigned id, int length)
@@ -63,40 +66,47 @@ class Lease {
   Buffers& buffers_;
   unsigned id_;
   std::size_t length_;
-  // True until the buffer is given back. Twice would put it into the queue twice.
+  // True until the buffer is given back: a second time would put it into the queue twice.
   bool held_ = true;
 };
+// [/walk]
 
 struct Received {
+  char client;
   int res;
   unsigned flags;
 };
 
+// [walk receive]
 // No address and no length: the SQE names a group, and the kernel takes a buffer from it later.
-void start_receive(io_uring& ring, int fd) {
+void start_receive(io_uring& ring, int fd, char client) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = group;
+  io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(client));
 }
+// [/walk]
 
 Received next_received(io_uring& ring) {
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
-  const Received received{cqe->res, cqe->flags};
+  const Received received{static_cast<char>(io_uring_cqe_get_data64(cqe)), cqe->res, cqe->flags};
   io_uring_cqe_seen(&ring, cqe);
   return received;
 }
 
-// The id stands in the upper 16 bits of flags, but only if F_BUFFER is set.
+// [walk read-id]
+// The id is in the upper 16 bits of flags, but only if F_BUFFER is set.
 Lease lease(Buffers& buffers, const Received& received) {
   if ((received.flags & IORING_CQE_F_BUFFER) == 0) lab::need(received.res, "recv without a buffer");
   return {buffers, received.flags >> IORING_CQE_BUFFER_SHIFT, received.res};
 }
+// [/walk]
 
-void print(const char* name, const Lease& held) {
-  std::printf("%s said \"%.*s\" in buffer %u\n", name, static_cast<int>(held.text().size()),
+void print(char client, const Lease& held) {
+  std::printf("%c said \"%.*s\" in buffer %u\n", client, static_cast<int>(held.text().size()),
               held.text().data(), held.id());
 }
 
@@ -112,28 +122,38 @@ int main(int argc, char** argv) {
   const auto [b, b_peer] = lab::connected_pair();
   const auto [c, c_peer] = lab::connected_pair();
 
-  for (const int fd : {a, b, c}) start_receive(ring, fd);
+  start_receive(ring, a, 'A');
+  start_receive(ring, b, 'B');
+  start_receive(ring, c, 'C');
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::puts("3 receives wait, and 2 buffers are free");
 
+  // [walk story]
   lab::send_all(c_peer, "first");
-  Lease first = lease(buffers, next_received(ring));
+  const Received first = next_received(ring);
+  Lease first_lease = lease(buffers, first);
   lab::send_all(a_peer, "second");
-  Lease second = lease(buffers, next_received(ring));
+  const Received second = next_received(ring);
+  Lease second_lease = lease(buffers, second);
   lab::send_all(b_peer, "third");
   const Received third = next_received(ring);
-  std::printf("B: %s\n", third.res >= 0 ? "bytes in a buffer" : strerrorname_np(-third.res));
+  std::printf("%c: %s\n", third.client,
+              third.res >= 0 ? "bytes in a buffer" : strerrorname_np(-third.res));
 
-  print("C", first);
-  print("A", second);
-  second.give_back();
-  first.give_back();
+  print(first.client, first_lease);
+  print(second.client, second_lease);
+  second_lease.give_back();
+  first_lease.give_back();
+  // [/walk]
 
+  // [walk again]
   if (third.res == -ENOBUFS) {
     // Nothing of B's message is lost: it waits in the socket for a receive that finds a buffer.
-    start_receive(ring, b);
-    print("B", lease(buffers, next_received(ring)));
+    start_receive(ring, b, 'B');
+    const Received again = next_received(ring);
+    print(again.client, lease(buffers, again));
   }
+  // [/walk]
 
   for (const int fd : {a, a_peer, b, b_peer, c, c_peer}) close(fd);
   io_uring_free_buf_ring(&ring, buffers.entries, buffers_count, group);
