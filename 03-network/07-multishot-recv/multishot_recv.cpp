@@ -19,6 +19,7 @@ constexpr unsigned buffer_count = 8;
 constexpr unsigned buffer_size = 8;
 constexpr int group = 1;
 
+// [walk receiver]
 struct Receiver {
   io_uring ring{};
   io_uring_buf_ring* provided = nullptr;
@@ -28,23 +29,29 @@ struct Receiver {
   // from the first; once it is false, nobody receives until we start again.
   bool armed = false;
 };
+// [/walk]
 
+// [walk start]
 void start_receive(Receiver& receiver) {
   io_uring_sqe* sqe = io_uring_get_sqe(&receiver.ring);
-  // No address and no length: the kernel takes a buffer of the group when bytes are there.
+  // No address and no length: the kernel takes a buffer of the group for each piece that arrives.
   io_uring_prep_recv_multishot(sqe, receiver.fd, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = group;
   receiver.armed = true;
   std::printf("one SQE\n");
 }
+// [/walk]
 
+// [walk give-back]
 void give_back(Receiver& receiver, unsigned id) {
   io_uring_buf_ring_add(receiver.provided, receiver.buffers.at(id).data(), buffer_size,
                         static_cast<unsigned short>(id), io_uring_buf_ring_mask(buffer_count), 0);
   io_uring_buf_ring_advance(receiver.provided, 1);
 }
+// [/walk]
 
+// [walk on-receive]
 void on_receive(Receiver& receiver, int res, unsigned flags) {
   const bool more = (flags & IORING_CQE_F_MORE) != 0;
   if ((flags & IORING_CQE_F_BUFFER) != 0) {
@@ -54,10 +61,12 @@ void on_receive(Receiver& receiver, int res, unsigned flags) {
   } else {
     std::printf("  res %d (%s), the last CQE\n", res, res == 0 ? "FIN" : std::strerror(-res));
   }
-  // Only the missing flag says that the receive is over, whatever res says.
+  // Only the missing flag says that the receive has ended, whatever res says.
   if (!more) receiver.armed = false;
 }
+// [/walk]
 
+// [walk take]
 // Handles CQEs until `count` of them came.
 void take(Receiver& receiver, unsigned count) {
   for (; count > 0; --count) {
@@ -70,12 +79,14 @@ void take(Receiver& receiver, unsigned count) {
     on_receive(receiver, res, flags);
   }
 }
+// [/walk]
 
 }  // namespace
 
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv);
   Receiver receiver;
+  // [walk set-up]
   // 2 entries for SQEs, and the kernel makes the CQ twice as large: 4 entries.
   lab::need(io_uring_queue_init(2, &receiver.ring, 0), "io_uring_queue_init");
   lesson.watch(receiver.ring);
@@ -83,9 +94,11 @@ int main(int argc, char** argv) {
   receiver.provided = io_uring_setup_buf_ring(&receiver.ring, buffer_count, group, 0, &error);
   lab::need(error, "io_uring_setup_buf_ring");
   for (unsigned id = 0; id < buffer_count; ++id) give_back(receiver, id);
+  // [/walk]
   const auto [server, client] = lab::connected_pair();
   receiver.fd = server;
 
+  // [walk story]
   start_receive(receiver);
   for (const std::string_view text : {"one", "two", "three"}) {
     lab::send_all(client, text);
@@ -95,7 +108,9 @@ int main(int argc, char** argv) {
   std::printf("48 bytes at once: 6 buffers, and the CQ has 4 entries\n");
   lab::send_all(client, "CQE of 1CQE of 2CQE of 3CQE of 4CQE of 5 no room");
   take(receiver, 5);
+  // [/walk]
 
+  // [walk scarce]
   std::printf("8 bytes wait, and no buffer is left\n");
   if (!receiver.armed) start_receive(receiver);
   take(receiver, 1);
@@ -104,6 +119,7 @@ int main(int argc, char** argv) {
   for (const unsigned id : {0U, 1U, 2U}) give_back(receiver, id);
   if (!receiver.armed) start_receive(receiver);
   take(receiver, 1);
+  // [/walk]
 
   std::printf("the peer leaves\n");
   shutdown(client, SHUT_WR);
