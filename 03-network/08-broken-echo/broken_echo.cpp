@@ -17,6 +17,7 @@ namespace {
 
 class Connection;
 
+// [walk sending]
 // One send, and the buffer that it reads from until its CQE.
 struct Sending {
   void on_send(lab::Cqe cqe) noexcept;
@@ -27,6 +28,7 @@ struct Sending {
 
 // A buffer is in one send at the most, so its number finds its send.
 std::deque<Sending> sendings(8);
+// [/walk]
 
 class Connection {
  public:
@@ -56,6 +58,7 @@ class Connection {
   lab::Bind<lab::CloseSlot, &Connection::on_close> close_{*this};
 };
 
+// [walk on-recv]
 void Connection::on_recv(lab::Cqe cqe) noexcept {
   if (cqe.has_buffer()) send(server_.buffers.lease(cqe));
   if (cqe.more()) return;
@@ -67,7 +70,9 @@ void Connection::on_recv(lab::Cqe cqe) noexcept {
     close_when_done();
   }
 }
+// [/walk]
 
+// [walk send]
 // What has come goes out at once. It looks like the fastest thing to do.
 void Connection::send(lab::BufferLease bytes) noexcept {
   Sending& sending = sendings[static_cast<std::uint16_t>(bytes.id())];
@@ -80,11 +85,14 @@ void Connection::send(lab::BufferLease bytes) noexcept {
   server_.ring.arm(sqe, sending.send);
   ++sends_;
 }
+// [/walk]
 
+// [walk on-send]
 void Sending::on_send(lab::Cqe) noexcept {
   bytes.reset();
   connection->sent();
 }
+// [/walk]
 
 }  // namespace
 
