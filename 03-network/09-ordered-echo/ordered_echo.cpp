@@ -35,8 +35,10 @@ class Connection {
 
   Server<Connection>& server_;
   lab::FileSlot slot_;
+  // [walk outbox]
   // What came and is not yet in the socket, in order. The front is being sent.
   std::deque<lab::BufferLease> outbox_;
+  // [/walk]
   bool finished_ = false;
   bool closed_ = false;
   lab::Bind<lab::RecvMultishot, &Connection::on_recv> recv_{*this};
@@ -44,6 +46,7 @@ class Connection {
   lab::Bind<lab::CloseSlot, &Connection::on_close> close_{*this};
 };
 
+// [walk on-recv]
 void Connection::on_recv(lab::Cqe cqe) noexcept {
   if (cqe.has_buffer()) {
     outbox_.push_back(server_.buffers.lease(cqe));
@@ -58,7 +61,9 @@ void Connection::on_recv(lab::Cqe cqe) noexcept {
     close_when_done();
   }
 }
+// [/walk]
 
+// [walk send-next]
 void Connection::send_next() noexcept {
   // One unfinished send at a time: the next bytes wait until these are all in the socket.
   if (send_.armed() || outbox_.empty()) return;
@@ -68,7 +73,9 @@ void Connection::send_next() noexcept {
   sqe->flags |= IOSQE_FIXED_FILE;
   server_.ring.arm(sqe, send_);
 }
+// [/walk]
 
+// [walk on-send]
 void Connection::on_send(lab::Cqe cqe) noexcept {
   if (cqe.res > 0) {
     const auto sent = static_cast<std::uint32_t>(cqe.res);
@@ -82,6 +89,7 @@ void Connection::on_send(lab::Cqe cqe) noexcept {
   send_next();
   close_when_done();
 }
+// [/walk]
 
 }  // namespace
 
