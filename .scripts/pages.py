@@ -431,9 +431,11 @@ class Region:
         yield ""
         yield from self.block("diff", "\n".join(short_diff(self.read_own("break.diff"))))
         expected = printed(self.read_own("expected.txt"))[0]
-        broken = printed(self.read_own("broken.txt"))[0]
+        broken, _, numbers = printed(self.read_own("broken.txt"))
         yield from ["", "What it prints now, where that differs:", ""]
         yield from self.block("text", "\n".join(changed(expected, broken)))
+        if numbers:
+            yield from ["", "`N` is a number that differs from run to run."]
 
     def fill_exercise(self):
         task, number = self.lesson["exercise"], self.lesson.number("/")

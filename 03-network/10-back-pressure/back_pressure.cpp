@@ -67,9 +67,10 @@ class Connection {
   lab::Bind<lab::CloseSlot, &Connection::on_close> close_{*this};
 };
 
+// [walk grant]
 // What came home goes to those who wait, one buffer each.
-// Returns true when more wait than there are buffers. Who was granted one may have no data, so the
-// server looks again at once and the next in line is not kept waiting behind the idle.
+// Returns true when more wait than there are buffers. A connection that was granted one may have no
+// data, so the server looks again at once: the next in line must not wait behind an idle one.
 bool grant_buffers(Server<Connection>& server) {
   unsigned free = server.buffers.free();
   const bool too_few = free > 0 && waiting.size() > free;
@@ -80,7 +81,9 @@ bool grant_buffers(Server<Connection>& server) {
   }
   return too_few;
 }
+// [/walk]
 
+// [walk steer]
 // Called after everything that happened here: the one place that decides about receiving.
 void Connection::steer() noexcept {
   counters.held_max = std::max(counters.held_max, outbox_.count());
@@ -90,7 +93,9 @@ void Connection::steer() noexcept {
     server_.hang_up(slot_, close_);
   }
 }
+// [/walk]
 
+// [walk receive]
 void Connection::receive() noexcept {
   if (server_.buffers.free() >= reserve) {
     receiving_ = Receiving::armed;
@@ -102,6 +107,7 @@ void Connection::receive() noexcept {
     server_.pressed = outbox_.bytes() > 1000;  // this is A, for B asks little
   }
 }
+// [/walk]
 
 // One buffer and no more. The next question is read when this one is answered.
 void Connection::receive_once() noexcept {
@@ -110,6 +116,7 @@ void Connection::receive_once() noexcept {
   recv_.start_once(server_.ring, slot_, server_.buffers);
 }
 
+// [walk pause]
 void Connection::pause() noexcept {
   ++counters.pauses;
   server_.pressed = true;
@@ -119,21 +126,27 @@ void Connection::pause() noexcept {
   io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&target), 0);
   server_.ring.arm(sqe, cancel_);
 }
+// [/walk]
 
+// [walk on-cancel]
 void Connection::on_cancel(lab::Cqe) noexcept {
   // A multishot at work is not found and goes on: then steer() cancels it again.
   const bool goes_on = recv_.armed();
   if (receiving_ == Receiving::pausing) receiving_ = goes_on ? Receiving::armed : Receiving::paused;
   steer();
 }
+// [/walk]
 
+// [walk on-recv]
 void Connection::on_recv(lab::Cqe cqe) noexcept {
   if (cqe.has_buffer()) outbox_.push(server_.buffers.lease(cqe));  // also while pausing
   if (!cqe.more()) on_recv_ended(cqe.res);
   send_next();
   steer();
 }
+// [/walk]
 
+// [walk ended]
 void Connection::on_recv_ended(int res) noexcept {
   if (res == 0 || (res < 0 && res != -ENOBUFS && res != -ECANCELED)) {
     receiving_ = Receiving::ended;
@@ -146,6 +159,7 @@ void Connection::on_recv_ended(int res) noexcept {
     receiving_ = Receiving::paused;
   }
 }
+// [/walk]
 
 void Connection::send_next() noexcept {
   if (send_.armed() || outbox_.empty()) return;

@@ -33,8 +33,8 @@ void print_cqe(const io_uring_cqe& cqe) {
   }
 }
 
-// The loop that is right for every zero-copy send: F_MORE, and nothing else, says whether another
-// CQE comes. Returns the first res.
+// The loop that is right for every zero-copy send: only F_MORE says whether another CQE comes.
+// Returns the first res.
 int read_until_last(io_uring& ring) {
   int first_res = 0;
   for (bool first = true, more = true; more; first = false) {
