@@ -33,6 +33,7 @@ void print_cqe(const io_uring_cqe& cqe) {
   }
 }
 
+// [walk until-last]
 // The loop that is right for every zero-copy send: only F_MORE says whether another CQE comes.
 // Returns the first res.
 int read_until_last(io_uring& ring) {
@@ -47,6 +48,7 @@ int read_until_last(io_uring& ring) {
   }
   return first_res;
 }
+// [/walk]
 
 void send_to_a_slow_peer(io_uring& ring, int server, int client) {
   // The server's socket can queue the whole message, the client's receive window cannot hold it.
@@ -55,6 +57,7 @@ void send_to_a_slow_peer(io_uring& ring, int server, int client) {
   const socklen_t size = sizeof(int);
   lab::need_errno(setsockopt(server, SOL_SOCKET, SO_SNDBUF, &send_space, size), "SO_SNDBUF");
   lab::need_errno(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &receive_space, size), "SO_RCVBUF");
+  // [walk queue]
   std::vector<char> message(message_size, 'a');
 
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -68,17 +71,21 @@ void send_to_a_slow_peer(io_uring& ring, int server, int client) {
   // The bytes are in the socket's queue, but only as a pointer to `message`.
   const bool waiting = io_uring_peek_cqe(&ring, &cqe) == -EAGAIN;
   std::printf("  notification there: %s\n", waiting ? "no" : "yes");
+  // [/walk]
 
+  // [walk peer-reads]
   const std::string received = lab::receive(client, message_size);
   std::printf("the peer reads\n");
   read_until_last(ring);
   // Ours again, only now.
   std::fill(message.begin(), message.end(), 'b');
+  // [/walk]
 
   const auto changed = received.size() - std::size_t(std::ranges::count(received, 'a'));
   std::printf("received %zu bytes, changed under way: %zu\n", received.size(), changed);
 }
 
+// [walk registered]
 void send_from_a_registered_buffer(io_uring& ring, int server) {
   // A plain SEND_ZC pins the pages of its buffer each time. These are pinned once, here.
   std::vector<char> buffer(small_size, 'c');
@@ -94,7 +101,9 @@ void send_from_a_registered_buffer(io_uring& ring, int server) {
   read_until_last(ring);
   lab::need(io_uring_unregister_buffers(&ring), "io_uring_unregister_buffers");
 }
+// [/walk]
 
+// [walk fails]
 void send_that_fails(io_uring& ring) {
   // Sockets between processes of one machine (AF_UNIX) cannot send without a copy.
   int pair[2];
@@ -107,6 +116,7 @@ void send_that_fails(io_uring& ring) {
   close(pair[0]);
   close(pair[1]);
 }
+// [/walk]
 
 void send_with_usage_report(io_uring& ring, int server) {
   const std::vector<char> bytes(small_size, 'd');

@@ -17,6 +17,11 @@ namespace {
 
 constexpr unsigned slots = 2;
 
+// The accept stays armed, so its CQEs have to be told from those of the connections.
+constexpr __u64 accept_mark = 1;
+constexpr __u64 connection_mark = 2;
+
+// [walk slot]
 // What we know of a slot. The number alone does not say whose connection it is: `generation` counts
 // the connections that the slot has had.
 struct Slot {
@@ -24,12 +29,13 @@ struct Slot {
   bool open = false;
 };
 
-// An answer that takes a while. It remembers for whom it is: the slot, and which connection there.
-struct LateAnswer {
+// A reply that takes a while. It remembers for whom it is: the slot, and which connection there.
+struct LateReply {
   int slot;
   unsigned generation;
   std::string text;
 };
+// [/walk]
 
 std::array<Slot, slots> table;
 
@@ -46,59 +52,71 @@ int connect_beside(std::uint16_t port) {
   return fd;
 }
 
-// Submits what is prepared and waits for one answer.
-int result(io_uring& ring) {
+// Submits what is prepared and waits for one CQE, which has to be of the expected kind.
+int result(io_uring& ring, __u64 mark) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
+  if (io_uring_cqe_get_data64(cqe) != mark) lab::fail("a CQE of another operation");
   const int res = cqe->res;
   io_uring_cqe_seen(&ring, cqe);
   return res;
 }
 
+// [walk accepted]
 // The multishot accept is armed: a new connection is one more CQE, and its res is a slot.
 int accepted(io_uring& ring) {
-  const int slot = lab::need(result(ring), "accept");
+  const int slot = lab::need(result(ring, accept_mark), "accept");
   Slot& taken = table.at(static_cast<unsigned>(slot));
   ++taken.generation;
   taken.open = true;
   return slot;
 }
+// [/walk]
 
-// Without IOSQE_FIXED_FILE the kernel would take `slot` for a descriptor, and 1 is our stdout.
+// [walk receive]
+// Without IOSQE_FIXED_FILE the kernel would read `slot` as a descriptor, and 1 is our stdout.
 std::string receive(io_uring& ring, int slot) {
   std::string text(64, '\0');
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_recv(sqe, slot, text.data(), text.size(), 0);
   sqe->flags |= IOSQE_FIXED_FILE;
-  text.resize(static_cast<std::size_t>(lab::need(result(ring), "recv")));
+  io_uring_sqe_set_data64(sqe, connection_mark);
+  text.resize(static_cast<std::size_t>(lab::need(result(ring, connection_mark), "recv")));
   return text;
 }
+// [/walk]
 
 void send(io_uring& ring, int slot, const std::string& text) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_send(sqe, slot, text.data(), text.size(), MSG_WAITALL);
   sqe->flags |= IOSQE_FIXED_FILE;
-  lab::need(result(ring), "send");
+  io_uring_sqe_set_data64(sqe, connection_mark);
+  lab::need(result(ring, connection_mark), "send");
 }
 
-// close() does not know slots; this operation empties one. It sends the FIN, as close() would, but
+// [walk close]
+// close() knows no slots; this operation empties one. It sends the FIN, as close() would, but
 // before Linux 6.13 only when every request that was started on the table before it has ended.
 void close_slot(io_uring& ring, int slot) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_close_direct(sqe, static_cast<unsigned>(slot));
+  io_uring_sqe_set_data64(sqe, connection_mark);
   table.at(static_cast<unsigned>(slot)).open = false;
-  std::printf("slot %d closed: res %d\n", slot, result(ring));
+  std::printf("slot %d closed: res %d\n", slot, result(ring, connection_mark));
 }
+// [/walk]
 
-void deliver(io_uring& ring, const LateAnswer& answer) {
-  const Slot& now = table.at(static_cast<unsigned>(answer.slot));
-  if (!now.open || now.generation != answer.generation) {
-    std::printf("the answer for slot %d is dropped: its connection is gone\n", answer.slot);
+// [walk deliver]
+void deliver(io_uring& ring, const LateReply& reply) {
+  const Slot& now = table.at(static_cast<unsigned>(reply.slot));
+  if (!now.open || now.generation != reply.generation) {
+    std::printf("the reply for slot %d is dropped: its connection is gone\n", reply.slot);
     return;
   }
-  send(ring, answer.slot, answer.text);
+  send(ring, reply.slot, reply.text);
 }
+// [/walk]
 
 }  // namespace
 
@@ -113,9 +131,12 @@ int main(int argc, char** argv) {
   std::uint16_t port = 0;
   const int listener = lab::listen_on_loopback(port);
 
+  // [walk arm]
   // The kernel picks an empty slot for each connection. No descriptor is made.
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_multishot_accept_direct(sqe, listener, nullptr, nullptr, 0);
+  io_uring_sqe_set_data64(sqe, accept_mark);
+  // [/walk]
   const long descriptors_before = open_descriptors();
   const int ann = connect_beside(port);
   std::printf("Ann is in slot %d\n", accepted(ring));
@@ -126,7 +147,8 @@ int main(int argc, char** argv) {
 
   lab::send_all(bob, "my balance?");
   std::printf("Bob asks: %s\n", receive(ring, slot).c_str());
-  const LateAnswer answer{slot, table[1].generation, "Bob has 7 coins"};
+  // [walk story]
+  const LateReply reply{slot, table[1].generation, "Bob has 7 coins"};
 
   // Before it is ready Bob leaves, and Carol comes.
   close(bob);
@@ -136,9 +158,10 @@ int main(int argc, char** argv) {
   const int carols_slot = accepted(ring);
   std::printf("Carol is in slot %d\n", carols_slot);
 
-  deliver(ring, answer);
+  deliver(ring, reply);
   deliver(ring, {carols_slot, table[1].generation, "Hello, Carol   "});
   std::printf("Carol reads: %s\n", lab::receive(carol, 15).c_str());
+  // [/walk]
 
   close(ann);
   close(carol);
