@@ -17,9 +17,10 @@
 
 namespace {
 
+// [walk operation]
 struct Operation {
-  bool armed = false;       // the kernel owes a CQE without F_MORE: nothing it uses may die
-  bool result_due = false;  // false with armed: a zero-copy send that owes its notification
+  bool armed = false;       // true until its CQE without F_MORE: nothing that it uses may die
+  bool result_due = false;  // false while armed: a zero-copy send that owes its notification
   int res = 0;
 };
 
@@ -46,7 +47,9 @@ void cancel(Operation& target, Operation& cancel) {
   io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&target), 0);
   arm(sqe, cancel);
 }
+// [/walk]
 
+// [walk take-one]
 void take_one() {
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
@@ -59,6 +62,7 @@ void take_one() {
   }
   io_uring_cqe_seen(&ring, cqe);
 }
+// [/walk]
 
 const char* words(int res) { return res < 0 ? std::strerror(-res) : "done"; }
 
@@ -82,6 +86,7 @@ void open_connections(int listener, Operation& accept, Connection& quiet, Connec
   arm(sqe, busy.send);
 }
 
+// [walk stop]
 void stop_accepting(int listener, Operation& accept) {
   Operation cancel_accept;
   cancel(accept, cancel_accept);
@@ -89,8 +94,11 @@ void stop_accepting(int listener, Operation& accept) {
   close(listener);  // only now: an accept in flight would keep the port open
   std::printf("stop accepting\n  accept: %s\n", words(accept.res));
 }
+// [/walk]
 
-// Whoever owes something has until the deadline. Without one, a single peer could hold us for ever.
+// [walk deadline]
+// A connection that owes something has until the deadline. Without one, a single peer could keep us
+// here forever.
 void wait_for_deadline(const Connection& busy) {
   Operation deadline;
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 50'000'000};
@@ -100,7 +108,9 @@ void wait_for_deadline(const Connection& busy) {
   while (deadline.armed) take_one();
   std::printf("  deadline: the send is %s\n", busy.send.result_due ? "not done" : "done");
 }
+// [/walk]
 
+// [walk end]
 void end_operations(Connection& connection) {
   cancel(connection.receive, connection.cancel_receive);
   cancel(connection.send, connection.cancel_send);
@@ -111,7 +121,9 @@ void end_operations(Connection& connection) {
   while (due()) take_one();
   std::printf("  receive: %s\n", words(connection.receive.res));
 }
+// [/walk]
 
+// [walk close]
 void close_connection(Connection& connection) {
   const bool owes = connection.send.armed;
   const linger reset{.l_onoff = 1, .l_linger = 0};
@@ -123,6 +135,7 @@ void close_connection(Connection& connection) {
   close(connection.fd);
   std::printf("  close() returned%s\n", owes ? ", a reset was asked for" : "");
 }
+// [/walk]
 
 void look(int client) {
   pollfd entry{.fd = client, .events = POLLRDHUP, .revents = 0};  // POLLIN could be unread data
@@ -160,11 +173,13 @@ int main(int argc, char** argv) {
   std::printf("  send: %s\n", busy.send.res > 0 ? "a part was sent" : words(busy.send.res));
   std::printf("# %d of %zu bytes\n", busy.send.res, busy.answer.size());
   std::printf("  notification: %s\n", busy.send.armed ? "due" : "came");
+  // [walk notification]
   close_connection(busy);
   look(busy_client);
   while (busy.send.armed) take_one();
   std::printf("  notification: came, now the answer's memory may go\n");
   busy.answer = {};
+  // [/walk]
 
   std::printf("%s is armed\n", quiet.receive.armed ? "a receive" : "nothing");
   io_uring_queue_exit(&ring);
