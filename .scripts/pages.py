@@ -12,7 +12,8 @@ import re
 import sys
 import textwrap
 
-REGIONS = "facts run code break exercise next lessons kernels opcodes components totals".split()
+REGIONS = ("facts run code break mistake exercise next lessons kernels opcodes components"
+           " totals").split()
 OF_A_LESSON = "facts run break exercise next".split()
 KERNELS_OF_THE_LAB = "6.1 6.12 6.18 7.2".split()
 WALK_BEGIN = re.compile(r"^\s*// \[walk ([a-z0-9-]+)\]$")
@@ -436,6 +437,13 @@ class Region:
         yield from self.block("text", "\n".join(changed(expected, broken)))
         if numbers:
             yield from ["", "`N` is a number that differs from run to run."]
+
+    def fill_mistake(self, lesson=""):
+        """The change that a lesson's break makes, for a page that is not the lesson's."""
+        if lesson not in self.pages.by_folder:
+            raise PageError("lab:mistake needs a lesson's folder: lab:mistake 01-core/01-nop")
+        diff = self.pages.read(f"{lesson}/break.diff")
+        yield from self.block("diff", "\n".join(short_diff(diff)))
 
     def fill_exercise(self):
         task, number = self.lesson["exercise"], self.lesson.number("/")
