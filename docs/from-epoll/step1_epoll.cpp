@@ -11,6 +11,7 @@
 
 namespace {
 
+// [walk types]
 struct Connection {
   int fd = -1;
   // What was received and not yet sent back: from `sent` to `filled`. While there is something,
@@ -25,6 +26,7 @@ struct Server : lab::Service {
   using Service::Service;
   int epoll = -1;
 };
+// [/walk]
 
 void watch(Server& server, int operation, int fd, std::uint32_t events, Connection* connection) {
   epoll_event event{};
@@ -57,6 +59,7 @@ void wait_for_room(Server& server, Connection& connection, bool wanted) {
   watch(server, EPOLL_CTL_MOD, connection.fd, wanted ? EPOLLOUT : EPOLLIN, &connection);
 }
 
+// [walk send-rest]
 void send_rest(Server& server, Connection& connection) {
   while (connection.sent < connection.filled) {
     ++server.system_calls;
@@ -70,6 +73,7 @@ void send_rest(Server& server, Connection& connection) {
   connection.sent = 0;
   wait_for_room(server, connection, false);
 }
+// [/walk]
 
 void on_ready(Server& server, Connection& connection) {
   if (connection.filled > 0) return send_rest(server, connection);

@@ -25,6 +25,7 @@ struct Server : lab::Service {
   io_uring ring{};
 };
 
+// [walk poll]
 // One poll answers once. To ask again is to write 64 bytes: no call, it goes out with the next
 // wait.
 void start_poll(Server& server, int fd, unsigned events, Connection* connection) {
@@ -32,6 +33,7 @@ void start_poll(Server& server, int fd, unsigned events, Connection* connection)
   io_uring_prep_poll_add(sqe, fd, events);
   io_uring_sqe_set_data(sqe, connection);
 }
+// [/walk]
 
 void on_connection(Server& server) {
   ++server.system_calls;

@@ -10,6 +10,7 @@
 
 namespace {
 
+// [walk types]
 // Exactly one operation of a connection is in flight, and this says which.
 enum class State { receiving, sending };
 
@@ -26,6 +27,7 @@ struct Server : lab::Service {
   using Service::Service;
   io_uring ring{};
 };
+// [/walk]
 
 void start_accept(Server& server) {
   io_uring_sqe* sqe = server.next_sqe(server.ring);
@@ -40,6 +42,7 @@ void start_receive(Server& server, Connection& connection) {
   io_uring_sqe_set_data(sqe, &connection);
 }
 
+// [walk send]
 // A send may take less than it is offered. The rest is the next send: never two at the same time.
 void start_send(Server& server, Connection& connection) {
   connection.state = State::sending;
@@ -48,6 +51,7 @@ void start_send(Server& server, Connection& connection) {
                      connection.filled - connection.sent, MSG_NOSIGNAL);
   io_uring_sqe_set_data(sqe, &connection);
 }
+// [/walk]
 
 void on_accept(Server& server, int res) {
   start_accept(server);
@@ -73,12 +77,14 @@ void on_receive(Server& server, Connection& connection, int res) {
   start_send(server, connection);
 }
 
+// [walk on-send]
 void on_send(Server& server, Connection& connection, int res) {
   if (res < 0) return end(server, connection);
   connection.sent += static_cast<unsigned>(res);
   if (connection.sent < connection.filled) return start_send(server, connection);
   start_receive(server, connection);
 }
+// [/walk]
 
 }  // namespace
 

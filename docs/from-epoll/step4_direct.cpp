@@ -27,6 +27,7 @@ struct Server : lab::Service {
   bool accepting = false;
 };
 
+// [walk accept]
 // The kernel picks a free slot of the table for each client, and reports the slot in res.
 void start_accept(Server& server) {
   server.accepting = true;
@@ -34,6 +35,7 @@ void start_accept(Server& server) {
   io_uring_prep_multishot_accept_direct(sqe, server.listener, nullptr, nullptr, 0);
   io_uring_sqe_set_data(sqe, nullptr);
 }
+// [/walk]
 
 void start(io_uring_sqe* sqe, Connection& connection, State state) {
   connection.state = state;

@@ -41,12 +41,14 @@ void start(io_uring_sqe* sqe, Connection& connection, State state, unsigned flag
   io_uring_sqe_set_data(sqe, &connection);
 }
 
-// No address: the kernel takes a buffer of group 0 when there is data, and the CQE names it.
+// [walk receive]
+// No address: the kernel takes a buffer of group 0 for the bytes that come, and the CQE names it.
 void start_receive(Server& server, Connection& connection) {
   io_uring_sqe* sqe = server.next_sqe();
   io_uring_prep_recv(sqe, connection.slot, nullptr, 0, 0);
   start(sqe, connection, State::receiving, IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT);
 }
+// [/walk]
 
 void start_send(Server& server, Connection& connection) {
   io_uring_sqe* sqe = server.next_sqe();
@@ -60,6 +62,7 @@ void start_close(Server& server, Connection& connection) {
   io_uring_sqe_set_data(server.prep_close(connection.slot), &connection);
 }
 
+// [walk on-receive]
 void on_receive(Server& server, Connection& connection, const io_uring_cqe& cqe) {
   // Not again at once: it would fail again at once. It waits until a buffer has come home.
   if (cqe.res == -ENOBUFS) return server.waiting.push_back(&connection);
@@ -71,6 +74,7 @@ void on_receive(Server& server, Connection& connection, const io_uring_cqe& cqe)
   connection.sent = 0;
   start_send(server, connection);
 }
+// [/walk]
 
 void on_send(Server& server, Connection& connection, int res) {
   if (res > 0) connection.sent += static_cast<unsigned>(res);

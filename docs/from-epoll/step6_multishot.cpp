@@ -5,6 +5,7 @@
 
 namespace {
 
+// [walk connection]
 // Whose answer it is: the connection's address, and in its low bits which operation.
 enum class Part : std::uint64_t { receive = 1, send = 2, cancel = 3, close = 4 };
 // With so many buffers in the outbox the receive is cancelled; with so few it is started again.
@@ -23,6 +24,7 @@ struct alignas(8) Connection {
   bool ended = false;       // FIN: nothing more will come
   bool failed = false;      // nothing more can be sent either
 };
+// [/walk]
 
 struct Server : lab::BufferService {
   using BufferService::BufferService;
@@ -53,6 +55,7 @@ void start_cancel(Server& server, Connection& connection) {
   connection.cancelling = true;
 }
 
+// [walk on-receive]
 void on_receive(Server& server, Connection& connection, const io_uring_cqe& cqe) {
   connection.receiving = (cqe.flags & IORING_CQE_F_MORE) != 0;
   if (cqe.res > 0) {  // also in the last CQE, also after a cancel
@@ -66,6 +69,7 @@ void on_receive(Server& server, Connection& connection, const io_uring_cqe& cqe)
     connection.failed |= cqe.res < 0;
   }
 }
+// [/walk]
 
 void on_send(Server& server, Connection& connection, int res) {
   connection.sending = false;
@@ -75,6 +79,7 @@ void on_send(Server& server, Connection& connection, int res) {
   if (first.empty()) server.drop_front(connection.outbox);
 }
 
+// [walk settle]
 // Starts what may start now. Every event of a connection ends here.
 void settle(Server& server, Connection& connection) {
   auto& [slot, outbox, receiving, sending, cancelling, waiting, ended, failed] = connection;
@@ -88,6 +93,7 @@ void settle(Server& server, Connection& connection) {
   if (!over || !outbox.empty()) return;
   io_uring_sqe_set_data64(server.prep_close(slot), connection.mark(Part::close));
 }
+// [/walk]
 
 void on_cqe(Server& server, const io_uring_cqe& cqe) {
   if (cqe.user_data == 0) {
