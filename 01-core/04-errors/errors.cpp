@@ -18,16 +18,15 @@ namespace {
 // Place 1: the return value of a set-up call is 0 or -errno.
 void set_up() {
   io_uring ring;
-  const int no_entries = io_uring_queue_init(0, &ring, 0);
-  const int no_such_flag = io_uring_queue_init(8, &ring, 1U << 31);
-  std::printf("a ring of 0 entries: %s\n", std::strerror(-no_entries));
-  std::printf("a flag that does not exist: %s\n", std::strerror(-no_such_flag));
+  int res = io_uring_queue_init(0, &ring, 0);
+  std::printf("a ring of 0 entries: %s\n", std::strerror(-res));
+  res = io_uring_queue_init(8, &ring, 1U << 31);
+  std::printf("a flag that does not exist: %s\n", std::strerror(-res));
 }
 // [/walk]
 
 // [walk read]
-// Place 3: the result of a request is in its CQE: what the system call would have returned, or
-// -errno. Only one request is in flight, so it needs no user_data.
+// Place 3: the result is in the CQE. Only one request is in flight, so it needs no user_data.
 int read_once(io_uring& ring, int fd, char* buffer, unsigned size, unsigned long long offset) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, fd, buffer, size, offset);
@@ -66,7 +65,6 @@ void short_reads(io_uring& ring) {
   std::printf("64 bytes of a pipe with 3: %d\n",
               read_once(ring, ends[0], buffer, sizeof buffer, 0));
   // [/walk]
-
   for (const int fd : {file, ends[0], ends[1]}) close(fd);
 }
 
@@ -86,8 +84,7 @@ void prepare_three(io_uring& ring) {
 void print_answers(io_uring& ring) {
   int results[3]{};
   unsigned came = 0;
-  io_uring_cqe* cqe = nullptr;
-  for (; io_uring_peek_cqe(&ring, &cqe) == 0; ++came) {
+  for (io_uring_cqe* cqe = nullptr; io_uring_peek_cqe(&ring, &cqe) == 0; ++came) {
     results[io_uring_cqe_get_data64(cqe) - 1] = cqe->res;
     io_uring_cqe_seen(&ring, cqe);
   }
@@ -96,8 +93,7 @@ void print_answers(io_uring& ring) {
   }
 }
 
-// Place 2: submit returns how many SQEs the kernel took, or -errno when it took none. A request
-// that makes no sense at all counts as taken, gets its CQE, and ends the batch.
+// Place 2: submit returns how many SQEs it took. A bad one counts, gets a CQE and ends the batch.
 void batch_with_a_bad_request(unsigned setup_flags) {
   io_uring ring;
   const int made = io_uring_queue_init(8, &ring, setup_flags);

@@ -1,4 +1,4 @@
-// shows: one SQE that receives every datagram with its sender's address, and an answer to each
+// shows: one SQE that receives every datagram with its sender's address, and a reply to each
 // needs: Linux 6.0 (a multishot recvmsg)
 // try:   ./lab run 03-16; then make the buffers 64 bytes and see what still fits
 #include <liburing.h>
@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -18,14 +20,28 @@ namespace {
 constexpr unsigned buffer_count = 4;
 constexpr unsigned buffer_size = 128;
 constexpr int group = 1;
+// [walk marks]
+// The receive stays armed while replies are in flight, so a CQE has to say whose it is: the
+// receive's mark, or the number of the buffer that a reply is sent from.
+constexpr std::uint64_t receive_mark = buffer_count;
+
+// What describes a reply. The SQE points to it, so it stays as it is until the send's CQE.
+struct Reply {
+  iovec payload{};
+  msghdr message{};
+};
+// [/walk]
 
 struct Server {
   io_uring ring{};
   int fd = -1;
   io_uring_buf_ring* provided = nullptr;
   std::array<std::array<char, buffer_size>, buffer_count> buffers{};
-  // What a receive shall leave room for in front of the payload. The SQE points to it, so it stays.
+  std::array<Reply, buffer_count> replies{};  // one for each buffer
+  // How much room a receive leaves for the address in front of the payload. The SQE points to it.
   msghdr room{};
+  bool armed = false;  // true until a CQE of the receive comes without F_MORE
+  unsigned replied = 0;
 };
 
 void give_back(Server& server, unsigned id) {
@@ -34,48 +50,83 @@ void give_back(Server& server, unsigned id) {
   io_uring_buf_ring_advance(server.provided, 1);
 }
 
+// [walk receive]
 void start_receive(Server& server) {
   server.room.msg_namelen = sizeof(sockaddr_in);
   io_uring_sqe* sqe = io_uring_get_sqe(&server.ring);
   io_uring_prep_recvmsg_multishot(sqe, server.fd, &server.room, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = group;
+  io_uring_sqe_set_data64(sqe, receive_mark);
+  server.armed = true;
 }
+// [/walk]
 
-io_uring_cqe next_cqe(io_uring& ring) {
-  io_uring_cqe* cqe = nullptr;
-  lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
-  const io_uring_cqe copy{.user_data = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
-  io_uring_cqe_seen(&ring, cqe);
-  return copy;
+// [walk reply]
+// The reply goes out from where the payload lies, so the buffer comes home with the send's CQE.
+void start_reply(Server& server, unsigned id, io_uring_recvmsg_out& out, unsigned length) {
+  Reply& reply = server.replies.at(id);
+  reply.payload = {.iov_base = io_uring_recvmsg_payload(&out, &server.room), .iov_len = length};
+  reply.message = {.msg_name = io_uring_recvmsg_name(&out),
+                   .msg_namelen = out.namelen,
+                   .msg_iov = &reply.payload,
+                   .msg_iovlen = 1};
+  io_uring_sqe* sqe = io_uring_get_sqe(&server.ring);
+  io_uring_prep_sendmsg(sqe, server.fd, &reply.message, 0);
+  io_uring_sqe_set_data64(sqe, id);
 }
+// [/walk]
 
+// [walk datagram]
 // The buffer holds a header of four lengths, then the sender's address, then the payload. liburing
 // finds the parts.
-void answer_one(Server& server) {
-  const io_uring_cqe received = next_cqe(server.ring);
-  const int size = lab::need(received.res, "recvmsg");
-  const unsigned id = received.flags >> IORING_CQE_BUFFER_SHIFT;
+void on_datagram(Server& server, int size, unsigned flags) {
+  const unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
   io_uring_recvmsg_out* out =
       io_uring_recvmsg_validate(server.buffers.at(id).data(), size, &server.room);
   if (out == nullptr) lab::fail("the buffer is too small for the header and the address");
   const unsigned length = io_uring_recvmsg_payload_length(out, size, &server.room);
   std::printf("  %u bytes of payload%s, address of %u bytes, F_MORE: %s\n", length,
               (out->flags & MSG_TRUNC) != 0 ? " (cut off)" : "", out->namelen,
-              (received.flags & IORING_CQE_F_MORE) != 0 ? "yes" : "no");
-
-  // The answer goes out from where the question lies; the buffer goes home after the send's CQE.
-  iovec payload{.iov_base = io_uring_recvmsg_payload(out, &server.room), .iov_len = length};
-  const msghdr message{.msg_name = io_uring_recvmsg_name(out),
-                       .msg_namelen = out->namelen,
-                       .msg_iov = &payload,
-                       .msg_iovlen = 1};
-  io_uring_prep_sendmsg(io_uring_get_sqe(&server.ring), server.fd, &message, 0);
-  lab::need(next_cqe(server.ring).res, "sendmsg");
-  give_back(server, id);
+              (flags & IORING_CQE_F_MORE) != 0 ? "yes" : "no");
+  start_reply(server, id, *out, length);
 }
+// [/walk]
 
-// Fills in the address, too: the port is of the kernel's choice.
+// [walk ends]
+void on_receive(Server& server, int res, unsigned flags) {
+  server.armed = (flags & IORING_CQE_F_MORE) != 0;
+  // Without a free buffer a new receive would end at once. The next reply's end starts it.
+  if (res == -ENOBUFS) return;
+  on_datagram(server, lab::need(res, "recvmsg"), flags);
+  if (!server.armed) start_receive(server);
+}
+// [/walk]
+
+// [walk on-reply]
+void on_reply(Server& server, unsigned id, int res) {
+  lab::need(res, "sendmsg");
+  ++server.replied;
+  give_back(server, id);
+  if (!server.armed) start_receive(server);
+}
+// [/walk]
+
+// [walk one]
+void handle_one(Server& server) {
+  io_uring_cqe* next = nullptr;
+  lab::need(io_uring_submit_and_wait(&server.ring, 1), "io_uring_submit_and_wait");
+  lab::need(io_uring_peek_cqe(&server.ring, &next), "io_uring_peek_cqe");
+  const std::uint64_t mark = io_uring_cqe_get_data64(next);
+  const int res = next->res;
+  const unsigned flags = next->flags;
+  io_uring_cqe_seen(&server.ring, next);
+  mark == receive_mark ? on_receive(server, res, flags)
+                       : on_reply(server, static_cast<unsigned>(mark), res);
+}
+// [/walk]
+
+// Also fills in the address: the kernel chooses the port.
 int udp_socket(sockaddr_in& address) {
   const int fd = lab::need_errno(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
   address = lab::loopback_address(0);
@@ -107,7 +158,7 @@ int main(int argc, char** argv) {
     const ssize_t sent = sendto(client, text.data(), text.size(), 0,
                                 reinterpret_cast<const sockaddr*>(&address), sizeof address);
     lab::need_errno(static_cast<int>(sent), "sendto");
-    answer_one(server);
+    for (const unsigned before = server.replied; server.replied == before;) handle_one(server);
     char reply[256];
     std::printf("  it reads %zd bytes\n", recv(client, reply, sizeof reply, 0));
     close(client);

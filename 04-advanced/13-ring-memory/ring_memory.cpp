@@ -83,7 +83,7 @@ void show_ours(lab::Lesson& lesson, std::span<std::byte> memory, long before) {
 void show_fd_only(std::span<std::byte> memory, long before) {
   io_uring ring;
   lab::need(place(ring, memory, IORING_SETUP_REGISTERED_FD_ONLY), "io_uring_queue_init_mem");
-  show("fd-only ring in our memory", before);
+  show("a ring without a descriptor, in our memory", before);
   nop(ring, "  a NOP");
 
   // The number that stands for the ring is an index into a table of this thread.
@@ -128,6 +128,6 @@ int main(int argc, char** argv) {
               std::strerror(-place(ring, rest.subspan(64), 0)));
   std::printf("too little memory: %s\n", std::strerror(-place(ring, rest.first(4096), 0)));
   const int refused = io_uring_queue_init(entries, &ring, IORING_SETUP_REGISTERED_FD_ONLY);
-  std::printf("fd-only, with the kernel's memory: %s\n", std::strerror(-refused));
+  std::printf("no descriptor, and the kernel's memory: %s\n", std::strerror(-refused));
   return lab::ok();
 }
