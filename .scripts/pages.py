@@ -179,6 +179,7 @@ def printed(expected):
         guard = re.match(r"\[(-?)([0-9]+\.[0-9]+)\+?\] ", line)
         if guard:
             line = line[guard.end() :]
+        line = line.removeprefix("[quiet] ")
         if line.startswith("~ "):
             line = readable(line[2:])
             if line is None:
