@@ -1,6 +1,6 @@
 // shows: 01-01's NOP without liburing: two system calls, two mmaps, and four counters
 // needs: Linux 5.4 (both queues in one mapping)
-// try:   ./lab run 01-02 9; then ask set_up for 3 entries and see which slots are used
+// try:   ./lab run 01-02 9; then ask set_up for 3 entries and see which places are used
 #include <liburing/io_uring.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -21,6 +21,7 @@ namespace {
 // other goes through an atomic_ref.
 using Shared = std::atomic_ref<unsigned>;
 
+// [walk ring]
 struct Ring {
   int fd;
   std::byte* memory;  // both queues' counters, the array, the CQEs
@@ -33,6 +34,7 @@ struct Ring {
   unsigned& field(unsigned offset) { return *reinterpret_cast<unsigned*>(memory + offset); }
   io_uring_cqe* cqes() { return reinterpret_cast<io_uring_cqe*>(memory + params.cq_off.cqes); }
 };
+// [/walk]
 
 void* map(int fd, std::size_t size, unsigned long long what) {
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
@@ -41,6 +43,7 @@ void* map(int fd, std::size_t size, unsigned long long what) {
   return address;
 }
 
+// [walk set-up]
 // liburing: io_uring_queue_init().
 Ring set_up(unsigned entries) {
   Ring ring{};
@@ -57,34 +60,40 @@ Ring set_up(unsigned entries) {
   ring.sqes = static_cast<io_uring_sqe*>(map(ring.fd, ring.sqes_size, IORING_OFF_SQES));
   return ring;
 }
+// [/walk]
 
+// [walk write]
 // liburing: io_uring_get_sqe(), io_uring_prep_nop(), and the first half of io_uring_submit().
 void write_nop(Ring& ring, unsigned long long user_data) {
   const io_sqring_offsets& offsets = ring.params.sq_off;
   const unsigned tail = ring.field(offsets.tail);
-  const unsigned slot = tail & ring.field(offsets.ring_mask);
-  ring.sqes[slot] = {};
-  ring.sqes[slot].opcode = IORING_OP_NOP;
-  ring.sqes[slot].user_data = user_data;
-  (&ring.field(offsets.array))[slot] = slot;  // place n of the queue stands for SQE n
+  const unsigned place = tail & ring.field(offsets.ring_mask);
+  ring.sqes[place] = {};
+  ring.sqes[place].opcode = IORING_OP_NOP;
+  ring.sqes[place].user_data = user_data;
+  (&ring.field(offsets.array))[place] = place;  // entry n of the queue names SQE n
 
-  // Release: who sees the new tail sees the finished SQE.
+  // Release: whoever sees the new tail also sees the finished SQE.
   Shared(ring.field(offsets.tail)).store(tail + 1, std::memory_order_release);
-  std::printf("SQE in slot %u, ", slot);
+  std::printf("SQE in place %u, ", place);
 }
+// [/walk]
 
+// [walk enter]
 // liburing: the second half of io_uring_submit(), and the waiting of io_uring_wait_cqe().
 int submit_and_wait(Ring& ring) {
   return static_cast<int>(
       syscall(__NR_io_uring_enter, ring.fd, 1, 1, IORING_ENTER_GETEVENTS, nullptr, 0));
 }
+// [/walk]
 
+// [walk read]
 // liburing: the rest of io_uring_wait_cqe(), and io_uring_cqe_seen().
 void read_answer(Ring& ring) {
   const io_cqring_offsets& offsets = ring.params.cq_off;
   const unsigned head = ring.field(offsets.head);
 
-  // Acquire: who sees the new tail sees the finished CQE.
+  // Acquire: if we see the new tail, we also see the finished CQE.
   const unsigned tail = Shared(ring.field(offsets.tail)).load(std::memory_order_acquire);
   if (head == tail) lab::fail("no CQE: head and tail are both " + std::to_string(head));
   const io_uring_cqe& cqe = ring.cqes()[head & ring.field(offsets.ring_mask)];
@@ -93,6 +102,7 @@ void read_answer(Ring& ring) {
   // Release: the kernel may overwrite this CQE from now on, and we have read it.
   Shared(ring.field(offsets.head)).store(head + 1, std::memory_order_release);
 }
+// [/walk]
 
 // liburing: io_uring_queue_exit().
 void tear_down(Ring& ring) {
