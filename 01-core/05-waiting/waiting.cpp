@@ -20,6 +20,7 @@ void prepare_read(io_uring& ring, int pipe_read_end, char& byte) {
   io_uring_prep_read(io_uring_get_sqe(&ring), pipe_read_end, &byte, 1, 0);
 }
 
+// [walk timeout]
 // The time ends the wait, not the request.
 void wait_with_a_timeout(io_uring& ring, const int (&ends)[2]) {
   char byte = 0;
@@ -35,6 +36,7 @@ void wait_with_a_timeout(io_uring& ring, const int (&ends)[2]) {
   std::printf("the read was still armed: res %d, byte %c\n", cqe->res, byte);
   io_uring_cqe_seen(&ring, cqe);
 }
+// [/walk]
 
 // A signal, again and again until it has met the wait: a single one could come before it begins.
 void ring_the_alarm(bool on) {
@@ -46,7 +48,8 @@ void ring_the_alarm(bool on) {
   lab::need_errno(setitimer(ITIMER_REAL, &times, nullptr), "setitimer");
 }
 
-// A signal ends the wait, too. Nothing is lost: wait again.
+// [walk signal]
+// A signal also ends the wait. Nothing is lost: wait again.
 void wait_with_a_signal(io_uring& ring, const int (&ends)[2]) {
   char byte = 0;
   prepare_read(ring, ends[0], byte);
@@ -63,7 +66,9 @@ void wait_with_a_signal(io_uring& ring, const int (&ends)[2]) {
   std::printf("wait again: res %d, byte %c\n", cqe->res, byte);
   io_uring_cqe_seen(&ring, cqe);
 }
+// [/walk]
 
+// [walk three]
 // Submit and wait in one system call, and not for one answer but for three.
 void submit_and_wait_for_three(io_uring& ring, const int (&ends)[2]) {
   char bytes[3];
@@ -79,7 +84,9 @@ void submit_and_wait_for_three(io_uring& ring, const int (&ends)[2]) {
   io_uring_cq_advance(&ring, io_uring_cq_ready(&ring));
   writer.join();
 }
+// [/walk]
 
+// [walk two]
 // A timeout request that expires ends every wait on its ring, however many answers were wanted.
 void wait_for_two_beside_a_timer(io_uring& ring, const int (&ends)[2]) {
   char byte = 0;
@@ -94,6 +101,7 @@ void wait_for_two_beside_a_timer(io_uring& ring, const int (&ends)[2]) {
   lab::need(io_uring_wait_cqe_nr(&ring, &cqe, 2), "io_uring_wait_cqe_nr");
   io_uring_cq_advance(&ring, 2);
 }
+// [/walk]
 
 }  // namespace
 
