@@ -14,6 +14,7 @@ namespace {
 constexpr __kernel_timespec twenty_ms{.tv_sec = 0, .tv_nsec = 20'000'000};
 constexpr __kernel_timespec one_hour{.tv_sec = 3600, .tv_nsec = 0};
 
+// [walk submit]
 // The SQE holds the address of the time, not the time. The kernel copies it during submit, so it
 // has to live until then, and no longer.
 void submit_timer(io_uring& ring, __kernel_timespec time, unsigned count, unsigned flags) {
@@ -22,7 +23,9 @@ void submit_timer(io_uring& ring, __kernel_timespec time, unsigned count, unsign
   io_uring_sqe_set_data64(sqe, 1);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
+// [/walk]
 
+// [walk print]
 // The answer of a timer that did its work is -ETIME.
 void print_answers(io_uring& ring, const char* what, int count) {
   for (int answer = 0; answer < count; ++answer) {
@@ -33,6 +36,7 @@ void print_answers(io_uring& ring, const char* what, int count) {
     io_uring_cqe_seen(&ring, cqe);
   }
 }
+// [/walk]
 
 // The clock that a timer goes by, unless a flag names another one.
 long long now_ns() {
@@ -41,7 +45,8 @@ long long now_ns() {
   return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
 }
 
-// Not "in 20 ms" but "at that moment". A moment that is over is answered at once.
+// [walk absolute]
+// Not "in 20 ms" but "at that moment". A moment that has passed is answered at once.
 void absolute(io_uring& ring) {
   const long long moment_ns = now_ns() + 20'000'000;
   const __kernel_timespec moment{.tv_sec = moment_ns / 1'000'000'000,
@@ -52,7 +57,9 @@ void absolute(io_uring& ring) {
   submit_timer(ring, moment, 0, IORING_TIMEOUT_ABS);
   print_answers(ring, "the same moment again", 1);
 }
+// [/walk]
 
+// [walk count]
 // The time is over, or this many other requests are done: whichever comes first.
 void by_count(io_uring& ring) {
   submit_timer(ring, one_hour, 2, 0);
@@ -64,7 +71,9 @@ void by_count(io_uring& ring) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   print_answers(ring, "an hour or 2 answers", 3);
 }
+// [/walk]
 
+// [walk changed]
 // A timer is found by its user_data. The change is a request of its own, and has its own answer.
 void changed(io_uring& ring) {
   submit_timer(ring, one_hour, 0, 0);
@@ -75,6 +84,7 @@ void changed(io_uring& ring) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   print_answers(ring, "from an hour to 20 ms", 2);
 }
+// [/walk]
 
 void removed(io_uring& ring) {
   submit_timer(ring, one_hour, 0, 0);
@@ -85,7 +95,8 @@ void removed(io_uring& ring) {
   print_answers(ring, "removed", 2);
 }
 
-// With MULTISHOT the count says how often; 0 would be for ever. F_MORE: another answer will come.
+// [walk repeated]
+// With MULTISHOT the count says how often; 0 is without end. F_MORE: another answer will come.
 void repeated(io_uring& ring) {
   submit_timer(ring, twenty_ms, 3, IORING_TIMEOUT_MULTISHOT);
   io_uring_cqe* cqe = nullptr;
@@ -97,6 +108,7 @@ void repeated(io_uring& ring) {
   }
   print_answers(ring, "every 20 ms", 3);
 }
+// [/walk]
 
 }  // namespace
 

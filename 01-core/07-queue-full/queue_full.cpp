@@ -26,6 +26,7 @@ unsigned read_answers(io_uring& ring) {
   return count;
 }
 
+// [walk fill]
 void fill(io_uring& ring) {
   unsigned filled = 0;
   while (io_uring_sqe* sqe = io_uring_get_sqe(&ring)) {
@@ -37,7 +38,9 @@ void fill(io_uring& ring) {
   std::printf("after submit: room for %u\n", io_uring_sq_space_left(&ring));
   std::printf("answers: %u\n", read_answers(ring));
 }
+// [/walk]
 
+// [walk get-sqe]
 // When submit returns, the kernel has its own copy of every SQE, done or not. So there is room
 // again, and the second attempt succeeds.
 io_uring_sqe* get_sqe(io_uring& ring) {
@@ -48,7 +51,9 @@ io_uring_sqe* get_sqe(io_uring& ring) {
   if (sqe == nullptr) lab::fail("no room after a submit");
   return sqe;
 }
+// [/walk]
 
+// [walk many]
 void many_nops(io_uring& ring, long count) {
   submits = 0;
   unsigned answers = 0;
@@ -61,7 +66,9 @@ void many_nops(io_uring& ring, long count) {
   answers += read_answers(ring);
   std::printf("%ld NOPs: %u submits, %u answers\n", count, submits, answers);
 }
+// [/walk]
 
+// [walk in-flight]
 // The queue bounds what goes out in one call. It does not bound what is in flight.
 void more_in_flight_than_entries(io_uring& ring) {
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 50'000'000};
@@ -78,6 +85,7 @@ void more_in_flight_than_entries(io_uring& ring) {
   }
   std::printf("6 timers at once in a ring of 4: %u answers\n", answers);
 }
+// [/walk]
 
 }  // namespace
 
