@@ -13,6 +13,7 @@
 
 namespace {
 
+// [walk make]
 void make_ring(io_uring& ring, unsigned cq_entries) {
   io_uring_params params{};
   params.flags = IORING_SETUP_CQSIZE;
@@ -20,7 +21,9 @@ void make_ring(io_uring& ring, unsigned cq_entries) {
   lab::need(io_uring_queue_init_params(8, &ring, &params), "io_uring_queue_init_params");
   if ((params.features & IORING_FEAT_NODROP) == 0) lab::skip("needs Linux 5.5: FEAT_NODROP");
 }
+// [/walk]
 
+// [walk submit]
 // Submits NOPs, eight at a time, and reads no CQE. Each is complete when submit returns.
 void submit_nops(io_uring& ring, unsigned count) {
   unsigned taken = 0;
@@ -35,8 +38,10 @@ void submit_nops(io_uring& ring, unsigned count) {
               io_uring_cq_ready(&ring), ring.cq.ring_entries,
               io_uring_cq_has_overflow(&ring) ? "set" : "clear", *ring.cq.koverflow);
 }
+// [/walk]
 
-// Reads what stands in the CQ, with no system call. Returns the number that should come next.
+// [walk queue]
+// Reads what is in the CQ, with no system call. Returns the number that should come next.
 unsigned read_queue(io_uring& ring, unsigned next) {
   unsigned head = 0, count = 0;
   io_uring_cqe* cqe = nullptr;
@@ -48,9 +53,10 @@ unsigned read_queue(io_uring& ring, unsigned next) {
   io_uring_cq_advance(&ring, count);
   return next;
 }
+// [/walk]
 
-// The CQ can be empty and CQEs be there all the same: the flag says so. One call fills the CQ
-// again.
+// [walk everything]
+// The CQ can be empty although there are more CQEs: the flag says so. One call fills the CQ again.
 unsigned read_everything(io_uring& ring) {
   unsigned received = read_queue(ring, 0);
   unsigned calls = 0;
@@ -62,7 +68,9 @@ unsigned read_everything(io_uring& ring) {
   std::printf("received in order: %u, calls to fetch the rest: %u\n", received, calls);
   return received;
 }
+// [/walk]
 
+// [walk multishot]
 // A byte in the pipe is one CQE of the poll. Twenty are written while nobody reads the CQ.
 void overflow_a_multishot(io_uring& ring) {
   std::array<int, 2> ends{};
@@ -83,6 +91,7 @@ void overflow_a_multishot(io_uring& ring) {
   close(ends[0]);
   close(ends[1]);
 }
+// [/walk]
 
 }  // namespace
 

@@ -34,11 +34,13 @@ struct Stream {
   std::array<char, 8> buffer{};
 };
 
+// [walk tie]
 // `link` ties the request to the next one. After the prep, which may set or clear flags.
 void tie(io_uring_sqe* sqe, unsigned place, unsigned link) {
   io_uring_sqe_set_flags(sqe, link);
   io_uring_sqe_set_data64(sqe, place);
 }
+// [/walk]
 
 void nop(io_uring& ring, unsigned place, unsigned link) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -53,6 +55,7 @@ void bad_read(io_uring& ring, unsigned place, unsigned link) {
   tie(sqe, place, link);
 }
 
+// [walk show]
 // Submits, and prints the results in the order of the SQEs.
 void show(io_uring& ring, unsigned count, const char* what) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
@@ -73,7 +76,9 @@ void show(io_uring& ring, unsigned count, const char* what) {
   }
   std::puts("");
 }
+// [/walk]
 
+// [walk ends]
 void ends_of_a_chain(io_uring& ring) {
   bad_read(ring, 0, soft);
   nop(ring, 1, soft);
@@ -93,7 +98,9 @@ void ends_of_a_chain(io_uring& ring) {
   nop(ring, 1, last);
   show(ring, 2, "bad -> (submit) nop");
 }
+// [/walk]
 
+// [walk short]
 // Eight bytes are asked for and five are there.
 void short_counts(io_uring& ring) {
   Stream file(true), socket(false), ended(false);
@@ -114,9 +121,11 @@ void short_counts(io_uring& ring) {
   nop(ring, 1, last);
   show(ring, 2, "short recv with MSG_WAITALL -> nop");
 }
+// [/walk]
 
-// Twice a limit of 10 ms. The first stands behind a request that takes 5 s. The second stands
-// behind a quick one, and the slow one is further ahead.
+// [walk timeouts]
+// Twice a limit of 10 ms. The first comes after a request that takes 5 s. The second comes after a
+// quick one, and the slow one is further ahead.
 void link_timeouts(io_uring& ring) {
   __kernel_timespec very_slow{.tv_sec = 5, .tv_nsec = 0};
   __kernel_timespec slow{.tv_sec = 0, .tv_nsec = 30'000'000};
@@ -137,6 +146,7 @@ void link_timeouts(io_uring& ring) {
   tie(sqe, 2, last);
   show(ring, 3, "30 ms => nop -> link timeout");
 }
+// [/walk]
 
 }  // namespace
 
