@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// [walk looking]
 // Makes no system call: it looks at the shared memory until the data has been there for a while.
 bool only_looking_helps(io_uring& ring, const std::atomic<bool>& written) {
   while (!written && io_uring_cq_ready(&ring) == 0) {
@@ -24,7 +25,9 @@ bool only_looking_helps(io_uring& ring, const std::atomic<bool>& written) {
   }
   return io_uring_cq_ready(&ring) > 0;
 }
+// [/walk]
 
+// [walk events]
 // Enters the kernel, submits nothing and waits for nothing: pending task work runs.
 bool get_events_helps(io_uring& ring) {
   while (io_uring_cq_ready(&ring) == 0) {
@@ -32,12 +35,15 @@ bool get_events_helps(io_uring& ring) {
   }
   return true;
 }
+// [/walk]
 
+// [walk peek]
 // liburing's peek enters the kernel by itself, but only where the ring says that work is pending.
 bool peek_helps(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
   return io_uring_peek_cqe(&ring, &cqe) == 0;
 }
+// [/walk]
 
 void show(lab::Lesson& lesson, const char* name, unsigned flags) {
   io_uring ring;
@@ -53,13 +59,15 @@ void show(lab::Lesson& lesson, const char* name, unsigned flags) {
   io_uring_prep_read(sqe, ends[0], &byte, 1, 0);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 
-  // The data comes from another thread: a system call of our own would run the task work, too.
+  // [walk writer]
+  // The data comes from another thread: a system call of our own would also run the task work.
   std::atomic<bool> written = false;
   std::thread writer([&] {
     std::this_thread::sleep_for(20ms);
     lab::need_errno(static_cast<int>(write(ends[1], "x", 1)), "write");
     written = true;
   });
+  // [/walk]
   std::printf("%s\n", name);
   if (only_looking_helps(ring, written)) {
     std::printf("  only looking: the CQE came\n");
@@ -80,10 +88,12 @@ void show(lab::Lesson& lesson, const char* name, unsigned flags) {
 
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv);
+  // [walk modes]
   constexpr unsigned defer = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
   show(lesson, "default", 0);
   show(lesson, "COOP_TASKRUN", IORING_SETUP_COOP_TASKRUN);
   show(lesson, "DEFER_TASKRUN", defer);
   show(lesson, "DEFER_TASKRUN and TASKRUN_FLAG", defer | IORING_SETUP_TASKRUN_FLAG);
+  // [/walk]
   return lab::ok();
 }

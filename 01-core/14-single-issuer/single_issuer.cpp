@@ -17,14 +17,17 @@ void make(io_uring& ring, unsigned flags) {
   lab::need(res, "io_uring_queue_init");
 }
 
+// [walk nop]
 // One NOP, as whichever thread calls this. Returns what submitting said.
 int submit_nop(io_uring& ring) {
   io_uring_prep_nop(io_uring_get_sqe(&ring));
   return io_uring_submit(&ring);
 }
+// [/walk]
 
 const char* in_words(int res) { return res >= 0 ? "works" : std::strerror(-res); }
 
+// [walk ordinary]
 // Threads may take turns with an ordinary ring, if something else keeps them apart.
 void ordinary() {
   io_uring ring;
@@ -33,7 +36,9 @@ void ordinary() {
   std::thread([&] { std::printf("  another thread: %s\n", in_words(submit_nop(ring))); }).join();
   io_uring_queue_exit(&ring);
 }
+// [/walk]
 
+// [walk single]
 // The ring belongs to the thread that made it, not to the first that submits.
 void single_issuer() {
   io_uring ring;
@@ -44,8 +49,10 @@ void single_issuer() {
   std::printf("  its maker: %s\n", in_words(io_uring_submit(&ring)));
   io_uring_queue_exit(&ring);
 }
+// [/walk]
 
-// A disabled ring belongs to nobody: whoever enables it is its thread from then on.
+// [walk another]
+// A disabled ring belongs to nobody. The thread that enables it owns it from then on.
 void made_for_another() {
   io_uring ring;
   make(ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED);
@@ -57,6 +64,7 @@ void made_for_another() {
   std::printf("  its maker: %s\n", in_words(submit_nop(ring)));
   io_uring_queue_exit(&ring);
 }
+// [/walk]
 
 }  // namespace
 
