@@ -1,4 +1,4 @@
-// shows: a drained request waits for all before it, and holds up all behind it; a skipped CQE hides
+// shows: a drained request waits for all before it, and holds up all after it; a skipped CQE hides
 //        a short send; the one send where nothing is hidden; and that the two flags do not mix
 // needs: Linux 5.17
 // try:   ./lab run 01-10
@@ -34,6 +34,7 @@ io_uring_cqe next_cqe(io_uring& ring) {
   return copy;
 }
 
+// [walk order]
 // Request 1 takes 20 ms, 2 and 3 take no time. Prints the order in which they end.
 void show_order(io_uring& ring, unsigned flags_of_two, const char* what) {
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 20'000'000};
@@ -46,8 +47,10 @@ void show_order(io_uring& ring, unsigned flags_of_two, const char* what) {
   for (int count = 0; count < 3; ++count) std::printf(" %llu", next_cqe(ring).user_data);
   std::puts("");
 }
+// [/walk]
 
-// Submits one prepared request that ends at once, and a marker behind it. Returns the res of the
+// [walk outcome]
+// Submits one prepared request that ends at once, and a marker after it. Returns the res of the
 // CQE that came before the marker's; `otherwise` when none came.
 int outcome(io_uring& ring, int otherwise) {
   nop(ring, marker, 0);
@@ -57,7 +60,9 @@ int outcome(io_uring& ring, int otherwise) {
     res = cqe.res;
   }
 }
+// [/walk]
 
+// [walk send]
 // With the flag no CQE means: it succeeded. So that is what the program has to believe.
 void send_quietly(io_uring& ring, int send_flags, std::size_t size, const char* what) {
   int pair[2];
@@ -75,6 +80,7 @@ void send_quietly(io_uring& ring, int send_flags, std::size_t size, const char* 
               believed == static_cast<int>(size) ? "all" : "a part", verdict);
   for (const int fd : pair) close(fd);
 }
+// [/walk]
 
 // Batches of 64 NOPs of which the last one's CQE is waited for: the fastest of 2000, per NOP. The
 // two kinds take turns, so that what else the machine does meets both.
@@ -104,6 +110,7 @@ int main(int argc, char** argv) {
   show_order(ring, IOSQE_IO_DRAIN, "2 is drained:");
   show_costs(ring);
 
+  // [walk cases]
   constexpr std::size_t large = 4 << 20, small = 1000;
   send_quietly(ring, 0, large, "plain send:");
   send_quietly(ring, MSG_DONTWAIT, large, "MSG_DONTWAIT:");
@@ -111,9 +118,10 @@ int main(int argc, char** argv) {
   send_quietly(ring, sound, large, "with MSG_WAITALL besides:");
   send_quietly(ring, sound, small, "the same, 1000 bytes:");
 
-  // Draining was built on counting CQEs, so a ring that has skipped one refuses to drain, for good.
+  // Draining counts CQEs, so a ring that has skipped one never drains again.
   nop(ring, 0, IOSQE_IO_DRAIN);
   std::printf("a drain on this ring: -%s\n", strerrorname_np(-next_cqe(ring).res));
+  // [/walk]
   io_uring_queue_exit(&ring);
   return lab::ok();
 }

@@ -21,6 +21,7 @@ constexpr unsigned target = 1, cancel = 2, nobody = 99;  // user_data; no reques
 
 void submit(io_uring& ring) { lab::need(io_uring_submit(&ring), "io_uring_submit"); }
 
+// [walk both]
 // Reads one CQE for the target and one for the cancel, in whichever order they come.
 void show_both(io_uring& ring, const char* what) {
   std::array<int, 3> res{};
@@ -32,7 +33,9 @@ void show_both(io_uring& ring, const char* what) {
   }
   std::printf("%-22s cancel %d, target %d\n", what, res[cancel], res[target]);
 }
+// [/walk]
 
+// [walk cancel]
 // The target waits for bytes: 0, 4 or all 8 that it asks for have come when the cancel does.
 void cancel_with(io_uring& ring, std::string_view bytes, const char* what) {
   std::array<int, 2> pair{};
@@ -54,6 +57,7 @@ void cancel_with(io_uring& ring, std::string_view bytes, const char* what) {
   close(pair[0]);
   close(pair[1]);
 }
+// [/walk]
 
 void arm_polls(io_uring& ring, int fd, long count) {
   for (long index = 0; index < count; ++index) {
@@ -83,6 +87,7 @@ double search_us(io_uring& ring, unsigned flags, int fd) {
   return best_us;
 }
 
+// [walk drain]
 // Ends everything that is in flight, and does not leave before the last CQE has come.
 void drain(io_uring& ring, long in_flight) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -99,6 +104,7 @@ void drain(io_uring& ring, long in_flight) {
   }
   std::printf("everything: cancel found %d, CQEs with -ECANCELED %d\n", found, ended);
 }
+// [/walk]
 
 }  // namespace
 
