@@ -191,7 +191,7 @@ function check_readme(folder,    at, want, parts, many, i) {
     "<!-- lab:facts -->,<!-- lab:run -->,<!-- lab:break -->,<!-- lab:next -->"
   if (fact[folder, "exercise"] != "") want = want ",<!-- lab:exercise -->"
   if (has_mark(folder, "★")) want = want ",## What it became"
-  if (has_mark(folder, "●")) want = want ",## The program,## What to remember"
+  if (has_mark(folder, "●") || folder ~ /^01-/) want = want ",## The program,## What to remember"
   # A lesson that measures says what follows from it.
   if (folder ~ /^05-/) want = want ",## Do,## Don't,## Impact,## How to debug"
   many = split(want, parts, ",")

@@ -18,8 +18,9 @@ namespace {
 
 const char* yes_or_no(bool yes) { return yes ? "yes" : "no"; }
 
+// [walk answer]
 // The res of the first CQE. It takes all of them, also the notification that may follow a refused
-// zero-copy send: the next answer() would take it for its own.
+// zero-copy send: the next answer() would mistake it for its own.
 int answer(io_uring& ring) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   io_uring_cqe* cqe = nullptr;
@@ -29,7 +30,9 @@ int answer(io_uring& ring) {
   if ((first.flags & IORING_CQE_F_MORE) != 0) answer(ring);  // nothing to submit, one more to take
   return first.res;
 }
+// [/walk]
 
+// [walk features]
 // 1. Behaviour that has no operation of its own is announced by bits that the set-up returns.
 void look_at_features(const io_uring& ring) {
   std::printf("features: a full CQ drops nothing: %s\n",
@@ -37,7 +40,9 @@ void look_at_features(const io_uring& ring) {
   std::printf("features: waiting with a minimum: %s\n",
               yes_or_no((ring.features & IORING_FEAT_MIN_TIMEOUT) != 0));
 }
+// [/walk]
 
+// [walk probe]
 // 2. The probe knows each operation's number. It knows nothing of an operation's flags.
 void probe_operations(io_uring& ring) {
   io_uring_probe* probe = io_uring_get_probe_ring(&ring);
@@ -49,9 +54,11 @@ void probe_operations(io_uring& ring) {
               yes_or_no(io_uring_opcode_supported(probe, lab::compat::op_pipe)));
   io_uring_free_probe(probe);
 }
+// [/walk]
 
+// [walk query]
 // 3. Since Linux 6.18 one call tells all of it, without a ring. liburing 2.9 does not know it yet,
-// so its two structures stand here (linux/io_uring/query.h).
+// so its two structures are here (linux/io_uring/query.h).
 void query() {
   struct {
     std::uint32_t operations, register_operations;
@@ -71,14 +78,18 @@ void query() {
               yes_or_no(told.operations > 60),
               yes_or_no((told.setup_flags & IORING_SETUP_DEFER_TASKRUN) != 0));
 }
+// [/walk]
 
+// [walk flag]
 // 4. Try it. For a flag there is no other way: what a kernel does not know is -EINVAL.
 void try_flag(io_uring& ring) {
   __kernel_timespec time{.tv_sec = 0, .tv_nsec = 1'000'000};
   io_uring_prep_timeout(io_uring_get_sqe(&ring), &time, 2, IORING_TIMEOUT_MULTISHOT);
   std::printf("try: a timeout that repeats: %s\n", yes_or_no(answer(ring) == -ETIME));
 }
+// [/walk]
 
+// [walk fall-back]
 // An operation may be there and not work on this file. So the answer is a reason to fall back, and
 // not only the probe.
 void try_and_fall_back(io_uring& ring) {
@@ -97,6 +108,7 @@ void try_and_fall_back(io_uring& ring) {
   std::printf("received: %zd bytes\n", size < 0 ? 0 : size);
   for (const int fd : ends) close(fd);
 }
+// [/walk]
 
 }  // namespace
 
