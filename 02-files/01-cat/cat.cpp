@@ -14,7 +14,7 @@
 
 namespace {
 
-// Offset -1 means: from the file's own position, and move it. Pipes and terminals know no other.
+// Offset -1 means: from the file's own position, and move it. Pipes and terminals have no other.
 constexpr __u64 own_position = ~0ULL;
 
 int answer(io_uring& ring) {
@@ -26,12 +26,15 @@ int answer(io_uring& ring) {
   return res;
 }
 
+// [walk read]
 int read_some(io_uring& ring, int fd, char* buffer, unsigned size) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, fd, buffer, size, own_position);
   return lab::need(answer(ring), "read");
 }
+// [/walk]
 
+// [walk write]
 void write_all(io_uring& ring, int fd, const char* bytes, unsigned size) {
   while (size > 0) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -41,7 +44,9 @@ void write_all(io_uring& ring, int fd, const char* bytes, unsigned size) {
     size -= static_cast<unsigned>(written);
   }
 }
+// [/walk]
 
+// [walk cat]
 // Returns how many reads it took, the last one included, which says that nothing more comes.
 int cat(io_uring& ring, int from, int to) {
   char buffer[4096];
@@ -53,6 +58,7 @@ int cat(io_uring& ring, int from, int to) {
     write_all(ring, to, buffer, static_cast<unsigned>(got));
   }
 }
+// [/walk]
 
 void cat_file(io_uring& ring, const char* path) {
   const int fd = lab::need_errno(open(path, O_RDONLY | O_CLOEXEC), path);
@@ -77,6 +83,7 @@ void cat_pipe(io_uring& ring) {
   close(ends[0]);
 }
 
+// [walk full]
 // A writer that may not block gets rid of what there is room for.
 void write_to_full_pipe(io_uring& ring) {
   int ends[2];
@@ -90,6 +97,7 @@ void write_to_full_pipe(io_uring& ring) {
   close(ends[0]);
   close(ends[1]);
 }
+// [/walk]
 
 }  // namespace
 

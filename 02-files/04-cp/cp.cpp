@@ -20,6 +20,7 @@ namespace {
 
 constexpr unsigned block_size = 16 * 1024;
 
+// [walk block]
 // One range of the file, and the memory for it. Exactly one operation of a block is in flight, so
 // nobody else touches the memory: it is read into, then written from, then read into again.
 struct Block {
@@ -30,6 +31,7 @@ struct Block {
   bool reading = false;
   std::array<char, block_size> memory;
 };
+// [/walk]
 
 class Copy {
  public:
@@ -40,6 +42,7 @@ class Copy {
     struct stat status {};
     lab::need_errno(fstat(from_, &status), "fstat");
     size_ = static_cast<std::uint64_t>(status.st_size);
+    // [walk run]
     for (Block& block : blocks_) take_next_range(block);
     while (in_flight_ > 0) {
       most_in_flight_ = std::max(most_in_flight_, in_flight_);
@@ -53,11 +56,13 @@ class Copy {
         block.reading ? on_read(block, res) : on_write(block, res);
       }
     }
+    // [/walk]
   }
 
   unsigned most_in_flight() const { return most_in_flight_; }
 
  private:
+  // [walk range]
   void take_next_range(Block& block) {
     if (next_ >= size_) return;
     block.offset = next_;
@@ -65,7 +70,9 @@ class Copy {
     next_ = block.end;
     read(block);
   }
+  // [/walk]
 
+  // [walk read]
   void read(Block& block) {
     block.reading = true;
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
@@ -73,13 +80,16 @@ class Copy {
     io_uring_sqe_set_data(sqe, &block);
     ++in_flight_;
   }
+  // [/walk]
 
+  // [walk on-read]
   void on_read(Block& block, int res) {
     if (res == 0) lab::fail("the file has become shorter while it was copied");
     block.filled = static_cast<unsigned>(res);
     block.written = 0;
     write(block);
   }
+  // [/walk]
 
   void write(Block& block) {
     block.reading = false;
@@ -90,6 +100,7 @@ class Copy {
     ++in_flight_;
   }
 
+  // [walk on-write]
   // A short write: the rest. A short read before it: the rest of the range. Else the next range.
   void on_write(Block& block, int res) {
     block.written += static_cast<unsigned>(res);
@@ -98,6 +109,7 @@ class Copy {
     if (block.offset < block.end) return read(block);
     take_next_range(block);
   }
+  // [/walk]
 
   io_uring& ring_;
   int from_;
