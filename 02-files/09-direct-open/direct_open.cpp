@@ -24,15 +24,16 @@ long open_descriptors() {
   return std::distance(begin(folder), end(folder));
 }
 
-// The read and the close name the slot, which holds nothing yet. That is why we choose it: the
-// kernel's choice would be a result, and results come after the chain.
+// [walk chain]
+// The read and the close name the slot before the open has run. So we choose it: the kernel's
+// choice would come in the open's CQE, and these SQEs are written before that.
 void queue_chain(io_uring& ring, const char* path, unsigned slot, char* memory, unsigned size) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_openat_direct(sqe, AT_FDCWD, path, O_RDONLY, 0, slot);
   io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK);
   io_uring_sqe_set_data64(sqe, opening);
 
-  // Hard: the close shall come after a short read, too. A soft link would be broken by it.
+  // Hard: the close has to come after a short read as well. A soft link would be broken by it.
   sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, static_cast<int>(slot), memory, size, 0);
   io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK);
@@ -42,7 +43,9 @@ void queue_chain(io_uring& ring, const char* path, unsigned slot, char* memory, 
   io_uring_prep_close_direct(sqe, slot);
   io_uring_sqe_set_data64(sqe, closing);
 }
+// [/walk]
 
+// [walk collect]
 int collect(io_uring& ring, unsigned count) {
   lab::need(io_uring_submit_and_wait(&ring, count), "io_uring_submit_and_wait");
   int results[steps] = {};
@@ -62,7 +65,9 @@ int collect(io_uring& ring, unsigned count) {
   }
   return results[installing];
 }
+// [/walk]
 
+// [walk install]
 // The way back: an ordinary descriptor for what is in a slot, for code that needs one.
 void install(io_uring& ring, const char* path) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -83,6 +88,7 @@ void install(io_uring& ring, const char* path) {
   std::printf("  read(2) from it: %s\n", text);
   close(fd);
 }
+// [/walk]
 
 }  // namespace
 
@@ -98,6 +104,7 @@ int main(int argc, char** argv) {
   lesson.watch(ring);
   lab::need(io_uring_register_files_sparse(&ring, 4), "io_uring_register_files_sparse");
 
+  // [walk use]
   const long before = open_descriptors();
   char memory[16] = "";
   queue_chain(ring, path.c_str(), 0, memory, sizeof memory);
@@ -108,6 +115,7 @@ int main(int argc, char** argv) {
   std::printf("a file that is not there\n");
   collect(ring, 3);
   std::printf("descriptors more than before: %ld\n", open_descriptors() - before);
+  // [/walk]
   install(ring, path.c_str());
 
   io_uring_queue_exit(&ring);
