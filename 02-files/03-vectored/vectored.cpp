@@ -21,6 +21,7 @@ struct Header {
   std::uint32_t body_size;
 };
 
+// [walk record]
 // What the SQE points to: the pieces' addresses. The kernel reads this list when the SQE is
 // submitted, and the pieces themselves until the CQE.
 struct Record {
@@ -34,6 +35,7 @@ struct Record {
   }
   std::uint64_t size() const { return sizeof header + body.size(); }
 };
+// [/walk]
 
 void submit_and_wait_for_all(io_uring& ring, unsigned count) {
   lab::need(io_uring_submit_and_wait(&ring, count), "io_uring_submit_and_wait");
@@ -56,6 +58,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
 
+  // [walk write]
   const std::string_view bodies[] = {"short", "somewhat longer"};
   std::array<Record, 2> written;
   std::uint64_t offset = 0;
@@ -71,7 +74,9 @@ int main(int argc, char** argv) {
   }
   std::printf("written\n");
   submit_and_wait_for_all(ring, 2);
+  // [/walk]
 
+  // [walk read]
   std::array<Record, 2> got;
   offset = 0;
   for (std::uint32_t number = 0; number < 2; ++number) {
@@ -83,6 +88,7 @@ int main(int argc, char** argv) {
     io_uring_sqe_set_data64(sqe, number + 1);
     offset += record.size();
   }
+  // [/walk]
   std::printf("read\n");
   submit_and_wait_for_all(ring, 2);
   for (const Record& record : got) {
