@@ -32,12 +32,14 @@ int answer(io_uring& ring) {
 
 std::string in_words(int res) { return res < 0 ? std::strerror(-res) : std::to_string(res); }
 
+// [walk read]
 // The SQE names the address and, beside it, the registered buffer that it lies in.
 int read_fixed(io_uring& ring, int file, char* memory, unsigned size, int buffer) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read_fixed(sqe, file, memory, size, 0, buffer);
   return answer(ring);
 }
+// [/walk]
 
 int read_plain(io_uring& ring, int file, char* memory, unsigned size) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -53,6 +55,7 @@ const char* where_from(int direct) {
   return about.f_type == TMPFS_MAGIC ? "from tmpfs, which is memory" : "O_DIRECT";
 }
 
+// [walk measure]
 // Direct reads have to pin plain memory each time; registered memory is pinned already.
 template <class Read>
 double measure(long count, Read read) {
@@ -61,6 +64,7 @@ double measure(long count, Read read) {
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
   return took.count() / static_cast<double>(count);
 }
+// [/walk]
 
 }  // namespace
 
@@ -77,6 +81,7 @@ int main(int argc, char** argv) {
   lab::need_errno(static_cast<int>(write(file, bytes.data(), bytes.size())), "write");
   lab::need_errno(fdatasync(file), "fdatasync");
 
+  // [walk register]
   // One piece of memory, registered as four buffers.
   const std::size_t size = std::size_t{buffers} * buffer_size;
   void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -87,7 +92,9 @@ int main(int argc, char** argv) {
     pieces[index] = {.iov_base = memory + index * buffer_size, .iov_len = buffer_size};
   }
   lab::need(io_uring_register_buffers(&ring, pieces, buffers), "io_uring_register_buffers");
+  // [/walk]
 
+  // [walk cases]
   char* third = memory + 2 * buffer_size;
   std::printf("into buffer 2, all of it: %s\n",
               in_words(read_fixed(ring, file, third, buffer_size, 2)).c_str());
@@ -99,6 +106,7 @@ int main(int argc, char** argv) {
   std::printf("buffer 9: %s\n", in_words(read_fixed(ring, file, third, 24, 9)).c_str());
   std::printf("registering once more: %s\n",
               in_words(io_uring_register_buffers(&ring, pieces, buffers)).c_str());
+  // [/walk]
 
   // Past the page cache, where the file system can.
   const int direct = open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
