@@ -24,6 +24,7 @@ struct Results {
   int write = 0;
 };
 
+// [walk chain]
 // Two SQEs, one submit. The write starts when the read is done, without a way back to us. It has to
 // name its size now, before anybody knows how much the read will bring.
 Results run_chain(io_uring& ring, int from, int to, char* memory, std::uint64_t offset) {
@@ -45,6 +46,7 @@ Results run_chain(io_uring& ring, int from, int to, char* memory, std::uint64_t 
   }
   return results;
 }
+// [/walk]
 
 int write_alone(io_uring& ring, int to, const char* memory, unsigned size, std::uint64_t offset) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -59,6 +61,7 @@ int write_alone(io_uring& ring, int to, const char* memory, unsigned size, std::
 
 std::string in_words(int res) { return res < 0 ? std::strerror(-res) : std::to_string(res); }
 
+// [walk copy]
 std::uint64_t copy(io_uring& ring, int from, int to) {
   std::array<char, block_size> memory;
   std::uint64_t offset = 0;
@@ -76,6 +79,7 @@ std::uint64_t copy(io_uring& ring, int from, int to) {
     offset += static_cast<unsigned>(lab::need(results.write, "write"));
   }
 }
+// [/walk]
 
 }  // namespace
 
