@@ -52,7 +52,7 @@ struct Pipe {
   Fd write_end;
 };
 
-std::string numbered(unsigned number) { return fmt::format("line {:>8}\n", number); }
+std::string numbered_line(unsigned number) { return fmt::format("line {:>8}\n", number); }
 
 // As the supervisor does it at its end.
 void finish(Ring& ring, Output& output) {
@@ -73,10 +73,10 @@ TEST(Output, LinesComeInTheirOrder) {
   Output output(ring, pipe.write_end.get(), 64 << 10);
   std::string expected;
   for (unsigned number = 0; number < 2000; ++number) {
-    ASSERT_TRUE(output.write(numbered(number)));
-    expected += numbered(number);
+    ASSERT_TRUE(output.write(numbered_line(number)));
+    expected += numbered_line(number);
   }
-  EXPECT_EQ(pipe.read_until(ring, output, numbered(1999)), expected);
+  EXPECT_EQ(pipe.read_until(ring, output, numbered_line(1999)), expected);
   while (!output.idle()) ring.run_once();
   EXPECT_EQ(output.lost(), 0U);
   EXPECT_EQ(output.error(), 0);
@@ -91,12 +91,12 @@ TEST(Output, WhatNobodyReadsHasABoundAndTheRestIsCounted) {
     unsigned kept = 0;
     // run_once(0) waits for nothing: what is in flight stays there.
     for (unsigned number = 0; number < 5000; ++number) {
-      kept += output.write(numbered(number)) ? 1U : 0U;
+      kept += output.write(numbered_line(number)) ? 1U : 0U;
       ring.run_once(0);
     }
     EXPECT_FALSE(output.idle());
     EXPECT_EQ(output.lost(), 5000U - kept);
-    EXPECT_LE(kept * numbered(0).size(), std::size_t{(8 << 10) + (4 << 10)});
+    EXPECT_LE(kept * numbered_line(0).size(), std::size_t{(8 << 10) + (4 << 10)});
     finish(ring, output);
     EXPECT_TRUE(output.idle());
   }
@@ -145,12 +145,12 @@ TEST(Output, ARegularFileIsWrittenAtOnceWhereItsPositionIs) {
   Output one(ring, file.get(), 4096);
   Output other(ring, copy.get(), 4096);
   for (unsigned number = 0; number < 10; ++number) {
-    (number % 2 == 0 ? one : other).write(numbered(number));
+    (number % 2 == 0 ? one : other).write(numbered_line(number));
   }
   std::array<char, 4096> text;
   const ssize_t size = pread(file.get(), text.data(), text.size(), 0);
   std::string expected;
-  for (unsigned number = 0; number < 10; ++number) expected += numbered(number);
+  for (unsigned number = 0; number < 10; ++number) expected += numbered_line(number);
   EXPECT_EQ(std::string(text.data(), static_cast<std::size_t>(size)), expected);
   EXPECT_TRUE(one.idle() && other.idle());
   unlink(name);

@@ -15,7 +15,7 @@ namespace lab {
 namespace {
 
 // Listeners of one SO_REUSEPORT group; they are never accepted from but by the test.
-class Steering : public testing::Test {
+class SteerByCpu : public testing::Test {
  protected:
   void SetUp() override {
     cpus_ = allowed_cpus();
@@ -60,7 +60,7 @@ class Steering : public testing::Test {
   std::uint16_t port_ = 0;
 };
 
-TEST_F(Steering, AConnectionLandsAtTheListenerOfItsCpu) {
+TEST_F(SteerByCpu, AConnectionLandsAtTheListenerOfItsCpu) {
   open(2);
   const CpuTarget targets[] = {{cpus_[0], 0}, {cpus_[1], 1}};
   steer_by_cpu(listeners_[0]->fd(), targets, 0);
@@ -68,7 +68,7 @@ TEST_F(Steering, AConnectionLandsAtTheListenerOfItsCpu) {
   expect_all_land_at(cpus_[1], 1);
 }
 
-TEST_F(Steering, CanBeAttachedAgainThroughAnyOfTheGroup) {
+TEST_F(SteerByCpu, CanBeAttachedAgainThroughAnyOfTheGroup) {
   open(2);
   const CpuTarget straight[] = {{cpus_[0], 0}, {cpus_[1], 1}};
   const CpuTarget crossed[] = {{cpus_[0], 1}, {cpus_[1], 0}};
@@ -78,7 +78,7 @@ TEST_F(Steering, CanBeAttachedAgainThroughAnyOfTheGroup) {
   expect_all_land_at(cpus_[1], 0);
 }
 
-TEST_F(Steering, FromAnyOtherCpuToTheDefault) {
+TEST_F(SteerByCpu, FromAnyOtherCpuToTheDefault) {
   open(3);
   const CpuTarget targets[] = {{cpus_[0], 1}};
   steer_by_cpu(listeners_[0]->fd(), targets, 2);
@@ -89,7 +89,7 @@ TEST_F(Steering, FromAnyOtherCpuToTheDefault) {
   expect_all_land_at(cpus_[1], 1);
 }
 
-TEST_F(Steering, TheLastListenerTakesThePlaceOfTheOneThatIsClosed) {
+TEST_F(SteerByCpu, TheLastListenerTakesThePlaceOfTheOneThatIsClosed) {
   open(4);
   listeners_[0].reset();  // now 3, 1, 2
   const CpuTarget targets[] = {{cpus_[0], 0}, {cpus_[1], 1}};
@@ -100,7 +100,7 @@ TEST_F(Steering, TheLastListenerTakesThePlaceOfTheOneThatIsClosed) {
   expect_all_land_at(cpus_[0], 2);
 }
 
-TEST_F(Steering, AnIndexOutOfRangeFallsBackToTheHash) {
+TEST_F(SteerByCpu, AnIndexOutOfRangeFallsBackToTheHash) {
   open(2);
   steer_by_cpu(listeners_[0]->fd(), {}, 7);
   unsigned at_first = 0;
