@@ -32,4 +32,33 @@ class Cancel : public Completion {
   }
 };
 
+/// A cancel that is repeated until it has found its target: a multishot that is just about to go on
+/// is not found, and goes on. One that was found ends, but perhaps some turns later: an enter makes
+/// 20 of these completions.
+/// @code
+///   cancel_.pursue(ring, recv_);                     // when it shall end, and again in both
+///   handlers if (cancel_.joined(recv_)) recv_.start(...);     // both CQEs have come
+///   // on_cancel(Cqe cqe): cancel_.note(cqe)
+/// @endcode
+class CancelUntilFound : public Cancel {
+ public:
+  using Cancel::Cancel;
+
+  void pursue(Ring& ring, const Completion& target) noexcept {
+    if (target.armed() && !armed() && !found_) start(ring, target);
+  }
+
+  void note(Cqe cqe) noexcept { found_ = cqe.res == 0; }
+
+  /// True when neither is armed any more; then it is as new.
+  bool joined(const Completion& target) noexcept {
+    if (target.armed() || armed()) return false;
+    found_ = false;
+    return true;
+  }
+
+ private:
+  bool found_ = false;
+};
+
 }  // namespace lab

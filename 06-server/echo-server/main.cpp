@@ -33,7 +33,7 @@
 
 namespace {
 
-static_assert(sizeof(lab::Connection<lab::Echo>) <= 256);
+static_assert(sizeof(lab::Connection<lab::Echo>) == 256);
 
 struct Options {
   lab::SupervisorOptions supervisor{.name = "echo-server"};
@@ -46,7 +46,7 @@ int worker_main(const void* argument, const lab::WorkerContext& context) {
   // On the heap, and never destroyed: the process leaves by _exit.
   auto worker =
       std::make_unique<lab::Worker<lab::Echo>>(options.worker, options.features, *context.stats);
-  worker->start(context.listener_fd, context.backlog, context.control_fd);
+  worker->start(context.listener_fd, context.control_fd);
   const lab::WorkerReport report = worker->report();
   send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);
   worker->run();

@@ -21,6 +21,9 @@ class IntrusiveList {
   bool empty() const noexcept { return head_ == nullptr; }
   std::uint32_t size() const noexcept { return size_; }
   T* front() const noexcept { return head_; }
+  bool contains(const T& member) const noexcept {
+    return (member.*Link).previous != nullptr || head_ == &member;
+  }
   static T* next(const T& member) noexcept { return (member.*Link).next; }
 
   void push_back(T& member) noexcept {

@@ -79,7 +79,6 @@ void Supervisor::start(Child& child) {
               {.index = child.index,
                .cpu = listeners_.cpu(child.index),
                .listener_fd = listener.fd(),
-               .backlog = listener.backlog(),
                .control_fd = -1,
                .stats = &statistics_.block(child.index)},
               signals_, options_.drain_deadline_ms / 1000 + 2);

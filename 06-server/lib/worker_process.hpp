@@ -16,7 +16,6 @@ struct WorkerContext {
   unsigned index;
   int cpu;  ///< already pinned to it; -1: not pinned
   int listener_fd;
-  unsigned backlog;
   int control_fd;  ///< commands come, one WorkerReport goes; end of file means drain
   WorkerStats* stats;
 };

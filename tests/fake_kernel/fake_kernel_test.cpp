@@ -125,7 +125,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   rig->worker.ring().replace_kernel(rig->kernel.kernel());
   rig->kernel.attach(rig->worker.ring(), rig->worker.buffers());
   rig->network.start();
-  rig->worker.start(rig->listener.get(), rig->scenario.backlog, -1);
+  rig->worker.start(rig->listener.get(), -1);
   serve(*rig);
 
   bool clean = false;

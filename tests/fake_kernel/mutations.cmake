@@ -4,99 +4,105 @@
 # CAUGHT_BY matches "oracle: what it said".
 
 set(connection 06-server/lib/connection.hpp)
+set(receiver 06-server/lib/receiver.hpp)
+set(sender 06-server/lib/sender.hpp)
 set(worker 06-server/lib/worker.hpp)
+set(acceptor 06-server/lib/acceptor.hpp)
+set(budget 06-server/lib/buffer_budget.hpp)
 
 mutation(close_with_send_in_flight FILE ${connection}
   CAUGHT_BY "safety: close .* with a send in flight|safety: buffer .* while a send of .* reads it"
-  OLD "recv_.armed() || sending_ || cancel_recv_.armed()"
-  NEW "recv_.armed() || cancel_recv_.armed()")
+  OLD "!this->receive_joined() || !this->results_joined() ||"
+  NEW "!this->receive_joined() ||")
 
 mutation(close_with_receive_in_flight FILE ${connection}
   CAUGHT_BY "safety: close .* with a receive in flight|safety: .* is cut short"
-  OLD "recv_.armed() || sending_ || cancel_recv_.armed() || cancel_send_.armed()"
-  NEW "sending_ || cancel_send_.armed()")
+  OLD "!this->receive_joined() || !this->results_joined() ||"
+  NEW "!this->results_joined() ||")
 
-mutation(recycle_at_the_result FILE ${connection}
+mutation(recycle_at_the_result FILE ${sender}
   CAUGHT_BY "safety: .* before the notification|content: "
   OLD "++notifications_due_;"
   NEW "++notifications_due_; send.lease.reset();")
 
-mutation(no_receive_after_no_buffers FILE ${connection} CAUGHT_BY "liveness: .* is forgotten"
-  OLD "if (receiving_ == Receiving::armed) receiving_ = Receiving::paused;"
-  NEW "if (receiving_ == Receiving::armed && res != -ENOBUFS) receiving_ = Receiving::paused;")
+mutation(no_receive_after_no_buffers FILE ${receiver} CAUGHT_BY "liveness: .* is forgotten"
+  OLD "refused_ = true;"
+  NEW "refused_ = receive_ended_ = true;")
 
-mutation(closed_while_waiting_for_a_buffer FILE ${connection}
-  CAUGHT_BY "assertion: .*LAB_ASSERT.receiving_ == Receiving::starved"
-  OLD "worker_.leave_waiting(*this);"
+mutation(closed_while_waiting_for_a_buffer FILE ${receiver}
+  CAUGHT_BY "assertion: .*LAB_ASSERT.!receive_ended_"
+  OLD "worker().leave_waiting(self());"
   NEW "")
 
-mutation(short_send_ignored FILE ${connection} CAUGHT_BY "content: |liveness: "
+mutation(short_send_ignored FILE ${sender} CAUGHT_BY "content: |liveness: "
   OLD "outbox_.consume(static_cast<std::uint32_t>(cqe.res));"
   NEW "outbox_.consume(asked_);")
 
-mutation(two_sends_at_once FILE ${connection}
+mutation(two_sends_at_once FILE ${sender}
   CAUGHT_BY "safety: a second send|assertion: .*LAB_ASSERT.!completion.armed_"
-  OLD "if (sending_ || outbox_.empty()) return;"
+  OLD "if (sending() || outbox_.empty()) return;"
   NEW "if (outbox_.empty()) return;")
 
 mutation(close_waits_for_notifications FILE ${connection}
   CAUGHT_BY "liveness: .* ended, nothing is in flight, and it is not closed"
   OLD "if (!slot_closed_) {\n      close();"
-  NEW "if (!slot_closed_) {\n      if (notifications_due_ == 0) close();")
+  NEW "if (!slot_closed_) {\n      if (this->notifications_joined()) close();")
 
-mutation(accept_on_a_full_table FILE ${worker} CAUGHT_BY "accepting: "
+mutation(accept_on_a_full_table FILE ${acceptor} CAUGHT_BY "accepting: "
   OLD "if (room() == 0) return;"
   NEW "")
 
-mutation(multishot_accept_without_room_for_all FILE ${worker} CAUGHT_BY "accepting: "
+mutation(multishot_accept_without_room_for_all FILE ${acceptor} CAUGHT_BY "accepting: "
   OLD "if (room() > most_at_once) {"
   NEW "if (room() > 0) {")
 
 # A full backlog is taken while more come.
-mutation(multishot_accept_with_room_for_the_backlog FILE ${worker} CAUGHT_BY "accepting: "
-  OLD "const unsigned most_at_once = ring_.raw()->cq.ring_entries + accepts_max;"
+mutation(multishot_accept_with_room_for_the_backlog FILE ${acceptor} CAUGHT_BY "accepting: "
+  OLD "const unsigned most_at_once = ring_.raw()->cq.ring_entries + ones_max;"
   NEW "const unsigned most_at_once = 80;")
 
-mutation(data_after_a_cancel_dropped FILE ${connection} CAUGHT_BY "content: |liveness: |safety: .* cut short"
-  OLD "if (cqe.has_buffer()) take(worker_.buffers().lease(cqe));"
+mutation(data_after_a_cancel_dropped FILE ${receiver} CAUGHT_BY "content: |liveness: |safety: .* cut short"
+  OLD "if (cqe.has_buffer()) take(worker().buffers().lease(cqe));"
   NEW "if (cqe.has_buffer()) {
-      BufferLease lease = worker_.buffers().lease(cqe);
-      if (receiving_ != Receiving::pausing) take(std::move(lease));
+      BufferLease lease = worker().buffers().lease(cqe);
+      if (!stopping_) take(std::move(lease));
     }")
 
-mutation(partial_count_of_a_cancelled_send_ignored FILE ${connection} CAUGHT_BY "statistics: bytes_out"
+mutation(partial_count_of_a_cancelled_send_ignored FILE ${sender} CAUGHT_BY "statistics: bytes_out"
   OLD "stats[Stat::bytes_out].add(static_cast<std::uint32_t>(res));"
   NEW "if (!cancel_send_.armed()) stats[Stat::bytes_out].add(static_cast<std::uint32_t>(res));")
 
-mutation(no_receive_after_last_data FILE ${connection} CAUGHT_BY "liveness: .* is forgotten"
-  OLD "if (receiving_ == Receiving::armed) receiving_ = Receiving::paused;"
-  NEW "if (receiving_ == Receiving::armed && !(res > 0 && multishot_)) receiving_ = Receiving::paused;")
+mutation(no_receive_after_last_data FILE ${receiver} CAUGHT_BY "liveness: .* is forgotten"
+  OLD "if (!cqe.more()) on_recv_ended(cqe.res);"
+  NEW "if (!cqe.more()) on_recv_ended(cqe.res);
+    if (!cqe.more() && cqe.res > 0 && carries_ == Carries::multishot) receive_ended_ = true;")
 
 # Beyond the list of design.md, section 8: the guarantee of section 6.
-mutation(zero_copy_when_buffers_run_out FILE ${worker} CAUGHT_BY "guarantee: "
-  OLD "due < lease_cap() / 2 && buffers_.free() >= buffers_.count() / 2;"
-  NEW "due < lease_cap();")
+mutation(zero_copy_when_buffers_run_out FILE ${budget} CAUGHT_BY "guarantee: "
+  OLD "due < cap(free) / 2 && free >= count_ / 2;"
+  NEW "due < cap(free);")
 
-mutation(cancel_that_found_nothing_not_repeated FILE ${connection} CAUGHT_BY "liveness: "
-  OLD "recv_found_ = cqe.res == 0;"
-  NEW "recv_found_ = cqe.res <= 0;")
+mutation(cancel_that_found_nothing_not_repeated FILE ${receiver} CAUGHT_BY "liveness: "
+  OLD "cancel_recv_.note(cqe);"
+  NEW "cqe.res = 0;
+    cancel_recv_.note(cqe);")
 
 mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
-  OLD "if (waiting_.empty() || buffers_.free() > 0) return;"
-  NEW "if (waiting_.empty() || buffers_.free() > 0 || stuck_ticks > 0) return;")
+  OLD "if (!connections_.anybody_waits() || buffers_.free() > 0) return;"
+  NEW "if (!connections_.anybody_waits() || buffers_.free() > 0 || stuck_ticks > 0) return;")
 
-mutation(no_reserve_for_bites FILE ${worker} CAUGHT_BY "guarantee: "
-  OLD "const unsigned reserved = buffers_.size() > bite ? reserve_ : 0;"
-  NEW "const unsigned reserved = 0;")
+mutation(no_reserve_for_bites FILE ${budget} CAUGHT_BY "guarantee: "
+  OLD "const std::uint32_t reserved = size_ > bite_max ? reserve_ : 0;"
+  NEW "const std::uint32_t reserved = 0;")
 
 # A send that goes on by itself is on its way for long, and says nothing of its peer.
-mutation(sends_that_wait_for_all FILE ${connection} CAUGHT_BY "safety: .* is cut short"
+mutation(sends_that_wait_for_all FILE ${sender} CAUGHT_BY "safety: .* is cut short"
   OLD "gather_->message(), Send::what_fits);"
   NEW "gather_->message(), Send::whole);")
 
-mutation(drained_over_unread_data FILE ${connection} CAUGHT_BY "safety: .* is cut short"
-  OLD "rested_ = quiet() && receiving_ == Receiving::armed;"
-  NEW "rested_ = quiet();")
+mutation(drained_over_unread_data FILE ${receiver} CAUGHT_BY "safety: .* is cut short"
+  OLD "rested_ = self().quiet() && recv_.armed() && carries_ != Carries::poll && !stopping_;"
+  NEW "rested_ = self().quiet();")
 
 # Where a closed slot keeps its file (before Linux 6.13).
 mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has not heard of it"
@@ -104,5 +110,5 @@ mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has
   NEW "return;")
 
 mutation(receives_not_renewed FILE ${worker} CAUGHT_BY "liveness: the file of .* is kept"
-  OLD "if (!slot_releases()) renew_receives();"
+  OLD "if (!slot_releases()) renewal_.renew(tick());"
   NEW "")

@@ -64,7 +64,7 @@ void WorkerThread::serve(int control_fd, std::promise<void>& started) {
     started.set_exception(std::current_exception());
     return;
   }
-  worker->start(listener_.fd(), listener_.backlog(), control.get());
+  worker->start(listener_.fd(), control.get());
   report_ = worker->report();
   started.set_value();
   const bool clean = loop_(*worker);

@@ -37,8 +37,8 @@ class WorkerThread {
   const WorkerReport& report() const { return report_; }
 
   /// Tells it to drain, as the supervisor does.
-  void drain() { command(EchoWorker::command_drain); }
-  void stop() { command(EchoWorker::command_stop); }
+  void drain() { command(command_drain); }
+  void stop() { command(command_stop); }
   void command(char command);
   /// The supervisor's end of the control socket goes away.
   void close_control() { control_.reset(); }

@@ -84,6 +84,41 @@ TEST(Cancel, AllOnAnIdleRingFindsNone) {
   EXPECT_EQ(cancel.cqes.at(0).res, 0);
 }
 
+TEST(CancelUntilFound, IsStartedOnceAndAsNewWhenBothHaveEnded) {
+  Ring ring;
+  Recorder<Timer> target;
+  Recorder<CancelUntilFound> cancel;
+  cancel.operation.pursue(ring, target.operation);
+  EXPECT_FALSE(cancel.operation.armed());  // nothing to end
+  for (unsigned round = 0; round < 2; ++round) {
+    target.operation.start(ring, hour);
+    ring.run_once(0);
+    EXPECT_FALSE(cancel.operation.joined(target.operation));
+    cancel.operation.pursue(ring, target.operation);
+    cancel.operation.pursue(ring, target.operation);
+    run_until(ring, [&] { return ring.armed_count() == 0; });
+    cancel.operation.note(cancel.cqes.at(round));
+    EXPECT_EQ(cancel.cqes.at(round).res, 0);
+    EXPECT_TRUE(cancel.operation.joined(target.operation));
+  }
+  EXPECT_EQ(cancel.cqes.size(), 2U);
+}
+
+TEST(CancelUntilFound, IsRepeatedOnlyUntilItFound) {
+  Ring ring;
+  Recorder<Timer> target;
+  Recorder<CancelUntilFound> cancel;
+  target.operation.start(ring, hour);
+  ring.run_once(0);
+  cancel.operation.note({.res = 0, .flags = 0});
+  cancel.operation.pursue(ring, target.operation);
+  EXPECT_FALSE(cancel.operation.armed());
+  cancel.operation.note({.res = -ENOENT, .flags = 0});
+  cancel.operation.pursue(ring, target.operation);
+  EXPECT_TRUE(cancel.operation.armed());
+  run_until(ring, [&] { return ring.armed_count() == 0; });
+}
+
 TEST(CancelDeathTest, OnlyWhatIsArmed) {
   EXPECT_DEATH(
       {

@@ -1,0 +1,220 @@
+// The receiving half of a connection: when it receives, how much at a time, and how it stops.
+//
+// Lifetime: a base of its connection, which is not freed while recv_ or its cancel is armed
+// (receive_joined()). Rule: at most one receive is in flight, and what arrives is kept whatever was
+// asked for in the meantime.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+
+#include "01-core/lib/cancel.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "03-network/lib/recv_multishot.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+
+namespace lab {
+
+/// Connection derives from it and has: worker(), slot(), open(), aborting(), quiet(), held(),
+/// outbox_empty(), on_received(lease), on_end(), abort_broken(), receiving_link.
+template <class Connection>
+class Receiver {
+ public:
+  /// Its turn in the waiting list came: a buffer is there for it.
+  /// @param bytes_max while buffers are scarce, how much of the buffer it may fill; 0: all of it
+  void receive_granted(std::uint32_t bytes_max) noexcept {
+    LAB_ASSERT(!receive_ended_);
+    refused_ = false;
+    receive_now(worker().scarce() ? Carries::one_buffer : Carries::multishot, bytes_max);
+  }
+
+  /// Ends the receive in flight and begins another; what arrives in between is kept.
+  void renew_receive() noexcept {
+    if (recv_.armed() && !stopping_ && self().open()) cancel_receive();
+  }
+
+  /// Quiet, and its socket holds nothing that was not received: a receive that has been in flight
+  /// since the last look would have taken it. Closing a socket with unread data is a reset, which
+  /// overtakes what was sent. One look a tick.
+  bool still_rests() noexcept {
+    const bool rested = rested_;
+    rested_ = self().quiet() && recv_.armed() && carries_ != Carries::poll && !stopping_;
+    return rested && rested_;
+  }
+
+  /// The peer has sent more than its last receive took.
+  bool unread() const noexcept { return unread_; }
+  /// The tick at which it began to wait for a buffer; where receives are renewed, or for data.
+  std::uint32_t receiving_since() const noexcept { return receiving_since_; }
+
+ protected:
+  /// Begins, goes on, pauses, as the buffers allow.
+  void steer_receiving() noexcept {
+    const bool runs = recv_.armed() && carries_ == Carries::multishot && !stopping_;
+    if (runs && worker().over_high_water(self().held())) {
+      note_pause();
+      cancel_receive();
+    }
+    join_cancel();
+    if (recv_.armed() || stopping_ || receive_ended_ || waits()) return;
+    if (may_receive()) {
+      receive();
+    } else {
+      note_pause();
+    }
+  }
+
+  /// Nothing more is wanted.
+  void stop_receiving() noexcept {
+    if (waits()) {
+      worker().leave_waiting(self());
+      receive_ended_ = true;
+    } else if (!receive_ended_) {
+      cancel_receive();
+      join_cancel();
+      if (!stopping_) receive_ended_ = true;
+    }
+  }
+
+  /// Nothing of it is in flight.
+  bool receive_joined() const noexcept { return !recv_.armed() && !cancel_recv_.armed(); }
+
+ private:
+  enum class Carries : std::uint8_t {
+    poll,        ///< buffers are scarce: first the socket must be able to take an answer
+    one_buffer,  ///< or a bite of one
+    multishot
+  };
+
+  Connection& self() noexcept { return static_cast<Connection&>(*this); }
+  const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
+  auto& worker() noexcept { return self().worker(); }
+  const auto& worker() const noexcept { return self().worker(); }
+
+  // While nothing is in flight the link can be the waiting list's alone.
+  bool waits() const noexcept { return !recv_.armed() && worker().is_waiting(self()); }
+
+  // Once from its beginning to its end. Waiting for one answer to be out is no pause.
+  void note_pause() noexcept {
+    if (pause_noted_ || worker().below_low_water(self().held())) return;
+    pause_noted_ = true;
+    worker().stats()[Stat::pauses].add(1);
+  }
+
+  // Too early a receive fills the outbox again; while buffers are scarce, one answer must be out
+  // before the next question is read.
+  bool may_receive() const noexcept {
+    const bool one_by_one = worker().scarce() || refused_;
+    return worker().below_low_water(self().held()) && (!one_by_one || self().quiet());
+  }
+
+  void receive() noexcept {
+    pause_noted_ = false;
+    if (worker().scarce() || refused_) {
+      carries_ = Carries::poll;
+      note_receive();
+      recv_.start_when_writable(worker().ring(), self().slot());
+    } else {
+      // Without the kernel's retry limit a multishot takes all that is queued, at once.
+      const bool one = !worker().multishot_is_fair() && !self().outbox_empty();
+      receive_now(one ? Carries::one_buffer : Carries::multishot, 0);
+    }
+  }
+
+  void receive_now(Carries what, std::uint32_t bytes_max) noexcept {
+    carries_ = what;
+    rested_ = false;
+    note_receive();
+    if (what == Carries::one_buffer) {
+      recv_.start_once(worker().ring(), self().slot(), worker().buffers(), bytes_max);
+    } else {
+      recv_.start(worker().ring(), self().slot(), worker().buffers(), worker().grant_multishot());
+    }
+  }
+
+  void note_receive() noexcept {
+    if (worker().slot_releases()) return;
+    receiving_since_ = worker().tick();
+    worker().receive_begins(self());
+  }
+
+  void on_recv(Cqe cqe) noexcept {
+    worker().mark_ready(self());
+    if (!cqe.more() && !worker().slot_releases()) worker().receive_ended(self());
+    if (carries_ == Carries::poll) {
+      on_writable(cqe);
+      return;
+    }
+    unread_ = cqe.socket_nonempty();
+    if (cqe.has_buffer()) take(worker().buffers().lease(cqe));
+    if (!cqe.more()) on_recv_ended(cqe.res);
+  }
+
+  // The last CQE may be data, the end, our cancel, or no buffers, whatever was asked for in the
+  // meantime.
+  void on_recv_ended(int res) noexcept {
+    if (res == 0) {
+      receive_ended_ = true;
+      self().on_end();
+    } else if (res == -ENOBUFS) {
+      refused_ = true;
+      worker().stats()[Stat::no_buffers].add(1);
+    } else if (res < 0 && res != -ECANCELED && res != -EINTR && res != -EAGAIN) {
+      receive_ended_ = true;
+      self().abort_broken();
+    }
+  }
+
+  void on_writable(Cqe cqe) noexcept {
+    if (stopping_) return;  // the join goes on in advance()
+    if (cqe.res < 0 && cqe.res != -ECANCELED) {
+      receive_ended_ = true;
+      self().abort_broken();
+      return;
+    }
+    receiving_since_ = worker().tick();
+    worker().wait_for_buffer(self());
+  }
+
+  void take(BufferLease lease) noexcept {
+    if (lease.size() == 0 || self().aborting()) return;
+    WorkerStats& stats = worker().stats();
+    stats[Stat::receives].add(1);
+    stats[Stat::bytes_in].add(lease.size());
+    if (carries_ == Carries::one_buffer) stats[Stat::receives_one_shot].add(1);
+    self().on_received(std::move(lease));
+  }
+
+  void cancel_receive() noexcept {
+    stopping_ = true;
+    cancel_recv_.pursue(worker().ring(), recv_);
+  }
+
+  void on_cancel_recv(Cqe cqe) noexcept {
+    cancel_recv_.note(cqe);
+    worker().mark_ready(self());
+  }
+
+  void join_cancel() noexcept {
+    if (!stopping_) return;
+    if (cancel_recv_.joined(recv_)) {
+      stopping_ = false;
+    } else {
+      cancel_recv_.pursue(worker().ring(), recv_);
+    }
+  }
+
+  Bind<RecvMultishot, &Receiver::on_recv> recv_{*this};
+  Bind<CancelUntilFound, &Receiver::on_cancel_recv> cancel_recv_{*this};
+  std::uint32_t receiving_since_ = 0;
+  Carries carries_ = Carries::multishot;  ///< what recv_ is, while it is armed
+  bool stopping_ = false;       ///< the receive in flight shall end; what still arrives is kept
+  bool receive_ended_ = false;  ///< nothing more comes, or nothing more is wanted
+  bool unread_ = false;         ///< the socket held more than the last receive took
+  bool refused_ = false;        ///< the last receive found no buffer: the next waits for its turn
+  bool rested_ = false;         ///< so it was at the last look, and no receive has begun since
+  bool pause_noted_ = false;    ///< the pause that lasts is in the statistics
+};
+
+}  // namespace lab

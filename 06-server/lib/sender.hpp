@@ -1,0 +1,184 @@
+// The sending half of a connection: an outbox of leases, and one unfinished send at a time.
+//
+// Lifetime: a base of its connection, which is not freed while a send's result, the cancel or a
+// notification is due. Rule: order follows the result, lifetime follows the notification.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+
+#include "01-core/lib/cancel.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "03-network/lib/send.hpp"
+#include "03-network/lib/send_zero_copy.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+
+namespace lab {
+
+template <class Connection>
+class Sender;
+
+/// A zero-copy send and the lease it reads from, until the notification. From a pool of the worker:
+/// many can await their notification while the connection sends on.
+template <class Connection>
+class ZeroCopySend {
+ public:
+  ZeroCopySend(Sender<Connection>& owner, BufferLease bytes) noexcept
+      : owner_(owner), lease(std::move(bytes)) {}
+
+  void on_send(Cqe cqe) noexcept { owner_.on_zero_copy(*this, cqe); }
+
+ private:
+  Sender<Connection>& owner_;
+
+ public:
+  BufferLease lease;
+  Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};
+};
+
+/// Connection derives from it and has: worker(), slot(), touch(), abort_broken().
+template <class Connection>
+class Sender {
+ public:
+  explicit Sender(LeasePool& pool) noexcept : outbox_(pool) {}
+
+  /// Nothing to send and nothing on the way.
+  bool quiet() const noexcept { return outbox_.empty() && !sending(); }
+  bool outbox_empty() const noexcept { return outbox_.empty(); }
+  /// Buffers that are not home because of it.
+  std::uint32_t held() const noexcept { return outbox_.count() + notifications_due_; }
+  /// It holds buffers for a peer that may take nothing: since stuck_since().
+  bool sends() const noexcept { return sending() || notifications_due_ > 0; }
+  /// The tick of the latest progress of its sends.
+  std::uint32_t stuck_since() const noexcept { return progress_tick_; }
+
+ protected:
+  // One unfinished send at a time, or the stream could be reordered. It ends as soon as the socket
+  // has taken something: one that waits has taken nothing since it began, so how long it waits is
+  // how long its peer has stood still.
+  void send_next() noexcept {
+    if (sending() || outbox_.empty()) return;
+    if (notifications_due_ == 0) progress_tick_ = worker().tick();
+    if (send_zero_copy() || send_gathered()) return;
+    asked_ = outbox_.front().size();
+    send_.start(worker().ring(), self().slot(), outbox_.front().bytes(), Send::what_fits);
+  }
+
+  void stop_sending() noexcept {
+    if (zero_copy_ != nullptr) {
+      cancel_send_.pursue(worker().ring(), zero_copy_->send);
+    } else {
+      cancel_send_.pursue(worker().ring(), send_);
+    }
+  }
+
+  /// True while a send's result is due.
+  bool sending() const noexcept { return send_.armed() || zero_copy_ != nullptr; }
+  bool results_joined() const noexcept { return !sending() && !cancel_send_.armed(); }
+  bool notifications_joined() const noexcept { return notifications_due_ == 0; }
+
+  LeaseQueue outbox_;
+
+ private:
+  friend class ZeroCopySend<Connection>;
+
+  Connection& self() noexcept { return static_cast<Connection&>(*this); }
+  auto& worker() noexcept { return self().worker(); }
+
+  bool send_gathered() noexcept {
+    if (outbox_.count() == 1) return false;
+    gather_ = worker().gather_lists().create();
+    if (gather_ == nullptr) return false;
+    asked_ = gather_->fill(outbox_);
+    send_.start(worker().ring(), self().slot(), gather_->message(), Send::what_fits);
+    return true;
+  }
+
+  // A zero-copy send keeps its buffer until the peer has acknowledged it, which one that does not
+  // read never does: while buffers are few, the bytes are copied and the buffer is free at once.
+  bool send_zero_copy() noexcept {
+    if (!zero_copy_works_ || !worker().zero_copy().wanted(outbox_.front().size()) ||
+        !worker().may_send_zero_copy(notifications_due_)) {
+      return false;
+    }
+    ZeroCopySend<Connection>* send = worker().create_zero_copy_send(*this);
+    if (send == nullptr) return false;
+    send->lease = outbox_.pop();
+    zero_copy_ = send;
+    asked_ = send->lease.size();
+    send->send.start(worker().ring(), self().slot(), send->lease.bytes(),
+                     worker().zero_copy_options());
+    return true;
+  }
+
+  void on_send(Cqe cqe) noexcept {
+    if (gather_ != nullptr) worker().gather_lists().destroy(std::exchange(gather_, nullptr));
+    on_sent(cqe.res);
+    if (cqe.res > 0) {
+      outbox_.consume(static_cast<std::uint32_t>(cqe.res));
+    } else if (cqe.res != -EINTR && cqe.res != -EAGAIN) {
+      self().abort_broken();
+    }
+  }
+
+  // The result, and then the notification when the result said F_MORE. The lease lives until the
+  // last one.
+  void on_zero_copy(ZeroCopySend<Connection>& send, Cqe cqe) noexcept {
+    if (cqe.notification()) {
+      worker().on_zero_copy_done(cqe);
+      --notifications_due_;
+      progress_tick_ = worker().tick();
+      worker().mark_ready(self());
+      worker().destroy_zero_copy_send(send);
+      return;
+    }
+    zero_copy_ = nullptr;
+    on_sent(cqe.res);
+    const bool fall_back = cqe.res == -ENOMEM || cqe.res == -ENOBUFS || cqe.res == -EOPNOTSUPP;
+    if (fall_back) {
+      zero_copy_works_ = false;
+      worker().stats()[Stat::zero_copy_fallbacks].add(1);
+    }
+    if (fall_back || cqe.res == -EINTR || cqe.res == -EAGAIN) {
+      outbox_.push_front(send.lease.rest_after(0));
+    } else if (cqe.res <= 0) {
+      self().abort_broken();
+    } else if (static_cast<std::uint32_t>(cqe.res) < send.lease.size()) {
+      outbox_.push_front(send.lease.rest_after(static_cast<std::uint32_t>(cqe.res)));
+    }
+    if (cqe.more()) {
+      ++notifications_due_;
+    } else {
+      worker().destroy_zero_copy_send(send);
+    }
+  }
+
+  // The common part of every send's result. A cancelled send may have sent a part.
+  void on_sent(int res) noexcept {
+    worker().mark_ready(self());
+    WorkerStats& stats = worker().stats();
+    stats[Stat::sends].add(1);
+    if (res <= 0) return;
+    stats[Stat::bytes_out].add(static_cast<std::uint32_t>(res));
+    if (static_cast<std::uint32_t>(res) < asked_) stats[Stat::sends_short].add(1);
+    progress_tick_ = worker().tick();
+    self().touch();
+  }
+
+  void on_cancel_send(Cqe cqe) noexcept {
+    cancel_send_.note(cqe);
+    worker().mark_ready(self());
+  }
+
+  GatherList* gather_ = nullptr;                   ///< of the send in flight
+  ZeroCopySend<Connection>* zero_copy_ = nullptr;  ///< whose result is due
+  Bind<Send, &Sender::on_send> send_{*this};
+  Bind<CancelUntilFound, &Sender::on_cancel_send> cancel_send_{*this};
+  std::uint32_t asked_ = 0;          ///< bytes of the send in flight
+  std::uint32_t progress_tick_ = 0;  ///< when its sends last moved
+  std::uint16_t notifications_due_ = 0;
+  bool zero_copy_works_ = true;  ///< False once a zero-copy send failed here
+};
+
+}  // namespace lab
