@@ -240,6 +240,23 @@ TEST(Worker, DrainingClosesTheQuietAndDeliversTheRest) {
   EXPECT_TRUE(worker.join());
 }
 
+// While buffers are scarce its receive has not begun: the outbox is empty, and megabytes lie unread
+// in the server's socket. Closing it then would be a reset.
+TEST(Worker, ADrainWaitsForAReaderThatPausesWithUnreadData) {
+  WorkerOptions options = tiny_ring();
+  options.drain_deadline_ms = 60'000;
+  WorkerThread worker(options);
+  Stream pausing = connect_stuck(worker.port());
+  Stream quiet = connect_to(worker.port());
+  ping(quiet);
+  worker.drain();
+  quiet.receive_to_end(soon());  // who was at rest has gone, so the other one was looked at, too
+  EXPECT_EQ(worker.stat(Stat::drain_resets), 0U);
+  pausing.receive(pausing.sent() - pausing.received(), soon());
+  pausing.finish_and_check(soon());
+  EXPECT_TRUE(worker.join());
+}
+
 TEST(Worker, AtTheDeadlineADrainResetsWhatIsLeft) {
   WorkerOptions options = WorkerThread::small();
   options.drain_deadline_ms = 200;
