@@ -33,6 +33,7 @@ struct Alignment {
   unsigned offset = 0;  // and length
 };
 
+// [walk alignment]
 Alignment ask_for_alignment(io_uring& ring, int file) {
   struct statx status {};
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -42,6 +43,7 @@ Alignment ask_for_alignment(io_uring& ring, int file) {
     lab::skip("needs Linux 6.1 and a file system with direct I/O: set TMPDIR to a disk");
   return {status.stx_dio_mem_align, status.stx_dio_offset_align};
 }
+// [/walk]
 
 int read_at(io_uring& ring, int file, char* memory, unsigned length, std::uint64_t offset) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -79,20 +81,26 @@ int main(int argc, char** argv) {
   std::printf("# memory: multiples of %u, offset and length: multiples of %u\n", wanted.memory,
               wanted.offset);
 
+  // [walk memory]
   alignas(4096) static std::array<char, 2 * size> memory;
   char* block = memory.data();
   std::printf("aligned: %s\n", in_words(read_at(ring, direct, block, size, 0)));
   std::printf("  the file's bytes: %s\n", block[0] == 'o' && block[size - 1] == 'o' ? "yes" : "no");
+  // [/walk]
+  // [walk cases]
   std::printf("offset + 1: %s\n", in_words(read_at(ring, direct, block, wanted.offset, 1)));
   std::printf("length + 1: %s\n", in_words(read_at(ring, direct, block, wanted.offset + 1, 0)));
   std::printf("memory + 1: %s\n", in_words(read_at(ring, direct, block + 1, size, 0)));
   std::printf("offset + 1, through the page cache: %s\n",
               in_words(read_at(ring, cached, block, wanted.offset, 1)));
+  // [/walk]
 
+  // [walk both]
   // Both ways see the same file: a write through the cache is there for a direct read at once.
   lab::need_errno(static_cast<int>(pwrite(cached, "new", 3, 0)), "pwrite");
   lab::need(read_at(ring, direct, block, wanted.offset, 0), "read");
   std::printf("a direct read after a cached write: %.3s\n", block);
+  // [/walk]
 
   const double cached_ms = milliseconds_of(ring, cached, block);
   std::printf("# the same 64 KiB 200 times: page cache %.1f ms, direct %.1f ms\n", cached_ms,

@@ -18,10 +18,12 @@
 
 namespace {
 
+// [walk encode]
 struct Header {
   std::uint32_t size;
   std::uint32_t checksum;
 };
+// [/walk]
 
 std::uint32_t checksum_of(std::string_view bytes) {
   std::uint32_t sum = 2166136261U;  // FNV-1a
@@ -29,12 +31,15 @@ std::uint32_t checksum_of(std::string_view bytes) {
   return sum;
 }
 
+// [walk encode]
 void encode(std::string& batch, std::string_view record) {
   const Header header{static_cast<std::uint32_t>(record.size()), checksum_of(record)};
   batch.append(reinterpret_cast<const char*>(&header), sizeof header);
   batch.append(record);
 }
+// [/walk]
 
+// [walk append]
 // Group commit: however many records a batch holds, it is one write and one sync. The link keeps
 // their order; without it the sync could run first and cover nothing.
 void append(io_uring& ring, int log, const std::string& batch, std::uint64_t offset) {
@@ -52,7 +57,9 @@ void append(io_uring& ring, int log, const std::string& batch, std::uint64_t off
     io_uring_cqe_seen(&ring, cqe);
   }
 }
+// [/walk]
 
+// [walk replay]
 // Reads records until one is not whole: what comes after it was never acknowledged.
 std::vector<std::string> replay(std::string_view log) {
   std::vector<std::string> records;
@@ -67,6 +74,7 @@ std::vector<std::string> replay(std::string_view log) {
   }
   return records;
 }
+// [/walk]
 
 bool is_prefix(const std::vector<std::string>& some, const std::vector<std::string>& all) {
   return some.size() <= all.size() && std::equal(some.begin(), some.end(), all.begin());
@@ -97,6 +105,7 @@ int main(int argc, char** argv) {
 
   std::vector<std::string> acknowledged;
   std::string written;
+  // [walk batches]
   for (const std::size_t count : {1U, 4U, 3U}) {
     std::string batch;
     std::vector<std::string> records;
@@ -109,6 +118,7 @@ int main(int argc, char** argv) {
     written += batch;
     std::printf("batch of %zu: one sync, acknowledged up to %zu\n", count, acknowledged.size());
   }
+  // [/walk]
 
   // A power cut leaves any part of the last batch. Two kinds: the file ends there, or its length is
   // on the disk already and its last blocks are still zero.
@@ -117,12 +127,14 @@ int main(int argc, char** argv) {
   std::printf("replayed: %s\n", replay(bytes) == acknowledged ? "all" : "not all");
   bool cut_is_safe = true;
   bool zero_is_safe = true;
+  // [walk crash]
   for (std::size_t place = 0; place < bytes.size(); ++place) {
     const std::string cut = bytes.substr(0, place);
     const std::string zeros(bytes.size() - place, '\0');
     cut_is_safe = cut_is_safe && is_prefix(replay(cut), acknowledged);
     zero_is_safe = zero_is_safe && is_prefix(replay(cut + zeros), acknowledged);
   }
+  // [/walk]
   std::printf("cut at each of %zu bytes: %s\n", bytes.size(), cut_is_safe ? "safe" : "NOT SAFE");
   std::printf("zero from each byte on: %s\n", zero_is_safe ? "safe" : "NOT SAFE");
 
