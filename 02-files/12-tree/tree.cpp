@@ -21,12 +21,14 @@
 
 namespace {
 
+// [walk entry]
 // A name in the tree. The kernel writes into status until the answer is there.
 struct Entry {
   std::filesystem::path path;
   struct statx status {};
   int res = 0;
 };
+// [/walk]
 
 void make_tree(const std::filesystem::path& root, const std::filesystem::path& outside) {
   for (const char* top : {"one", "two", "three"}) {
@@ -52,6 +54,7 @@ std::vector<Entry> names_below(const std::filesystem::path& root) {
   return entries;
 }
 
+// [walk collect]
 // The answers come in any order, so each brings the address of its entry.
 void collect(io_uring& ring, unsigned& in_flight) {
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
@@ -62,7 +65,9 @@ void collect(io_uring& ring, unsigned& in_flight) {
     --in_flight;
   }
 }
+// [/walk]
 
+// [walk fan-out]
 // Fan out: up to `depth` questions are on their way, whichever is answered makes room for another.
 void status_of_all(io_uring& ring, int root, std::vector<Entry>& entries, unsigned depth) {
   unsigned in_flight = 0;
@@ -77,6 +82,7 @@ void status_of_all(io_uring& ring, int root, std::vector<Entry>& entries, unsign
   while (in_flight > 0) collect(ring, in_flight);
   for (const Entry& entry : entries) lab::need(entry.res, entry.path.c_str());
 }
+// [/walk]
 
 double milliseconds(const auto& work) {
   const auto begin = std::chrono::steady_clock::now();
@@ -100,9 +106,10 @@ void print_sizes(const std::vector<Entry>& entries) {
   std::printf("# on the disk: %lu KiB\n", blocks / 2);
 }
 
+// [walk remove]
 // One chain for each name at the top. A link means: begin when the one before has ended. So a
 // folder's turn comes after all that was in it, and the other chains run meanwhile. The link is
-// hard: a name that cannot be removed shall not keep the others, as rm -r does it.
+// hard: a name that cannot be removed must not keep the others, as rm -r does it.
 void remove_all(io_uring& ring, int root, std::vector<Entry>& entries) {
   unsigned in_flight = 0;
   for (std::size_t index = 0; index < entries.size(); ++index) {
@@ -119,6 +126,7 @@ void remove_all(io_uring& ring, int root, std::vector<Entry>& entries) {
   }
   while (in_flight > 0) collect(ring, in_flight);
 }
+// [/walk]
 
 void print_removed(const std::vector<Entry>& entries) {
   std::map<std::string, std::map<int, int>> counts;
@@ -156,8 +164,10 @@ int main(int argc, char** argv) {
   std::printf("# %zu names: %u in flight %.2f ms, one system call each %.2f ms\n", entries.size(),
               depth, fan_out, one_by_one);
 
+  // [walk order]
   std::reverse(entries.begin(), entries.end());  // now a folder comes after what is in it
   remove_all(ring, root, entries);
+  // [/walk]
   print_removed(entries);
   std::printf("the tree is empty: %s\n", std::filesystem::is_empty(path) ? "yes" : "no");
   std::printf("what the link pointed to: %s\n",

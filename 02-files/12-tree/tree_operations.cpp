@@ -27,9 +27,11 @@ struct Place {
   int file = -1;           ///< what openat gave
   std::string xattr_path;  ///< setxattr and getxattr take no folder
   char value[8] = "";
+  // [walk rules]
   // How openat2 may walk. The kernel reads them at submission.
   open_how without_links{.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
   open_how beneath{.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
+  // [/walk]
 };
 
 // One operation. `shows` looks at the tree with ordinary calls: is it as it should be now?

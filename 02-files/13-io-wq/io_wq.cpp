@@ -16,6 +16,7 @@
 
 namespace {
 
+// [walk workers]
 // The workers are threads of this process, with a name of their own: iou-wrk and our number.
 unsigned worker_threads() {
   unsigned count = 0;
@@ -26,10 +27,11 @@ unsigned worker_threads() {
   }
   return count;
 }
+// [/walk]
 
 void submit(io_uring& ring) { lab::need(io_uring_submit(&ring), "io_uring_submit"); }
 
-// Submits what is prepared, too.
+// Also submits what is prepared.
 void collect(io_uring& ring, unsigned count) {
   for (unsigned index = 0; index < count; ++index) {
     io_uring_cqe* cqe = nullptr;
@@ -49,6 +51,7 @@ struct Pipe {
   int ends[2];
 };
 
+// [walk reads]
 // A pipe without data can be polled: the read is put aside, and no thread waits.
 void reads_that_wait(io_uring& ring, unsigned count) {
   const Pipe pipe;
@@ -62,7 +65,9 @@ void reads_that_wait(io_uring& ring, unsigned count) {
   lab::need_errno(static_cast<int>(write(pipe.ends[1], bytes, count)), "write");
   collect(ring, count);
 }
+// [/walk]
 
+// [walk splices]
 // A splice has two sides and cannot be polled: each one that waits needs a thread.
 void splices_that_wait(io_uring& ring, unsigned count, unsigned limit) {
   const Pipe from, to;
@@ -78,7 +83,9 @@ void splices_that_wait(io_uring& ring, unsigned count, unsigned limit) {
   lab::need_errno(static_cast<int>(write(from.ends[1], bytes, count)), "write");
   collect(ring, count);
 }
+// [/walk]
 
+// [walk each-other]
 // The first splice waits for what the second one brings. Both need a thread at the same time.
 void splices_that_need_each_other(io_uring& ring) {
   const Pipe source, middle, target;
@@ -90,6 +97,7 @@ void splices_that_need_each_other(io_uring& ring) {
   collect(ring, 2);
   std::printf("two splices that need each other: done\n");
 }
+// [/walk]
 
 }  // namespace
 
@@ -106,9 +114,11 @@ int main(int argc, char** argv) {
   std::printf("a NOP: %u worker threads\n", worker_threads());
   reads_that_wait(ring, 16);
 
-  // Bounded workers serve files and disks, unbounded ones whatever may wait for ever. 0 asks only.
+  // [walk limits]
+  // Bounded workers serve files and disks, unbounded ones whatever may wait forever. 0 asks only.
   unsigned limits[2] = {0, limit};
   lab::need(io_uring_register_iowq_max_workers(&ring, limits), "setting the limits");
+  // [/walk]
   std::printf("# the limits before: %u bounded, %u unbounded\n", limits[0], limits[1]);
   splices_that_wait(ring, 16, limit);
   splices_that_need_each_other(ring);
