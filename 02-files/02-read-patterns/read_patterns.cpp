@@ -24,11 +24,13 @@ namespace {
 constexpr unsigned block_size = 4096;
 constexpr unsigned blocks = 2048;
 
+// [walk block]
 // Each block begins with its own number, so a reader can tell whether it got the right one.
 struct alignas(block_size) Block {
   std::uint32_t number;
   char filler[block_size - sizeof(std::uint32_t)];
 };
+// [/walk]
 
 // tmpfs takes O_DIRECT from Linux 6.6 on, and answers from memory all the same.
 const char* where_from(int direct) {
@@ -47,40 +49,46 @@ int make_file() {
   }
   lab::need_errno(fdatasync(fd), "fdatasync");
   close(fd);
+  // [walk open]
   // O_DIRECT goes past the page cache, which would answer everything at once.
   const int direct = open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
   std::printf("# %s\n", where_from(direct));
   return direct >= 0 ? direct : lab::need_errno(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open");
+  // [/walk]
 }
 
 // Reads the blocks in the given order with `depth` reads in flight. Returns the time in ms.
 double read_all(io_uring& ring, int fd, const std::vector<std::uint32_t>& order, unsigned depth,
                 unsigned& wrong) {
+  // [walk start]
   std::vector<Block> memory(depth);
   std::vector<std::uint32_t> wanted(depth);
   unsigned started = 0;
   unsigned done = 0;
-  const auto start = [&](unsigned slot) {
-    wanted[slot] = order[started++];
+  const auto start = [&](unsigned piece) {
+    wanted[piece] = order[started++];
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-    io_uring_prep_read(sqe, fd, &memory[slot], block_size,
-                       std::uint64_t{wanted[slot]} * block_size);
-    io_uring_sqe_set_data64(sqe, slot);
+    io_uring_prep_read(sqe, fd, &memory[piece], block_size,
+                       std::uint64_t{wanted[piece]} * block_size);
+    io_uring_sqe_set_data64(sqe, piece);
   };
+  // [/walk]
   const auto begin = std::chrono::steady_clock::now();
-  for (unsigned slot = 0; slot < depth; ++slot) start(slot);
+  // [walk loop]
+  for (unsigned piece = 0; piece < depth; ++piece) start(piece);
   while (done < blocks) {
     lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
     io_uring_cqe* cqe = nullptr;
     while (io_uring_peek_cqe(&ring, &cqe) == 0) {
-      const auto slot = static_cast<unsigned>(io_uring_cqe_get_data64(cqe));
+      const auto piece = static_cast<unsigned>(io_uring_cqe_get_data64(cqe));
       const int res = lab::need(cqe->res, "read");
       io_uring_cqe_seen(&ring, cqe);
       ++done;
-      if (res != block_size || memory[slot].number != wanted[slot]) ++wrong;
-      if (started < blocks) start(slot);
+      if (res != block_size || memory[piece].number != wanted[piece]) ++wrong;
+      if (started < blocks) start(piece);
     }
   }
+  // [/walk]
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
   return took.count();
 }

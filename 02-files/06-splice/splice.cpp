@@ -39,6 +39,7 @@ int answer(io_uring& ring) {
   return res;
 }
 
+// [walk splice]
 // One side has to be a pipe: it is the buffer, in the kernel. -1 as offset: a pipe has no places,
 // and the file's own position moves on.
 int splice(io_uring& ring, int from, int to) {
@@ -46,7 +47,9 @@ int splice(io_uring& ring, int from, int to) {
   io_uring_prep_splice(sqe, from, -1, to, -1, step_max, 0);
   return answer(ring);
 }
+// [/walk]
 
+// [walk send-file]
 // What went into the pipe has to come out before more fits in, and may come out in pieces.
 long send_file(io_uring& ring, int file, const Pipe& pipe, int socket) {
   long moved = 0;
@@ -63,15 +66,18 @@ long send_file(io_uring& ring, int file, const Pipe& pipe, int socket) {
     }
   }
 }
+// [/walk]
 
 // Tee copies what is in one pipe into another and takes nothing out.
 void duplicate(io_uring& ring) {
+  // [walk tee]
   const Pipe from = make_pipe();
   const Pipe to = make_pipe();
   lab::need_errno(static_cast<int>(write(from.write_end, "twice", 5)), "write");
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_tee(sqe, from.read_end, to.write_end, step_max, 0);
   const int copied = lab::need(answer(ring), "tee");
+  // [/walk]
   for (const Pipe& pipe : {from, to}) {
     char text[8] = "";
     lab::need_errno(static_cast<int>(read(pipe.read_end, text, sizeof text - 1)), "read");
@@ -84,10 +90,12 @@ void duplicate(io_uring& ring) {
 
 // liburing 2.9 has no helper for this operation, so the SQE is filled by hand.
 void pipe_operation(io_uring& ring) {
+  // [walk pipe]
   int ends[2] = {-1, -1};
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_rw(lab::compat::op_pipe, sqe, 0, ends, 0, 0);
   const int res = answer(ring);
+  // [/walk]
   if (res == -EINVAL) {
     std::printf("skip pipe operation: needs Linux 6.16\n");
     return;
