@@ -55,11 +55,14 @@ class Block {
   }
 
  private:
+  // [walk read]
   void read() {
     read_.start(ring_, files_.from,
                 {.memory = memory_, .offset = offset_, .registered_buffer = registered_buffer_});
   }
+  // [/walk]
 
+  // [walk on-read]
   void on_read(lab::Cqe cqe) noexcept {
     filled_ = static_cast<std::size_t>(lab::need(cqe.res, "read"));
     if (filled_ == 0) lab::fail("the file has become shorter while it was copied");
@@ -73,7 +76,9 @@ class Block {
                   .offset = offset_ + written_,
                   .registered_buffer = registered_buffer_});
   }
+  // [/walk]
 
+  // [walk on-write]
   // Short transfers are as normal as in 04-cp: no component knows what the rest of a range is.
   void on_write(lab::Cqe cqe) noexcept {
     written_ += static_cast<std::size_t>(lab::need(cqe.res, "write"));
@@ -82,6 +87,7 @@ class Block {
     if (offset_ < end_) return read();
     take_next_range();
   }
+  // [/walk]
 
   lab::Ring& ring_;
   Files& files_;
@@ -91,8 +97,10 @@ class Block {
   std::uint64_t end_ = 0;
   std::size_t filled_ = 0;
   std::size_t written_ = 0;
+  // [walk fields]
   lab::Bind<lab::Read, &Block::on_read> read_{*this};
   lab::Bind<lab::Write, &Block::on_write> write_{*this};
+  // [/walk]
 };
 
 class Copy {
@@ -104,17 +112,21 @@ class Copy {
     }
   }
 
+  // [walk start]
   // The paths are read at submission, which is in run_once(): until then they have to live.
   void start(const char* from, const char* to) {
     open_from_.start(ring_, from, {.flags = O_RDONLY | O_CLOEXEC});
     open_to_.start(ring_, to, {.flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, .mode = 0600});
   }
+  // [/walk]
 
  private:
+  // [walk open]
   void on_open_from(lab::Cqe cqe) noexcept {
     files_.from = lab::Fd(lab::need(cqe.res, "open"));
     if (files_.to) start_blocks();
   }
+  // [/walk]
 
   void on_open_to(lab::Cqe cqe) noexcept {
     files_.to = lab::Fd(lab::need(cqe.res, "open"));
@@ -171,9 +183,11 @@ int main(int argc, char** argv) {
     const auto before = ring.counters();
     const auto begin = std::chrono::steady_clock::now();
     {
+      // [walk loop]
       Copy copy(ring, buffers, registered);
       copy.start(from_path.c_str(), to_path.c_str());
       while (ring.armed_count() > 0) ring.run_once();
+      // [/walk]
     }
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     std::printf("# %s: %.1f ms, %lu operations, %lu system calls\n",
