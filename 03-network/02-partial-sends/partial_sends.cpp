@@ -26,13 +26,16 @@ int complete(io_uring& ring, const char* what) {
   return res;
 }
 
+// [walk small]
 // The kernel keeps what was sent and not yet acknowledged in the send buffer. A small one is soon
 // full, so that the sends are short here as they are in the wild with a slow peer.
 void shrink_send_buffer(int fd) {
   const int bytes = 4096;
   lab::need_errno(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), "SO_SNDBUF");
 }
+// [/walk]
 
+// [walk first]
 void first_send(io_uring& ring, int fd, std::string_view bytes) {
   io_uring_prep_send(io_uring_get_sqe(&ring), fd, bytes.data(), bytes.size(), 0);
   const int res = complete(ring, "send");
@@ -40,7 +43,9 @@ void first_send(io_uring& ring, int fd, std::string_view bytes) {
               static_cast<std::size_t>(res) < bytes.size() ? "yes" : "no");
   std::printf("# res: %d\n", res);
 }
+// [/walk]
 
+// [walk send-everything]
 // Sends the rest, and the rest of the rest. One send at a time: two at once could change places.
 unsigned send_everything(io_uring& ring, int fd, std::string_view rest, int flags) {
   unsigned sends = 0;
@@ -51,7 +56,9 @@ unsigned send_everything(io_uring& ring, int fd, std::string_view rest, int flag
   }
   return sends;
 }
+// [/walk]
 
+// [walk deliver]
 // Sends the payload to a peer that reads until the end of the stream, and compares.
 void deliver(io_uring& ring, const char* title, const std::string& payload, int flags) {
   const auto [fd, peer] = lab::connected_pair();
@@ -66,7 +73,9 @@ void deliver(io_uring& ring, const char* title, const std::string& payload, int 
               got == payload ? "yes" : "no");
   std::printf("# sends: %u\n", sends);
 }
+// [/walk]
 
+// [walk half-close]
 void half_close(io_uring& ring) {
   const auto [fd, peer] = lab::connected_pair();
   lab::send_all(peer, "question");
@@ -83,6 +92,7 @@ void half_close(io_uring& ring) {
   std::printf("half-close: the peer reads \"%s\"\n", lab::receive(peer, 64).c_str());
   close(peer);
 }
+// [/walk]
 
 }  // namespace
 

@@ -16,8 +16,10 @@
 
 namespace {
 
+// [walk tags]
 // What user_data says of a CQE.
 enum Tag : unsigned { first, second, limit, head_start, cancel };
+// [/walk]
 
 struct Done {
   Tag tag;
@@ -52,6 +54,7 @@ bool still_tries(int fd) {
 }
 
 void connect_within(io_uring& ring, const char* title, std::uint16_t port, long long milliseconds) {
+  // [walk pair]
   const int fd = make_socket();
   const sockaddr_in address = lab::loopback_address(port);
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -72,11 +75,13 @@ void connect_within(io_uring& ring, const char* title, std::uint16_t port, long 
     if (done.tag == limit && done.res == -EINVAL) lab::need(done.res, "the time limit");
     res.at(done.tag) = done.res;
   }
+  // [/walk]
   std::printf("%s: connect %s, limit %s, TCP still tries: %s\n", title, words(res[first]),
               words(res[limit]), still_tries(fd) ? "yes" : "no");
   close(fd);
 }
 
+// [walk race]
 struct Race {
   io_uring& ring;
   std::array<sockaddr_in, 2> addresses;
@@ -84,6 +89,7 @@ struct Race {
   std::array<bool, cancel + 1> in_flight{};
   bool won = false;
 };
+// [/walk]
 
 void start_connect(Race& race, Tag tag) {
   race.fds.at(tag) = make_socket();
@@ -94,13 +100,16 @@ void start_connect(Race& race, Tag tag) {
   race.in_flight.at(tag) = true;
 }
 
+// [walk cancel]
 void start_cancel(Race& race, Tag target) {
   io_uring_sqe* sqe = io_uring_get_sqe(&race.ring);
   io_uring_prep_cancel64(sqe, target, 0);
   io_uring_sqe_set_data64(sqe, cancel);
   race.in_flight.at(cancel) = true;
 }
+// [/walk]
 
+// [walk on-done]
 void on_done(Race& race, const Done& done) {
   race.in_flight.at(done.tag) = false;
   if (done.tag == cancel) return;  // what matters is the CQE of the operation it meant
@@ -113,9 +122,11 @@ void on_done(Race& race, const Done& done) {
     if (race.in_flight.at(rival)) start_cancel(race, rival);
   }
 }
+// [/walk]
 
 void run(Race race, long long milliseconds) {
   __kernel_timespec time = timespec_of(milliseconds);
+  // [walk run]
   start_connect(race, first);
   io_uring_sqe* sqe = io_uring_get_sqe(&race.ring);
   io_uring_prep_timeout(sqe, &time, 0, 0);
@@ -123,6 +134,7 @@ void run(Race race, long long milliseconds) {
   race.in_flight.at(head_start) = true;
   // The race is over when nothing is in flight: not when somebody has won.
   while (race.in_flight != decltype(race.in_flight){}) on_done(race, next_done(race.ring));
+  // [/walk]
   for (const int fd : race.fds) {
     if (fd >= 0) close(fd);  // a real program keeps the winner's
   }
@@ -136,7 +148,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
 
-  // Three ports: one answers, one refuses, and one is silent, for its backlog is full.
+  // Three ports: one answers, one refuses, and one is silent, because its backlog is full.
   std::uint16_t answers = 0, refuses = 0, silent = 0;
   const int listener = lab::listen_on_loopback(answers);
   close(lab::listen_on_loopback(refuses));

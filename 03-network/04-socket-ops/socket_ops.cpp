@@ -25,6 +25,7 @@ int complete(io_uring& ring) {
   return res;
 }
 
+// [walk make-socket]
 int make_socket(io_uring& ring) {
   io_uring_prep_socket(io_uring_get_sqe(&ring), AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0, 0);
   const int res = complete(ring);
@@ -32,7 +33,9 @@ int make_socket(io_uring& ring) {
   std::puts("socket: by the ring");
   return lab::need(res, "socket");
 }
+// [/walk]
 
+// [walk set-no-delay]
 void set_no_delay(io_uring& ring, int fd) {
   int on = 1;  // the kernel reads it during the operation, and we wait for its CQE
   io_uring_prep_cmd_sock(io_uring_get_sqe(&ring), SOCKET_URING_OP_SETSOCKOPT, fd, IPPROTO_TCP,
@@ -46,10 +49,12 @@ void set_no_delay(io_uring& ring, int fd) {
   std::puts("skip setsockopt: needs Linux 6.7");
   lab::need_errno(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
 }
+// [/walk]
 
 void bind_and_listen(io_uring& ring, int fd) {
   sockaddr_in address = lab::loopback_address(0);
   auto* any = reinterpret_cast<sockaddr*>(&address);
+  // [walk bind]
   io_uring_prep_bind(io_uring_get_sqe(&ring), fd, any, sizeof address);
   const int res = complete(ring);
   if (res != -EINVAL) {
@@ -57,6 +62,7 @@ void bind_and_listen(io_uring& ring, int fd) {
     io_uring_prep_listen(io_uring_get_sqe(&ring), fd, 16);
     lab::need(complete(ring), "listen");
     std::puts("bind, listen: by the ring");
+    // [/walk]
     return;
   }
   std::puts("skip bind, listen: needs Linux 6.11");
@@ -97,6 +103,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
 
+  // [walk story]
   const int listener = make_socket(ring);
   set_no_delay(ring, listener);
   bind_and_listen(ring, listener);
@@ -104,12 +111,15 @@ int main(int argc, char** argv) {
   io_uring_prep_accept(io_uring_get_sqe(&ring), listener, nullptr, nullptr, SOCK_CLOEXEC);
   const int connection = lab::need(complete(ring), "accept");
   std::printf("accept: by the ring; the connection has TCP_NODELAY: %s\n", no_delay(connection));
+  // [/walk]
 
+  // [walk shutdown]
   std::printf("worker threads: %d\n", worker_threads());
   io_uring_prep_shutdown(io_uring_get_sqe(&ring), connection, SHUT_WR);
   lab::need(complete(ring), "shutdown");
   std::printf("shutdown: by the ring; the client reads: %s\n",
               lab::receive(client, 1).empty() ? "end of stream" : "bytes");
+  // [/walk]
   std::printf("worker threads: %d\n", worker_threads());
 
   for (const int fd : {connection, client, listener}) close(fd);

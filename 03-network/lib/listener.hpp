@@ -1,5 +1,5 @@
-// A listening TCP socket. Options that every connection shall have stand here and are inherited, so
-// that accepting costs no system call per connection.
+// A listening TCP socket. Options that every connection should have are set here and are
+// inherited, so that accepting costs no system call per connection.
 #pragma once
 
 #include <cstdint>
