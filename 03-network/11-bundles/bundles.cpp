@@ -34,6 +34,7 @@ void provide(io_uring_buf_ring* ring, char* memory, unsigned size, unsigned id) 
   io_uring_buf_ring_advance(ring, 1);
 }
 
+// [walk submit]
 io_uring_cqe submit(io_uring& ring, io_uring_sqe* sqe, int group) {
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = static_cast<unsigned short>(group);
@@ -45,7 +46,9 @@ io_uring_cqe submit(io_uring& ring, io_uring_sqe* sqe, int group) {
   io_uring_cqe_seen(&ring, cqe);
   return copy;
 }
+// [/walk]
 
+// [walk collect]
 // The CQE names the first buffer only. The others follow it in the order in which they were
 // provided, each full but the last.
 std::string collect(const Buffers& buffers, unsigned first, int size) {
@@ -58,6 +61,7 @@ std::string collect(const Buffers& buffers, unsigned first, int size) {
   }
   return text;
 }
+// [/walk]
 
 }  // namespace
 
@@ -80,6 +84,7 @@ int main(int argc, char** argv) {
   message.resize(300);
   lab::send_all(client, message);
   std::string received;
+  // [walk receive]
   for (int taken = 0; taken < static_cast<int>(message.size());) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);
     io_uring_prep_recv(sqe, server, nullptr, 0, 0);
@@ -88,9 +93,11 @@ int main(int argc, char** argv) {
     std::printf("received %d bytes\n", cqe.res);
     received += collect(buffers, cqe.flags >> IORING_CQE_BUFFER_SHIFT, cqe.res);
   }
+  // [/walk]
   std::printf("the same bytes: %s\n", received == message ? "yes" : "no");
 
-  // The same buffers, now as what shall be sent: provided in order, they leave in order.
+  // [walk provide]
+  // The same buffers, now as what is to be sent: provided in order, they leave in order.
   std::size_t left = received.size();
   for (unsigned id = 0; left > 0; ++id) {
     const auto part = static_cast<unsigned>(left < buffer_size ? left : buffer_size);
@@ -98,12 +105,15 @@ int main(int argc, char** argv) {
     left -= part;
   }
   int sent = 0;
+  // [/walk]
+  // [walk send]
   while (sent < static_cast<int>(received.size())) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring);
     io_uring_prep_send_bundle(sqe, server, 0, MSG_WAITALL);
     sent += lab::need(submit(ring, sqe, send_group).res, "send");
     std::printf("sent up to byte %d\n", sent);
   }
+  // [/walk]
   std::printf("echoed: %s\n", lab::receive(client, received.size()) == message ? "yes" : "no");
 
   close(client);

@@ -21,6 +21,7 @@ constexpr unsigned buffer_count = 2;
 constexpr unsigned buffer_size = 32;
 constexpr int group = 1;
 
+// [walk receiver]
 struct Receiver {
   io_uring ring{};
   io_uring_buf_ring* provided = nullptr;
@@ -29,14 +30,18 @@ struct Receiver {
   // so whoever counts knows.
   std::array<unsigned, buffer_count> filled{};
 };
+// [/walk]
 
+// [walk give-back]
 void give_back(Receiver& receiver, unsigned id) {
   receiver.filled.at(id) = 0;
   io_uring_buf_ring_add(receiver.provided, receiver.buffers.at(id).data(), buffer_size,
                         static_cast<unsigned short>(id), io_uring_buf_ring_mask(buffer_count), 0);
   io_uring_buf_ring_advance(receiver.provided, 1);
 }
+// [/walk]
 
+// [walk on-receive]
 void on_receive(Receiver& receiver, const io_uring_cqe& cqe) {
   const int size = lab::need(cqe.res, "recv");
   const unsigned id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
@@ -48,6 +53,7 @@ void on_receive(Receiver& receiver, const io_uring_cqe& cqe) {
   // The buffer is ours again when the kernel will put nothing more into it, and not earlier.
   if (!kernel_goes_on) give_back(receiver, id);
 }
+// [/walk]
 
 }  // namespace
 
@@ -56,14 +62,17 @@ int main(int argc, char** argv) {
   Receiver receiver;
   lab::need(io_uring_queue_init(8, &receiver.ring, 0), "io_uring_queue_init");
   lesson.watch(receiver.ring);
+  // [walk group]
   int error = 0;
   receiver.provided =
       io_uring_setup_buf_ring(&receiver.ring, buffer_count, group, IOU_PBUF_RING_INC, &error);
   if (error == -EINVAL) lab::skip("needs Linux 6.12: IOU_PBUF_RING_INC");
   lab::need(error, "io_uring_setup_buf_ring");
   for (unsigned id = 0; id < buffer_count; ++id) give_back(receiver, id);
+  // [/walk]
   const auto [server, client] = lab::connected_pair();
 
+  // [walk loop]
   io_uring_sqe* sqe = io_uring_get_sqe(&receiver.ring);
   io_uring_prep_recv_multishot(sqe, server, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
@@ -80,6 +89,7 @@ int main(int argc, char** argv) {
       io_uring_cqe_seen(&receiver.ring, cqe);
     }
   }
+  // [/walk]
 
   close(client);
   close(server);
