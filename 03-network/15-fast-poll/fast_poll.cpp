@@ -34,12 +34,14 @@ int worker_threads() {
   return count;
 }
 
+// [walk start]
 void start(io_uring& ring, Waiting& one, unsigned short how) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_recv(sqe, one.server, &one.byte, 1, 0);
   sqe->ioprio = how;
   io_uring_sqe_set_data(sqe, &one);
 }
+// [/walk]
 
 io_uring_cqe next_cqe(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
@@ -50,6 +52,7 @@ io_uring_cqe next_cqe(io_uring& ring) {
   return copy;
 }
 
+// [walk wait]
 // All wait, the last one gets its byte first. Each answer carries its owner.
 void wait_for_all(io_uring& ring, std::vector<Waiting>& all, unsigned short how, const char* name) {
   for (Waiting& one : all) {
@@ -68,7 +71,9 @@ void wait_for_all(io_uring& ring, std::vector<Waiting>& all, unsigned short how,
   }
   std::printf("  answered: %s\n", right == all.size() ? "all" : "not all");
 }
+// [/walk]
 
+// [walk left]
 // Did the receive leave something behind? Then the next one need not wait.
 void what_is_left(io_uring& ring, Waiting& one) {
   lab::send_all(one.client, "two");
@@ -78,6 +83,7 @@ void what_is_left(io_uring& ring, Waiting& one) {
     std::printf("one byte received, more in the socket: %s\n", left ? "yes" : "no");
   }
 }
+// [/walk]
 
 }  // namespace
 

@@ -16,10 +16,12 @@ namespace {
 
 constexpr std::uint64_t cancel_mark = std::uint64_t{1} << 32;
 
+// [walk connections]
 struct Connection {
   const char* name;
   char buffer[32];
 };
+// [/walk]
 
 // By descriptor, as in many servers: user_data is the fd, and this says who that is.
 // A record is used again with its number.
@@ -27,6 +29,7 @@ std::array<Connection, 1024> connections;
 
 Connection& connection_of(int fd) { return connections.at(static_cast<std::size_t>(fd)); }
 
+// [walk start]
 void start_recv(io_uring& ring, int fd) {
   Connection& connection = connection_of(fd);
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -34,7 +37,9 @@ void start_recv(io_uring& ring, int fd) {
   io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(fd));
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
+// [/walk]
 
+// [walk join]
 // Cancels the receive and waits for both answers: the cancel's own, and the receive's last. Their
 // order is the kernel's affair. After that nothing is in flight on fd, so close() sends the FIN and
 // the number may be used again.
@@ -55,6 +60,7 @@ void cancel_and_join(io_uring& ring, int fd) {
   }
   std::printf("  joined: cancel %d, recv %s\n", cancel_res, strerrorname_np(-recv_res));
 }
+// [/walk]
 
 // Shows the next receive's end, if one comes within a fifth of a second.
 void show_next(io_uring& ring) {
@@ -86,6 +92,7 @@ int main(int argc, char** argv) {
   const int ann = lab::connect_to(port);
   const int bob = lab::connect_to(port);
 
+  // [walk story]
   const int anns_fd = lab::need_errno(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept");
   connection_of(anns_fd).name = "Ann";
   start_recv(ring, anns_fd);
@@ -98,6 +105,7 @@ int main(int argc, char** argv) {
   connection_of(bobs_fd).name = "Bob";
   start_recv(ring, bobs_fd);
   std::printf("Bob has Ann's old number: %s\n", bobs_fd == anns_fd ? "yes" : "no");
+  // [/walk]
 
   std::printf("Ann writes\n");
   lab::send_all(ann, "give Ann 5 coins");
