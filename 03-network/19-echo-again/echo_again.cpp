@@ -20,6 +20,7 @@ namespace {
 
 class Connection;
 
+// [walk worker]
 // What the connections share. It dies from the last line up: operations before their memory.
 struct Worker {
   Worker(int fd, unsigned clients_max) : listener(fd), clients_left(clients_max) {
@@ -43,7 +44,9 @@ struct Worker {
   lab::Bind<lab::AcceptMultishot, &Worker::on_accept> accept{*this};
   lab::Bind<lab::ShutdownSlot, &Worker::on_shutdown> ending{*this};
 };
+// [/walk]
 
+// [walk connection]
 // It receives one buffer, sends it, and receives again: so it never holds more than one.
 class Connection {
  public:
@@ -64,7 +67,9 @@ class Connection {
   lab::Bind<lab::Send, &Connection::on_send> send_{*this};
   lab::Bind<lab::CloseSlot, &Connection::on_close> close_{*this};
 };
+// [/walk]
 
+// [walk run]
 void Worker::run() {
   while (ring.armed_count() > 0) {
     // Who was given a buffer may have no data, so it does not sleep while others wait behind it.
@@ -84,13 +89,17 @@ void Worker::hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept {
   ending.link_before_close(ring, slot);
   closing.start(ring, slot);
 }
+// [/walk]
 
+// [walk on-accept]
 void Worker::on_accept(lab::Cqe cqe) noexcept {
   if (cqe.res >= 0) connections.emplace_back(*this, static_cast<lab::FileSlot>(cqe.res));
   if (cqe.res >= 0 && --clients_left == 0) shutdown(listener, SHUT_RD);  // ends the accept
   if (!cqe.more() && clients_left > 0) accept.start(ring, listener);
 }
+// [/walk]
 
+// [walk on-recv]
 void Connection::on_recv(lab::Cqe cqe) noexcept {
   if (cqe.has_buffer()) {
     outbox_.push(worker_.buffers.lease(cqe));
@@ -102,13 +111,16 @@ void Connection::on_recv(lab::Cqe cqe) noexcept {
     worker_.hang_up(slot_, close_);  // FIN or an error, and nothing else is in flight
   }
 }
+// [/walk]
 
+// [walk on-send]
 void Connection::on_send(lab::Cqe cqe) noexcept {
   if (cqe.res <= 0) outbox_.clear();  // the peer is gone; the receive will say so and close
   if (cqe.res > 0) outbox_.consume(static_cast<std::uint32_t>(cqe.res));
   if (outbox_.empty()) return receive();
   send_.start(worker_.ring, slot_, outbox_.front().bytes());
 }
+// [/walk]
 
 }  // namespace
 
