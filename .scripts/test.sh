@@ -15,7 +15,7 @@ cd "$LAB_ROOT"
 CHECKS="walk lab-script tidy-catches pages docs tidy format pictures shellcheck"
 filter=${1:-}
 case $filter in
-  -*) die "test has no flag $filter. It takes a part of a test's name: ./lab test buffer. Help: ./lab test --help" ;;
+  -*) die "test has no flag $filter, but takes a part of a test's name. Help: ./lab test --help" ;;
 esac
 results=build/test
 passed=0

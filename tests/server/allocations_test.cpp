@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <ctime>
+#include <latch>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -157,7 +158,16 @@ TEST_F(Allocations, NoneForThoseThatAreShed) {
   options.buffer_size = 64 << 10;
   options.drain_deadline_ms = 100;
   options.zero_copy = ZeroCopyMode::never;
-  WorkerThread worker(options, WorkerThread::all_features(), &count_allocations);
+  // The worker stands still while they send: what a turn finds then is no matter of luck.
+  std::atomic<bool> all_inside = false;
+  std::latch stands_still(1);
+  std::latch all_sent(1);
+  WorkerThread worker(options, WorkerThread::all_features(), [&](WorkerThread::EchoWorker& echo) {
+    while (!all_inside) echo.run_once();
+    stands_still.count_down();
+    all_sent.wait();
+    return count_allocations(echo);
+  });
   std::vector<Stream> ambush;
   for (unsigned number = 0; number < 500; ++number) {
     ambush.push_back(connect_to(worker.port(), tiny_window));
@@ -165,7 +175,10 @@ TEST_F(Allocations, NoneForThoseThatAreShed) {
   }
   Stream neighbour = connect_to(worker.port());
   ping(neighbour);
+  all_inside = true;
+  stands_still.wait();
   for (Stream& peer : ambush) peer.send_some(64 << 10);
+  all_sent.count_down();
   ASSERT_TRUE(eventually([&] {
     ping(neighbour);
     return worker.stat(Stat::shed) > 0;
