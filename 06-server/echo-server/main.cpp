@@ -13,12 +13,14 @@
 #include <CLI/CLI.hpp>
 #include <bit>
 #include <cerrno>
+#include <csignal>
 #include <exception>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "01-core/lib/features.hpp"
 #include "01-core/standard_fds.hpp"
@@ -336,16 +338,17 @@ void check_together(const CLI::App& app, Options& options) {
 }
 
 // A file table may be as large as RLIMIT_NOFILE, though its slots are no fds of the process.
-void fit_to_limits(lab::WorkerOptions& worker) {
+/// @return a warning for the log, or nothing
+std::string fit_to_limits(lab::WorkerOptions& worker) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_max < worker.connections_max) {
-    lab::complain("echo-server: {} connections a worker instead of {}: ulimit -Hn allows no more",
-                  limit.rlim_max, worker.connections_max);
-    worker.connections_max = static_cast<unsigned>(limit.rlim_max);
-  }
+  if (limit.rlim_max >= worker.connections_max) return {};
+  const unsigned wanted =
+      std::exchange(worker.connections_max, static_cast<unsigned>(limit.rlim_max));
+  return fmt::format("{} connections a worker instead of {}: ulimit -Hn allows no more",
+                     limit.rlim_max, wanted);
 }
 
 void try_features(Options& options, const std::vector<std::string>& without) {
@@ -377,6 +380,7 @@ void try_features(Options& options, const std::vector<std::string>& without) {
 int main(int argc, char** argv) {
   const bool has_stdout = fcntl(STDOUT_FILENO, F_GETFD) != -1;
   lab::open_standard_fds();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
   Options options;
   options.supervisor.listener.port = 8000;
   std::vector<std::string> without;
@@ -397,7 +401,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_wrong_use;
+    if (app.exit(error) != 0) return exit_wrong_use;
+    return lab::output_written("echo-server") ? 0 : exit_failed;
   }
 
   check_together(app, options);
@@ -405,7 +410,7 @@ int main(int argc, char** argv) {
     refuse("--stats-json: - is standard output, which is closed");
   }
   try_features(options, without);
-  fit_to_limits(options.worker);
+  options.supervisor.warning = fit_to_limits(options.worker);
   options.supervisor.worker_main = {.function = &worker_main, .argument = &options};
   options.supervisor.describe = &describe;
   try {

@@ -39,6 +39,12 @@ std::string explain_listener(const ListenerOptions& options, const std::system_e
           options.port, options.address);
     case EADDRNOTAVAIL:
       return fmt::format("--address: no interface of this machine has {}", options.address);
+    case EINVAL:  // ipv6(7)
+      if (options.address.find(':') == std::string::npos) break;
+      return fmt::format(
+          "--address: {} is a link-local address, which needs the name of an interface, or a "
+          "multicast one. Cure: another address of this machine, or ::",
+          options.address);
     case EACCES:
       if (const unsigned start = unprivileged_port_start(); options.port < start) {
         return fmt::format(

@@ -53,6 +53,7 @@ Supervisor::Supervisor(const SupervisorOptions& options)
 Supervisor::~Supervisor() = default;
 
 int Supervisor::run() {
+  if (!options_.warning.empty()) log_("{}", options_.warning);
   statistics_.begin(ring_.now_ns());
   reported_ms_ = now_ms();
   signal_.start(ring_, signals_.fd());

@@ -28,6 +28,7 @@ namespace lab {
 struct SupervisorOptions {
   const char* name = "server";  ///< in front of every line of the log
   bool log_time = false;        ///< the time, before it
+  std::string warning;          ///< the log's first line; empty: none
   ListenerOptions listener;     ///< reuse_port is the supervisor's own choice
   unsigned workers = 1;
   bool pin = true;

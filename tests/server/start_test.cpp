@@ -248,6 +248,11 @@ TEST(Start, APortInUseIsAClearError) {
   }
 }
 
+TEST(Start, AnAddressThatNeedsAnInterfaceIsAClearError) {
+  ServerProcess server(flags({"--address", "fe80::1"}));
+  expect_refused(server, {"--address", "fe80::1", "link-local", "Cure"}, 1);
+}
+
 TEST(Start, AListenerWithReusePortIsNotJoined) {
   const Listener other(ListenerOptions{.reuse_port = true});
   const std::string port = std::to_string(other.port());
@@ -351,6 +356,32 @@ TEST(Output, AFullLogThatNobodyReadsStopsNothing) {
   }));
   for (unsigned number = 0; number < 10; ++number) expect_serves(server);
   expect_drains(server);
+}
+
+TEST(Output, AFullLogThatNobodyReadsStopsNoStartWithAWarning) {
+  ServerProcess server({.flags = flags({"--connections", "1000"}), .before = [] {
+                          fill_pipe_at(STDERR_FILENO);
+                          limit(RLIMIT_NOFILE, 64);
+                        }});
+  expect_serves(server);
+  expect_drains(server);
+}
+
+TEST(Output, ALogWhoseReaderIsGoneEndsNoStart) {
+  const auto break_stderr = [] {
+    int ends[2];
+    if (pipe(ends) != 0) _exit(125);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    std::signal(SIGPIPE, SIG_DFL);
+    limit(RLIMIT_NOFILE, 64);
+  };
+  ServerProcess warned({.flags = flags({"--connections", "1000"}), .before = break_stderr});
+  expect_serves(warned);
+  expect_drains(warned);
+  ServerProcess refused({.flags = flags({"--buffer-count", "9"}), .before = break_stderr});
+  expect_refused(refused, {}, 2);
 }
 
 TEST(Output, AFullLogThatNobodyReadsHidesNoFailedStart) {
@@ -655,6 +686,12 @@ TEST(Start, WhatCannotBeSaidDoesNotChangeTheExitCode) {
   expect_refused(refused, {}, 2);
   ServerProcess unknown({.flags = flags({"--fast"}), .before = fill_stderr});
   expect_refused(unknown, {}, 2);
+}
+
+TEST(Start, AHelpThatNobodyGotIsNoSuccess) {
+  ServerProcess server(
+      {.flags = {"--help"}, .before = [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); }});
+  expect_refused(server, {"cannot be written"}, 1);
 }
 
 TEST(Limits, ALogThatNobodyReadsEndsNothing) {
