@@ -11,6 +11,7 @@
 
 #include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/option_range.hpp"
+#include "05-performance/bench/say.hpp"
 
 namespace lab {
 
@@ -349,7 +350,7 @@ LoadOptions parse_options(int argc, char** argv) {
     if (options.brief && app.count("--warmup") == 0) options.warmup_s = brief_warmup_s;
     check_combinations(app, options);
   } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
+    std::exit(app.exit(error) == 0 && output_written("ringload") ? 0 : 2);
   }
   return options;
 }

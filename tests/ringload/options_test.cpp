@@ -19,6 +19,12 @@ TEST(Options, HelpTeaches) {
   }
 }
 
+TEST(Options, AHelpThatNobodyGotIsNoSuccess) {
+  const Ended run = ringload({"--help"}, {.output = "/dev/full"});
+  EXPECT_EQ(run.exit, 2);
+  EXPECT_THAT(run.errors, HasSubstr("cannot be written"));
+}
+
 struct Wrong {
   std::vector<std::string> words;
   const char* said;
