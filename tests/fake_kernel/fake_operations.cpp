@@ -338,7 +338,10 @@ void FakeKernel::end_cancelled(Operation& op) {
   using Kind = Operation::Kind;
   const bool natural = random_.chance(chances_.after_cancel);
   if (op.kind == Kind::send) {
-    if (natural && !op.socket->dead) send_some(op, random_.chance(500));
+    if (natural && !op.socket->dead) {
+      op.socket->send_room += random_.between(1, 64);  // autotuning: there is room after all
+      send_some(op, random_.chance(500));
+    }
     return finish_send(op, op.done > 0 ? static_cast<int>(op.done) : -ECANCELED);
   }
   if (op.kind == Kind::poll && natural) return finish(op, POLLOUT);

@@ -68,7 +68,7 @@ Chances draw_chances(Random& random) {
   chances.after_cancel = swarm(random);
   chances.close_late = swarm(random);
   chances.accept_error = seldom(random);
-  chances.arrives_meanwhile = swarm(random);
+  chances.arrives_meanwhile = random.chance(300) ? 950 : swarm(random);
   chances.enter_error = seldom(random);
   chances.error_first = swarm(random);
   return chances;
@@ -118,6 +118,12 @@ Scenario::Scenario(Random& random)
     options.buffer_count = 256;
     options.buffer_size = 1024;
   }
+  // Crawlers: a gathered send to one of them takes longer than the idle timeout, and moves.
+  const bool crawl = !siege && !ambush && random.chance(40);
+  if (crawl) {
+    options.buffer_count = 512;
+    options.idle_timeout_ms = 1000;
+  }
   // A socket that poll calls writable has a third of its room free. With TCP's defaults that is
   // more than 16 KiB; where segments are small it need not be room for a whole buffer, but it is
   // for a bite of 256 bytes.
@@ -128,6 +134,7 @@ Scenario::Scenario(Random& random)
   receive_room = random.between(size, (random.chance(500) ? 4 : 64) * size);
   if (siege) receive_room = 64 * size;
   if (ambush) send_room = random.between(3 * bite, size - 1);
+  if (crawl) send_room = 3 * size;
   const bool slow_readers = !siege && random.chance(300);
   latency_ns = random.between(5, random.chance(500) ? 50 : 1000) * microsecond;
   user_timeout_ns = random.between(2000, 10000) * millisecond;
@@ -145,6 +152,7 @@ Scenario::Scenario(Random& random)
     weights[static_cast<std::size_t>(Behaviour::never_reads)] = 60;
   }
   if (ambush) weights = {8, 0, 0, 300};
+  if (crawl) weights = {1, 0, 10};
   const unsigned sum = std::accumulate(weights.begin(), weights.end(), 0U);
   const unsigned count =
       ambush ? 320 : random.between(siege ? 25 : 1, random.chance(300) ? 100 : 30);
@@ -181,6 +189,11 @@ Scenario::Scenario(Random& random)
           std::max<std::uint32_t>(plan.message, static_cast<std::uint32_t>(plan.bytes / 60));
     }
     if (plan.behaviour == Behaviour::slow_reader) plan.pause_ns += 2 * millisecond;
+    if (crawl && plan.behaviour == Behaviour::slow_reader) {
+      plan.bytes = std::uint64_t{40} * size;
+      plan.receive_room = size;
+      plan.pause_ns = 150 * millisecond;
+    }
     peers.push_back(plan);
   }
 }
@@ -204,12 +217,12 @@ std::string Scenario::describe() const {
       modes[static_cast<std::size_t>(options.zero_copy)], options.zero_copy_threshold,
       options.idle_timeout_ms, options.drain_deadline_ms, backlog, send_room, receive_room,
       latency_ns / microsecond, user_timeout_ns / millisecond, options.receive_renewal_ms,
-      features.has(Feature::timer_multishot) ? "" : " timer_multishot",
-      features.has(Feature::recv_retry_limit) ? "" : " recv_retry_limit",
-      features.has(Feature::recv_total) ? "" : " recv_total",
-      features.has(Feature::slot_options) ? "" : " slot_options",
-      features.has(Feature::zero_copy_report) ? "" : " zero_copy_report",
-      features.has(Feature::slot_release) ? "" : " slot_release",
+      features.has(Feature::timer_multishot) ? "" : " timer-multishot",
+      features.has(Feature::recv_retry_limit) ? "" : " recv-retry-limit",
+      features.has(Feature::recv_total) ? "" : " recv-total",
+      features.has(Feature::slot_options) ? "" : " slot-options",
+      features.has(Feature::zero_copy_report) ? "" : " zero-copy-report",
+      features.has(Feature::slot_release) ? "" : " slot-release",
       endings[static_cast<std::size_t>(ending)], ending_ns / millisecond, crowd);
 }
 
