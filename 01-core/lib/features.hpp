@@ -38,7 +38,7 @@ enum class Feature : unsigned char {
 
 /// What is known about a feature before anything is tried.
 struct FeatureInfo {
-  const char* name;
+  const char* name;   ///< its enumerator with hyphens: "recv-retry-limit", a word for --without
   const char* since;  ///< the Linux release that brought it
   const char* use;    ///< what the server does with it, and without it
   bool required;      ///< the capstone does not start without it

@@ -82,6 +82,16 @@ TEST(Features, EachHasItsOwnDescription) {
   }
 }
 
+// So that --without takes them unquoted, and whoever knows the enumerator knows the name.
+TEST(Features, NamesAreWordsForACommandLine) {
+  for (std::size_t index = 0; index < feature_count; ++index) {
+    const std::string_view name = Features::info(static_cast<Feature>(index)).name;
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), name.npos) << name;
+  }
+  EXPECT_STREQ(Features::info(Feature::recv_retry_limit).name, "recv-retry-limit");
+  EXPECT_STREQ(Features::info(Feature::min_wait).name, "min-wait") << "the last one";
+}
+
 TEST(Features, SetupErrorsSayCauseAndCure) {
   std::set<std::string> texts;
   for (const int error : {ENOSYS, EPERM, EINVAL, ENOMEM, EMFILE}) {
