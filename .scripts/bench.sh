@@ -80,6 +80,15 @@ bench_lesson() {
   if [ "$1" = 05-performance/10-epoll-vs-io_uring ] && [ -z "${2:-}" ]; then
     bench_echo --lesson --out "$out"
   fi
+  plots_small "$out"
+}
+
+# plots_small FOLDER: what is committed has at most 15 KB a plot (tests/tidy).
+plots_small() {
+  command -v python3 >/dev/null || return 0
+  for plot in "$1"/*.svg; do
+    [ ! -f "$plot" ] || python3 -B .scripts/plot.py "$plot" || true
+  done
 }
 
 # Everything, short, and one page of it. What fails is on the page, too.

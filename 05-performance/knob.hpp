@@ -164,6 +164,11 @@ class Knob {
   // NAME.tsv is the data, with one block a setting; NAME.svg shows its medians and intervals.
   void plot(const std::string& folder) const {
     const std::string base = folder + "/" + options_.name;
+    std::string title;
+    for (const char* letter = options_.title; *letter != '\0'; ++letter) {
+      if (*letter == '_') title += "\\\\";  // or it would lower what follows
+      title += *letter;
+    }
     std::FILE* data = std::fopen((base + ".tsv").c_str(), "w");
     if (data == nullptr) need_errno(-1, (base + ".tsv").c_str());
     std::fprintf(data, "# %s, %zu interleaved rounds, per %s: median, low, high\n",
@@ -188,7 +193,7 @@ class Knob {
                  "set output '%s.svg'\nset datafile separator tab\n"
                  "set multiplot layout 1,%d title \"%s\\n{/*0.8 %s, medians of %zu interleaved "
                  "rounds, 95 %% intervals}\"\nset yrange [0:*]\nset grid ytics\n",
-                 extra ? 1080 : 760, base.c_str(), extra ? 3 : 2, options_.title, machine().c_str(),
+                 extra ? 1080 : 760, base.c_str(), extra ? 3 : 2, title.c_str(), machine().c_str(),
                  rounds_);
     if (*options_.sweep != '\0') {
       std::fprintf(gnuplot, "set logscale x 2\nset xlabel '%s'\nset key bottom left\n",
