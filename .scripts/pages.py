@@ -372,9 +372,10 @@ class Region:
         if marks:
             yield "- " + "; ".join(marks)
         kernel, ran = lesson["kernel"], lesson.ran_on()
-        line = f"- Main idea since Linux {kernel}"
-        line += f". Ran on {listing(ran)}." if ran else " (documented, not run)."
-        yield line + f" liburing has the calls since {lesson['liburing']}."
+        line = f"- Works since Linux {kernel}"
+        line += " (its main part)"
+        line += f". Ran on {listing(ran)}." if ran else "; documented, not run."
+        yield line + f" liburing has had these calls since {lesson['liburing']}."
         line = f"- About {lesson['minutes']} minutes."
         operations = lesson.listed("opcodes")
         if operations:
@@ -434,7 +435,7 @@ class Region:
         yield from self.block("diff", "\n".join(short_diff(self.read_own("break.diff"))))
         expected = printed(self.read_own("expected.txt"))[0]
         broken, _, numbers = printed(self.read_own("broken.txt"))
-        yield from ["", "What it prints now, where that differs:", ""]
+        yield from ["", "What it prints now (only the lines that change):", ""]
         yield from self.block("text", "\n".join(changed(expected, broken)))
         if numbers:
             yield from ["", "`N` is a number that differs from run to run."]
@@ -451,7 +452,8 @@ class Region:
         if not task:
             raise PageError("facts.txt has no line exercise:")
         yield task[0].upper() + task[1:] + ("" if task[-1] in ".!?" else ".")
-        yield f"`./lab exercise {number}` copies the starter to your `mine.cpp` and checks it."
+        yield (f"`./lab exercise {number}` copies the starter to `mine.cpp`, and then checks what "
+               "is in `mine.cpp`.")
         yield (f"Each `./lab hint {number}` gives one more step; `./lab solution {number}` shows a "
                "solution to compare with.")
 

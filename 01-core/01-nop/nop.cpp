@@ -8,14 +8,14 @@
 #include "01-core/lesson.hpp"
 
 int main(int argc, char** argv) {
+  // [walk ring]
   lab::Lesson lesson(argc, argv);
 
-  // [walk ring]
   // Two queues in memory that this program and the kernel share, with room for 8 requests.
   io_uring ring;
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
-  // [/walk]
   lesson.watch(ring);
+  // [/walk]
 
   // [walk fill]
   // 1. Take an empty entry (an SQE) and write into it what the kernel should do: nothing at all.

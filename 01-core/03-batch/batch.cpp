@@ -18,8 +18,8 @@ void prepare_nop(io_uring& ring, unsigned index) {
 // [/walk]
 
 // [walk peek]
-// A NOP is done when submit returns, so its answer is in the shared memory already. To read it
-// there is not a system call.
+// A NOP is done when submit returns, so its answer is in the shared memory already. Reading it
+// takes no system call.
 unsigned read_all_answers(io_uring& ring) {
   unsigned count = 0;
   io_uring_cqe* cqe = nullptr;
