@@ -1,5 +1,5 @@
 // shows: where io_uring says that something went wrong: three places, and none of them is errno
-// needs: Linux 5.6 (a read as an operation); the last part Linux 5.18
+// needs: Linux 5.6 (a read as an operation); SUBMIT_ALL Linux 5.18
 // try:   ./lab run 01-04; then read from offset 6 of the file, or from a folder
 #include <fcntl.h>
 #include <liburing.h>
@@ -24,6 +24,45 @@ void set_up() {
   std::printf("a flag that does not exist: %s\n", std::strerror(-res));
 }
 // [/walk]
+
+// [walk three]
+// The second of the three asks for an operation that does not exist.
+void prepare_three(io_uring& ring) {
+  for (unsigned long long index = 1; index <= 3; ++index) {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring);
+    io_uring_prep_nop(sqe);
+    if (index == 2) sqe->opcode = 255;
+    io_uring_sqe_set_data64(sqe, index);
+  }
+}
+// [/walk]
+
+// By request: on Linux 6.1 the CQE of the bad one comes first.
+void print_answers(io_uring& ring) {
+  int results[3]{};
+  unsigned came = 0;
+  for (io_uring_cqe* cqe = nullptr; io_uring_peek_cqe(&ring, &cqe) == 0; ++came) {
+    results[io_uring_cqe_get_data64(cqe) - 1] = cqe->res;
+    io_uring_cqe_seen(&ring, cqe);
+  }
+  for (unsigned index = 0; index < came; ++index) {
+    std::printf("request %u: res %d\n", index + 1, results[index]);
+  }
+}
+
+// Place 2: submit returns how many SQEs it took. A bad one counts, gets a CQE and ends the batch.
+void batch_with_a_bad_request(unsigned setup_flags) {
+  io_uring ring;
+  lab::need(io_uring_queue_init(8, &ring, setup_flags), "io_uring_queue_init");
+  // [walk submit]
+  prepare_three(ring);
+  const int taken = lab::need(io_uring_submit(&ring), "io_uring_submit");
+  std::printf("of 3 requests submit took %d, %u left\n", taken, io_uring_sq_ready(&ring));
+  lab::need(io_uring_submit(&ring), "io_uring_submit");
+  print_answers(ring);
+  // [/walk]
+  io_uring_queue_exit(&ring);
+}
 
 // [walk read]
 // Place 3: the result is in the CQE. Only one request is in flight, so it needs no user_data.
@@ -68,64 +107,20 @@ void short_reads(io_uring& ring) {
   for (const int fd : {file, ends[0], ends[1]}) close(fd);
 }
 
-// [walk three]
-// The second of the three asks for an operation that does not exist.
-void prepare_three(io_uring& ring) {
-  for (unsigned long long index = 1; index <= 3; ++index) {
-    io_uring_sqe* sqe = io_uring_get_sqe(&ring);
-    io_uring_prep_nop(sqe);
-    if (index == 2) sqe->opcode = 255;
-    io_uring_sqe_set_data64(sqe, index);
-  }
-}
-// [/walk]
-
-// By request: on Linux 6.1 the CQE of the bad one comes first.
-void print_answers(io_uring& ring) {
-  int results[3]{};
-  unsigned came = 0;
-  for (io_uring_cqe* cqe = nullptr; io_uring_peek_cqe(&ring, &cqe) == 0; ++came) {
-    results[io_uring_cqe_get_data64(cqe) - 1] = cqe->res;
-    io_uring_cqe_seen(&ring, cqe);
-  }
-  for (unsigned index = 0; index < came; ++index) {
-    std::printf("request %u: res %d\n", index + 1, results[index]);
-  }
-}
-
-// Place 2: submit returns how many SQEs it took. A bad one counts, gets a CQE and ends the batch.
-void batch_with_a_bad_request(unsigned setup_flags) {
-  io_uring ring;
-  const int made = io_uring_queue_init(8, &ring, setup_flags);
-  if (made == -EINVAL) {
-    std::printf("skip SUBMIT_ALL: needs Linux 5.18\n");
-    return;
-  }
-  lab::need(made, "io_uring_queue_init");
-  // [walk submit]
-  prepare_three(ring);
-  const int taken = lab::need(io_uring_submit(&ring), "io_uring_submit");
-  std::printf("of 3 requests submit took %d, %u wait\n", taken, io_uring_sq_ready(&ring));
-  lab::need(io_uring_submit(&ring), "io_uring_submit");
-  print_answers(ring);
-  // [/walk]
-  io_uring_queue_exit(&ring);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv);
   set_up();
+  batch_with_a_bad_request(0);
+  std::printf("and with IORING_SETUP_SUBMIT_ALL:\n");
+  batch_with_a_bad_request(IORING_SETUP_SUBMIT_ALL);
 
   io_uring ring;
   lab::need(io_uring_queue_init(8, &ring, 0), "io_uring_queue_init");
   lesson.watch(ring);
   failing_read(ring);
   short_reads(ring);
-  batch_with_a_bad_request(0);
-  std::printf("and with IORING_SETUP_SUBMIT_ALL:\n");
-  batch_with_a_bad_request(IORING_SETUP_SUBMIT_ALL);
 
   io_uring_queue_exit(&ring);
   return lab::ok();

@@ -20,7 +20,7 @@ namespace {
 
 class Connection;
 
-// With fewer free buffers than this, a multishot would take them from others.
+// Buffers are scarce when fewer are free. A multishot would then take them from others.
 constexpr unsigned reserve = 32;
 std::deque<Connection*> waiting;  // for a buffer: first come, first served
 lab::LeasePool lease_pool(512);   // the nodes of all outboxes: one per buffer is enough
@@ -43,7 +43,9 @@ class Connection {
   // Buffers that this connection holds because its peer does not read.
   static constexpr unsigned high_water = 8;
   static constexpr unsigned low_water = 4;
+  // [walk states]
   enum class Receiving { paused, armed, pausing, starved, ended };
+  // [/walk]
 
   void steer() noexcept;
   void receive() noexcept;
@@ -69,8 +71,9 @@ class Connection {
 
 // [walk grant]
 // What came home goes to those who wait, one buffer each.
-// Returns true when more wait than there are buffers. A connection that was granted one may have no
-// data, so the server looks again at once: the next in line must not wait behind an idle one.
+// Returns true when more wait than there are buffers. A grant only arms a receive: a connection
+// without data leaves its buffer in the ring. So the server looks again at once, and the next in
+// line gets it.
 bool grant_buffers(Server<Connection>& server) {
   unsigned free = server.buffers.free();
   const bool too_few = free > 0 && waiting.size() > free;
@@ -104,7 +107,7 @@ void Connection::receive() noexcept {
   } else if (outbox_.empty()) {
     receive_once();
   } else {
-    server_.pressed = outbox_.bytes() > 1000;  // this is A, for B asks little
+    server_.pressed = outbox_.bytes() > 1000;  // for the clients: only A holds this much
   }
 }
 // [/walk]
@@ -130,7 +133,7 @@ void Connection::pause() noexcept {
 
 // [walk on-cancel]
 void Connection::on_cancel(lab::Cqe) noexcept {
-  // A multishot at work is not found and goes on: then steer() cancels it again.
+  // A multishot that delivers data is not found and goes on: then steer() cancels it again.
   const bool goes_on = recv_.armed();
   if (receiving_ == Receiving::pausing) receiving_ = goes_on ? Receiving::armed : Receiving::paused;
   steer();
@@ -194,7 +197,7 @@ void serve(BufferOptions buffers, unsigned clients_max, auto body) {
   for (bool more = false; server.run_once(more ? 0 : 1);) more = grant_buffers(server);
   clients.join();
   std::printf("pauses: %s\n", counters.pauses > 0 ? "some" : "none");
-  std::printf("# %u pauses, %u times one waited, a connection held up to %u buffers\n",
+  std::printf("# counted: %u pauses, %u receives that found no buffer; most buffers held: %u\n",
               counters.pauses, counters.waits, counters.held_max);
   close(listener);
 }
