@@ -92,7 +92,7 @@ void use_again_at_the_cqe(io_uring& ring, int pipe_out, int pipe_in) {
 
 // [walk iovec]
 // An iovec holds no data: it says where the data should go. When submit returns the kernel has
-// copied it, so it may change or die then (IORING_FEAT_SUBMIT_STABLE).
+// copied it, so it may change or die then.
 void change_the_iovec(io_uring& ring, int pipe_out, int pipe_in) {
   Buffer meant, other;
   iovec place{.iov_base = meant.bytes.data(), .iov_len = buffer_size};
