@@ -130,7 +130,8 @@ void on_receive(Server& server, Connection& connection, int res) {
 // [walk on-send]
 void on_send(Server& server, Connection& connection, int res) {
   std::printf("%c sent: res %d\n", connection.name, res);
-  // The kernel may take fewer bytes than offered. So few always fit; 03-02 is about the rest.
+  // The kernel may take fewer bytes than offered. These few always fit; 03-02 shows what to do when
+  // they do not.
   if (res != static_cast<int>(connection.bytes_in)) lab::fail("the send was short or failed");
   start_receive(server, connection);
 }

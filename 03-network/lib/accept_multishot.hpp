@@ -9,8 +9,9 @@ namespace lab {
 /// Source: io_uring_prep_multishot_accept_direct(3), Linux 5.19.
 ///
 /// Any error ends it. A full table is worse than that: the kernel has taken the connection from the
-/// backlog already and closes it before it reports -ENFILE, so a multishot accept is armed only
-/// while there is room for everything that the backlog may hold.
+/// backlog already and closes it before it reports -ENFILE. So a multishot accept is armed only
+/// while there is room for a whole completion queue, for it goes on while clients come, and ends at
+/// the latest when that queue is full.
 /// @code
 ///   Bind<AcceptMultishot, &Worker::on_accept> accept_{*this};
 ///   accept_.start(ring_, listener_.fd());
