@@ -98,9 +98,11 @@ Received next_received(io_uring& ring) {
 }
 
 // [walk read-id]
-// The id is in the upper 16 bits of flags, but only if F_BUFFER is set.
+// The id is in the upper 16 bits of flags, but only if F_BUFFER is set. A FIN has no buffer, and
+// its res is 0, which is no error.
 Lease lease(Buffers& buffers, const Received& received) {
-  if ((received.flags & IORING_CQE_F_BUFFER) == 0) lab::need(received.res, "recv without a buffer");
+  lab::need(received.res, "recv");
+  if ((received.flags & IORING_CQE_F_BUFFER) == 0) lab::fail("recv without a buffer");
   return {buffers, received.flags >> IORING_CQE_BUFFER_SHIFT, received.res};
 }
 // [/walk]
