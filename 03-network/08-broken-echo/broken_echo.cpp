@@ -26,7 +26,7 @@ struct Sending {
   lab::Bind<lab::Completion, &Sending::on_send> send{*this};
 };
 
-// A buffer is in one send at the most, so its number finds its send.
+// At most one send uses a buffer, so the buffer's id is the index of its send.
 std::deque<Sending> sendings(8);
 // [/walk]
 
@@ -89,7 +89,7 @@ void Connection::send(lab::BufferLease bytes) noexcept {
 
 // [walk on-send]
 void Sending::on_send(lab::Cqe) noexcept {
-  bytes.reset();
+  bytes.reset();  // the lease ends here: its buffer goes home
   connection->sent();
 }
 // [/walk]

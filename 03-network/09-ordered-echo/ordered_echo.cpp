@@ -55,7 +55,7 @@ void Connection::on_recv(lab::Cqe cqe) noexcept {
   if (cqe.more()) return;
   if (cqe.res > 0 || cqe.res == -ENOBUFS) {
     if (cqe.res == -ENOBUFS) server_.pressed = true;
-    recv_.start(server_.ring, slot_, server_.buffers);
+    recv_.start(server_.ring, slot_, server_.buffers);  // in vain while no buffer is free: 03-10
   } else {
     finished_ = true;
     close_when_done();
