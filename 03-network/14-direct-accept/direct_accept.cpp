@@ -96,8 +96,9 @@ void send(io_uring& ring, int slot, const std::string& text) {
 }
 
 // [walk close]
-// close() knows no slots; this operation empties one. It sends the FIN, as close() would, but
-// before Linux 6.13 only when every request that was started on the table before it has ended.
+// close() knows no slots; this operation empties one. It sends the FIN, as close() would. Before
+// Linux 6.13 the FIN goes out only when all requests that were started earlier on this table have
+// ended.
 void close_slot(io_uring& ring, int slot) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_close_direct(sqe, static_cast<unsigned>(slot));
@@ -152,14 +153,14 @@ int main(int argc, char** argv) {
 
   // Before it is ready Bob leaves, and Carol comes.
   close(bob);
-  std::printf("Bob's end: %zu bytes\n", receive(ring, slot).size());
+  std::printf("Bob's stream ended: %zu bytes\n", receive(ring, slot).size());
   close_slot(ring, slot);
   const int carol = connect_beside(port);
   const int carols_slot = accepted(ring);
   std::printf("Carol is in slot %d\n", carols_slot);
 
   deliver(ring, reply);
-  deliver(ring, {carols_slot, table[1].generation, "Hello, Carol   "});
+  deliver(ring, {carols_slot, table[1].generation, "Welcome, Carol!"});
   std::printf("Carol reads: %s\n", lab::receive(carol, 15).c_str());
   // [/walk]
 

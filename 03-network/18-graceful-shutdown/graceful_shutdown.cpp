@@ -19,8 +19,10 @@ namespace {
 
 // [walk operation]
 struct Operation {
-  bool armed = false;       // true until its CQE without F_MORE: nothing that it uses may die
-  bool result_due = false;  // false while armed: a zero-copy send that owes its notification
+  bool armed = false;  // true until its CQE without F_MORE: nothing that it uses may die
+  // True until the result. A zero-copy send can have armed true and result_due false: only its
+  // notification is missing.
+  bool result_due = false;
   int res = 0;
 };
 
@@ -64,6 +66,7 @@ void take_one() {
 }
 // [/walk]
 
+// A res as text.
 const char* words(int res) { return res < 0 ? std::strerror(-res) : "done"; }
 
 void open_connections(int listener, Operation& accept, Connection& quiet, Connection& busy) {
