@@ -26,11 +26,11 @@
 #include "01-core/lib/check.hpp"
 #include "01-core/standard_fds.hpp"
 #include "02-files/lib/huge_arena.hpp"
+#include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
 #include "05-performance/files/copy_small.hpp"
 #include "05-performance/files/folder.hpp"
-#include "05-performance/bench/operands.hpp"
 #include "05-performance/files/page_cache.hpp"
 #include "05-performance/lib/ring_preset.hpp"
 
