@@ -14,9 +14,6 @@ cd "$LAB_ROOT"
 
 CHECKS="walk lab-script tidy-catches pages docs tidy format pictures shellcheck"
 filter=${1:-}
-case $filter in
-  -*) die "test has no flag $filter, but takes a part of a test's name. Help: ./lab test --help" ;;
-esac
 results=build/test
 passed=0
 failed=0
@@ -179,6 +176,9 @@ report() {
 
 if [ "$#" = 2 ] && [ "$1" = --check ]; then
   check_run "$2"
-else
-  main
+  exit
 fi
+case $filter in
+  -*) die "test has no flag $filter, but takes a part of a test's name. Help: ./lab test --help" ;;
+esac
+main
