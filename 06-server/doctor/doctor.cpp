@@ -128,8 +128,13 @@ void show_memory() {
 
 }  // namespace
 
-int main() try {
+int main(int argc, char** argv) try {
   lab::open_standard_fds();
+  if (argc > 1) {
+    fmt::print(stderr, "doctor: \"{}\"? It takes no arguments. Help: ./lab doctor --help\n",
+               argv[1]);
+    return 2;
+  }
   show_versions();
   const lab::Features features = lab::Features::detect();
   show_features(features);
