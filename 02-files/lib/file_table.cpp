@@ -22,10 +22,11 @@ FileTable::FileTable(Ring& ring, std::span<const int> descriptors)
 FileTable::~FileTable() { io_uring_unregister_files(ring_.raw()); }
 
 void FileTable::empty() noexcept {
-  std::array<int, 64> nothing;
+  constexpr unsigned step = 64;
+  std::array<int, step> nothing;
   nothing.fill(-1);
-  for (unsigned slot = 0; slot < size_; slot += nothing.size()) {
-    const unsigned count = std::min<unsigned>(nothing.size(), size_ - slot);
+  for (unsigned slot = 0; slot < size_; slot += step) {
+    const unsigned count = std::min(step, size_ - slot);
     io_uring_register_files_update(ring_.raw(), slot, nothing.data(), count);
   }
 }
