@@ -211,8 +211,8 @@ class Worker {
   void adopt(FileSlot slot) noexcept {
     Client* client = connections_.create(*this, slot);
     if (client == nullptr) {
-      // Only after an accept that took more than the backlog could hold while connections that
-      // closed long ago still await notifications.
+      // Only where a kernel's multishot accept goes on past a full completion queue: the acceptor
+      // counts on room().
       stats_[Stat::accept_errors].add(1);
       prepare_close(slot);
       io_uring_sqe* sqe = ring_.sqe();
