@@ -77,15 +77,16 @@ target_include_directories(lab_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_include_directories(lab_options SYSTEM INTERFACE ${LIBURING_INCLUDE_DIR})
 target_link_libraries(lab_options INTERFACE ${LIBURING_LIBRARY} Threads::Threads)
 
-# lab_component(NAME [DEPENDS component...] [LIBRARIES library...])
-# A component is lib/NAME.hpp and, where it has one, lib/NAME.cpp. Its header stands first in lib/NAME.cpp, so
-# a header that leans on its includer does not build; where it does not, or where there is no lib/NAME.cpp, a
-# generated file includes it first and alone.
-function(lab_component name)
+# lab_component([ROOM/]NAME [DEPENDS component...] [LIBRARIES library...])
+# A component is lib/[ROOM/]NAME.hpp and, where it has one, the .cpp beside it; others depend on NAME. Its header
+# stands first in the .cpp, so a header that leans on its includer does not build; where it does not, or where
+# there is no .cpp, a generated file includes it first and alone.
+function(lab_component path)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES")
+  cmake_path(GET path FILENAME name)
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-  set(include_alone "#include \"${folder}/lib/${name}.hpp\"")
-  set(source ${CMAKE_CURRENT_SOURCE_DIR}/lib/${name}.cpp)
+  set(include_alone "#include \"${folder}/lib/${path}.hpp\"")
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/lib/${path}.cpp)
   set(sources)
   set(first_include)
   if(EXISTS ${source})

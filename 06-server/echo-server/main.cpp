@@ -28,10 +28,10 @@
 #include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
-#include "06-server/lib/echo.hpp"
-#include "06-server/lib/explain.hpp"
-#include "06-server/lib/supervisor.hpp"
-#include "06-server/lib/worker.hpp"
+#include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/supervisor.hpp"
+#include "06-server/lib/protocol/echo.hpp"
 
 namespace {
 

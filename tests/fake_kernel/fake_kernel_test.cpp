@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "02-files/lib/fd.hpp"
-#include "06-server/lib/echo.hpp"
-#include "06-server/lib/worker.hpp"
+#include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/protocol/echo.hpp"
 #include "tests/fake_kernel/fake_kernel.hpp"
 
 namespace lab::fake {

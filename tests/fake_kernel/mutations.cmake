@@ -3,12 +3,12 @@
 # makes the changed header and runs it. OLD must stand in the file exactly once, or the run fails.
 # CAUGHT_BY matches "oracle: what it said".
 
-set(connection 06-server/lib/connection.hpp)
-set(receiver 06-server/lib/receiver.hpp)
-set(sender 06-server/lib/sender.hpp)
-set(worker 06-server/lib/worker.hpp)
-set(acceptor 06-server/lib/acceptor.hpp)
-set(budget 06-server/lib/buffer_budget.hpp)
+set(connection 06-server/lib/engine/connection.hpp)
+set(receiver 06-server/lib/engine/receiver.hpp)
+set(sender 06-server/lib/engine/sender.hpp)
+set(worker 06-server/lib/engine/worker.hpp)
+set(acceptor 06-server/lib/engine/acceptor.hpp)
+set(budget 06-server/lib/engine/buffer_budget.hpp)
 
 mutation(close_with_send_in_flight FILE ${connection}
   CAUGHT_BY "safety: close .* with a send in flight|safety: buffer .* while a send of .* reads it"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "01-core/lib/features.hpp"
-#include "06-server/lib/worker_options.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
 #include "tests/fake_kernel/random.hpp"
 
 namespace lab::fake {

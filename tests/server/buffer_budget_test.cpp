@@ -1,5 +1,5 @@
 // How buffers are shared out, without a ring.
-#include "06-server/lib/buffer_budget.hpp"
+#include "06-server/lib/engine/buffer_budget.hpp"
 
 #include <gtest/gtest.h>
 

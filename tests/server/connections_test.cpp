@@ -1,5 +1,5 @@
 // A worker's lists of connections, with clients that are nothing else.
-#include "06-server/lib/connections.hpp"
+#include "06-server/lib/engine/connections.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // When a draining worker looks at its connections, and when it is late.
 #include <gtest/gtest.h>
 
-#include "06-server/lib/drain.hpp"
+#include "06-server/lib/engine/drain.hpp"
 
 namespace lab {
 namespace {

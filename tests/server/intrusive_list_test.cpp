@@ -1,4 +1,4 @@
-#include "06-server/lib/intrusive_list.hpp"
+#include "06-server/lib/engine/intrusive_list.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "06-server/lib/output.hpp"
+#include "06-server/lib/process/output.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "01-core/lib/cancel.hpp"
 #include "01-core/lib/check.hpp"
 #include "02-files/lib/fd.hpp"
-#include "06-server/lib/server_log.hpp"
+#include "06-server/lib/process/server_log.hpp"
 
 namespace lab {
 namespace {

@@ -1,4 +1,4 @@
-#include "06-server/lib/restart_policy.hpp"
+#include "06-server/lib/process/restart_policy.hpp"
 
 #include <gtest/gtest.h>
 

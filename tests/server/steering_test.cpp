@@ -1,4 +1,4 @@
-#include "06-server/lib/steering.hpp"
+#include "06-server/lib/process/steering.hpp"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 // The supervisor with workers that only count: what it says about them.
 
-#include "06-server/lib/supervisor.hpp"
+#include "06-server/lib/process/supervisor.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

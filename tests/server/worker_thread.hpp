@@ -9,8 +9,8 @@
 #include "01-core/lib/features.hpp"
 #include "02-files/lib/fd.hpp"
 #include "03-network/lib/listener.hpp"
-#include "06-server/lib/echo.hpp"
-#include "06-server/lib/worker.hpp"
+#include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/protocol/echo.hpp"
 #include "tests/server/support.hpp"
 
 namespace lab {

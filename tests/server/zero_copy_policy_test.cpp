@@ -1,4 +1,4 @@
-#include "06-server/lib/zero_copy_policy.hpp"
+#include "06-server/lib/engine/zero_copy_policy.hpp"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "06-server/lib/intrusive_list.hpp"
+#include "06-server/lib/engine/intrusive_list.hpp"
 
 namespace lab {
 

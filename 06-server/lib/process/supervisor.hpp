@@ -14,14 +14,14 @@
 #include "01-core/lib/ring.hpp"
 #include "01-core/lib/timer.hpp"
 #include "03-network/lib/listener.hpp"
-#include "06-server/lib/listener_group.hpp"
-#include "06-server/lib/output.hpp"
-#include "06-server/lib/server_log.hpp"
-#include "06-server/lib/server_signals.hpp"
-#include "06-server/lib/server_statistics.hpp"
-#include "06-server/lib/supervised_worker.hpp"
-#include "06-server/lib/worker_options.hpp"
-#include "06-server/lib/worker_process.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/process/listener_group.hpp"
+#include "06-server/lib/process/output.hpp"
+#include "06-server/lib/process/server_log.hpp"
+#include "06-server/lib/process/server_signals.hpp"
+#include "06-server/lib/process/server_statistics.hpp"
+#include "06-server/lib/process/supervised_worker.hpp"
+#include "06-server/lib/process/worker_process.hpp"
 
 namespace lab {
 

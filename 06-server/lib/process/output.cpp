@@ -1,4 +1,4 @@
-#include "06-server/lib/output.hpp"
+#include "06-server/lib/process/output.hpp"
 
 #include <poll.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "06-server/lib/server_statistics.hpp"
+#include "06-server/lib/process/server_statistics.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "06-server/lib/server_report.hpp"
+#include "06-server/lib/process/server_report.hpp"
 
 namespace lab {
 

@@ -1,4 +1,4 @@
-#include "06-server/lib/server_signals.hpp"
+#include "06-server/lib/process/server_signals.hpp"
 
 #include <sys/signalfd.h>
 #include <unistd.h>

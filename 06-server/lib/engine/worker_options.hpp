@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "06-server/lib/zero_copy_policy.hpp"
+#include "06-server/lib/engine/zero_copy_policy.hpp"
 
 namespace lab {
 

@@ -1,4 +1,4 @@
-#include "06-server/lib/supervisor.hpp"
+#include "06-server/lib/process/supervisor.hpp"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "01-core/lib/check.hpp"
-#include "06-server/lib/explain.hpp"
+#include "06-server/lib/process/explain.hpp"
 
 namespace lab {
 

@@ -9,8 +9,8 @@
 
 #include "02-files/lib/fd.hpp"
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/output.hpp"
-#include "06-server/lib/server_log.hpp"
+#include "06-server/lib/process/output.hpp"
+#include "06-server/lib/process/server_log.hpp"
 
 namespace lab {
 

@@ -11,9 +11,9 @@
 #include <cstdint>
 #include <utility>
 
-#include "06-server/lib/intrusive_list.hpp"
-#include "06-server/lib/receiver.hpp"
-#include "06-server/lib/sender.hpp"
+#include "06-server/lib/engine/intrusive_list.hpp"
+#include "06-server/lib/engine/receiver.hpp"
+#include "06-server/lib/engine/sender.hpp"
 
 namespace lab {
 

@@ -19,14 +19,14 @@
 #include "05-performance/lib/ring_preset.hpp"
 #include "05-performance/lib/slab_pool.hpp"
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/acceptor.hpp"
-#include "06-server/lib/buffer_budget.hpp"
-#include "06-server/lib/connection.hpp"
-#include "06-server/lib/connections.hpp"
-#include "06-server/lib/control.hpp"
-#include "06-server/lib/drain.hpp"
-#include "06-server/lib/receive_renewal.hpp"
-#include "06-server/lib/worker_options.hpp"
+#include "06-server/lib/engine/acceptor.hpp"
+#include "06-server/lib/engine/buffer_budget.hpp"
+#include "06-server/lib/engine/connection.hpp"
+#include "06-server/lib/engine/connections.hpp"
+#include "06-server/lib/engine/control.hpp"
+#include "06-server/lib/engine/drain.hpp"
+#include "06-server/lib/engine/receive_renewal.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
 
 namespace lab {
 

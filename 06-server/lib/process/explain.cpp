@@ -1,4 +1,4 @@
-#include "06-server/lib/explain.hpp"
+#include "06-server/lib/process/explain.hpp"
 
 #include <fmt/format.h>
 

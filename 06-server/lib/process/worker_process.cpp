@@ -1,4 +1,4 @@
-#include "06-server/lib/worker_process.hpp"
+#include "06-server/lib/process/worker_process.hpp"
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -19,8 +19,8 @@
 
 #include "01-core/lib/check.hpp"
 #include "05-performance/lib/core_thread.hpp"
-#include "06-server/lib/explain.hpp"
-#include "06-server/lib/worker_options.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/process/explain.hpp"
 
 namespace lab {
 

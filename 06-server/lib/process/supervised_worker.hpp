@@ -14,9 +14,9 @@
 
 #include "01-core/lib/ring.hpp"
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/restart_policy.hpp"
-#include "06-server/lib/worker_options.hpp"
-#include "06-server/lib/worker_process.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/process/restart_policy.hpp"
+#include "06-server/lib/process/worker_process.hpp"
 
 namespace lab {
 

@@ -1,4 +1,4 @@
-#include "06-server/lib/listener_group.hpp"
+#include "06-server/lib/process/listener_group.hpp"
 
 #include <sys/socket.h>
 
@@ -8,8 +8,8 @@
 #include <system_error>
 
 #include "05-performance/lib/core_thread.hpp"
-#include "06-server/lib/explain.hpp"
-#include "06-server/lib/steering.hpp"
+#include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/steering.hpp"
 
 namespace lab {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "05-performance/lib/slab_pool.hpp"
-#include "06-server/lib/intrusive_list.hpp"
+#include "06-server/lib/engine/intrusive_list.hpp"
 
 namespace lab {
 

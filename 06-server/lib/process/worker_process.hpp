@@ -7,7 +7,7 @@
 
 #include "02-files/lib/fd.hpp"
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/server_signals.hpp"
+#include "06-server/lib/process/server_signals.hpp"
 
 namespace lab {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "06-server/lib/output.hpp"
+#include "06-server/lib/process/output.hpp"
 
 namespace lab {
 

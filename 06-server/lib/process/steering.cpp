@@ -1,4 +1,4 @@
-#include "06-server/lib/steering.hpp"
+#include "06-server/lib/process/steering.hpp"
 
 #include <linux/filter.h>
 #include <sys/socket.h>

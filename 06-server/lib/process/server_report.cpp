@@ -1,4 +1,4 @@
-#include "06-server/lib/server_report.hpp"
+#include "06-server/lib/process/server_report.hpp"
 
 #include <fmt/format.h>
 
