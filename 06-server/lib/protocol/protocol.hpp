@@ -1,0 +1,166 @@
+// The seam between what bytes mean and how they move.
+//
+// A protocol is told what came and says what shall go. It sees no ring, socket or descriptor, and
+// allocates nothing after its constructor. An engine (connection.hpp is one) moves bytes and knows
+// no protocol by name. Rules:
+// 1. A hook appends and takes note; it never starts a send, and it destroys nothing.
+// 2. The Io is a parameter of each hook and is never stored. A protocol that wraps another builds
+// an
+//    Io of its own on the stack and hands that on.
+// 3. Whoever finishes something outside a hook calls wake() of a Waker; on_turn() follows.
+// 4. What a protocol has in flight of its own joins the connection's close: at_rest().
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "06-server/lib/protocol/segment.hpp"
+
+namespace lab {
+
+/// An engine counts time in steps of so many milliseconds; Io::tick() says how many have passed. It
+/// wraps, so only differences count.
+inline constexpr std::uint32_t protocol_tick_ms = 25;
+
+/// A piece of an open file. Lifetime: the descriptor stays open until its bytes have come.
+struct FileRange {
+  int fd = -1;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;  ///< bytes; more than a pooled buffer holds come in several pieces
+};
+
+/// Whether bytes are wanted from the peer. Off: it is paused, and what was on its way still comes.
+enum class Receive : std::uint8_t { on, off };
+
+/// How a connection ends after its last byte was sent.
+enum class Finish : std::uint8_t {
+  close,  ///< at once: a peer that still sends gets a reset
+  /// FIN, and what the peer still sends is thrown away for a while: a reset could overtake the
+  /// answer that says why (RFC 9112, 9.6)
+  linger
+};
+
+/// Rouses one connection from outside of its hooks. A value; it lives as long as the connection.
+class Waker {
+ public:
+  using Wake = void (*)(void* connection) noexcept;
+  Waker(void* connection, Wake function) noexcept : connection_(connection), wake_(function) {}
+  /// on_turn() follows, once, however often it is called.
+  void wake() const noexcept { wake_(connection_); }
+
+ private:
+  void* connection_;
+  Wake wake_;
+};
+
+/// What an engine offers to a hook.
+template <class T>
+concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& range) {
+  /// Sends these bytes after all others. REQUIRES: room() > 0, or a received segment.
+  { io.send(std::move(segment)) }
+  noexcept;
+  /// Bytes that may still be sent without regard to the peer; the last segment may be larger. 0:
+  /// on_turn() follows when there is room.
+  { seen.room() }
+  noexcept->std::same_as<std::uint32_t>;
+  /// An empty pooled buffer; none: on_turn() follows when one is to be had.
+  { io.take_buffer() }
+  noexcept->std::same_as<PooledBuffer>;
+  /// Reads the first piece of a file; it comes as on_file(). One at a time; false: no buffer is
+  /// there, and on_turn() follows when one is.
+  { io.read_file(range) }
+  noexcept->std::same_as<bool>;
+  { io.receive(Receive::off) }
+  noexcept;
+  /// Nothing more is wanted from the peer; what is queued is sent, then it ends.
+  { io.finish(Finish::close) }
+  noexcept;
+  /// Everything is dropped, and the peer gets a reset.
+  { io.reset() }
+  noexcept;
+  { seen.tick() }
+  noexcept->std::same_as<std::uint32_t>;
+  { io.waker() }
+  noexcept->std::same_as<Waker>;
+};
+
+/// An Io that does nothing, to ask whether a hook could be called.
+struct AnyIo {
+  void send(Segment) noexcept {}
+  std::uint32_t room() const noexcept { return 0; }
+  PooledBuffer take_buffer() noexcept { return {}; }
+  bool read_file(const FileRange&) noexcept { return false; }
+  void receive(Receive) noexcept {}
+  void finish(Finish) noexcept {}
+  void reset() noexcept {}
+  std::uint32_t tick() const noexcept { return 0; }
+  Waker waker() noexcept {
+    return {nullptr, [](void*) noexcept {}};
+  }
+};
+static_assert(Io<AnyIo>);
+
+/// What bytes mean.
+template <class P>
+concept Protocol = requires(P& protocol, const P& seen, AnyIo& io, Segment bytes) {
+  /// What all connections of a worker have in common; made before the loop, it outlives them.
+  requires std::constructible_from<P, typename P::Shared&>;
+  { protocol.on_open(io) }
+  noexcept;
+  { protocol.on_bytes(io, std::move(bytes)) }
+  noexcept;
+  /// What read_file() brought. Empty: the file has ended there, or cannot be read.
+  { protocol.on_file(io, std::move(bytes)) }
+  noexcept;
+  /// Something happened: bytes have left, a buffer is to be had, wake() was called, the deadline is
+  /// over. It may come without a reason.
+  { protocol.on_turn(io) }
+  noexcept;
+  /// The peer sends no more: its FIN.
+  { protocol.on_end(io) }
+  noexcept;
+  /// The server ends: whoever is idle is finished by the engine; nothing new should be begun.
+  { protocol.on_drain(io) }
+  noexcept;
+  /// The connection is lost: nothing more is sent. What the protocol has in flight shall end.
+  { protocol.on_abort() }
+  noexcept;
+  /// Nothing is half received, half answered or thought about.
+  { seen.idle() }
+  noexcept->std::same_as<bool>;
+  /// Nothing of its own is in flight.
+  { seen.at_rest() }
+  noexcept->std::same_as<bool>;
+  /// Received segments that it keeps: their buffers are its connection's.
+  { seen.leases() }
+  noexcept->std::same_as<std::uint32_t>;
+  /// The tick at which on_turn() shall be called, within a second; no_deadline: none.
+  { seen.deadline() }
+  noexcept->std::same_as<std::uint32_t>;
+  /// What it needs of the engine beside bytes: pooled buffers and files cost each connection room.
+  { P::uses_buffers } -> std::convertible_to<bool>;
+};
+
+inline constexpr std::uint32_t no_deadline = ~std::uint32_t{0};
+
+/// What a protocol gets that says nothing else.
+struct ProtocolDefaults {
+  struct Shared {};
+  static constexpr bool uses_buffers = false;
+
+  void on_open(auto&) noexcept {}
+  void on_file(auto&, Segment) noexcept {}
+  void on_turn(auto&) noexcept {}
+  void on_end(auto& io) noexcept { io.finish(Finish::close); }
+  void on_drain(auto&) noexcept {}
+  void on_abort() noexcept {}
+  bool idle() const noexcept { return true; }
+  bool at_rest() const noexcept { return true; }
+  std::uint32_t leases() const noexcept { return 0; }
+  std::uint32_t deadline() const noexcept { return no_deadline; }
+};
+
+}  // namespace lab

@@ -1,0 +1,163 @@
+// Bytes that stay where they are until the segment dies; then whoever owns their memory is told.
+//
+// Lifetime: a segment dies before its owner. Rule: it is moved, never copied; a second one of the
+// same memory is made by rest_after() alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "01-core/lib/assert.hpp"
+
+namespace lab {
+
+/// Where a segment's bytes lie.
+enum class SegmentKind : std::uint8_t {
+  stable,    ///< in memory that outlives the server: nobody is told
+  received,  ///< in a buffer that the kernel filled
+  pooled     ///< in a buffer of the worker's that a protocol filled
+};
+
+/// Memory that is handed out in pieces with a number each. An engine derives from it and gives the
+/// two functions; a table of two is all that "virtual" would be, and needs no heap.
+/// Lifetime: outlives its segments.
+class SegmentOwner {
+ public:
+  using Change = void (*)(SegmentOwner&, std::uint32_t id) noexcept;
+
+  SegmentOwner(SegmentKind what, Change on_share, Change on_give_back) noexcept
+      : share_(on_share), give_back_(on_give_back), kind_(what) {}
+  SegmentOwner(const SegmentOwner&) = delete;
+  SegmentOwner& operator=(const SegmentOwner&) = delete;
+
+  SegmentKind kind() const noexcept { return kind_; }
+  /// One more segment reads piece `id`.
+  void share(std::uint32_t id) noexcept { share_(*this, id); }
+  /// One segment less does.
+  void give_back(std::uint32_t id) noexcept { give_back_(*this, id); }
+
+ protected:
+  ~SegmentOwner() = default;
+
+ private:
+  Change share_;
+  Change give_back_;
+  SegmentKind kind_;
+};
+
+/// The right to read some bytes, wherever they lie. A short send, a gather, a zero-copy send and a
+/// reset are written once, for all kinds.
+/// @code
+///   io.send(std::move(bytes));                       // what was received goes out again
+///   io.send(Segment::stable(text));                  // what never changes
+///   io.send(std::move(buffer).filled(count));        // what was written into a pooled buffer
+/// @endcode
+class Segment {
+ public:
+  Segment() noexcept = default;
+  /// For engines: `bytes` lie in piece `id` of `owner`, whose account says so already.
+  Segment(SegmentOwner& owner, std::uint32_t id, std::span<const std::byte> bytes) noexcept
+      : data_(bytes.data()),
+        owner_(&owner),
+        size_(static_cast<std::uint32_t>(bytes.size())),
+        id_(id) {}
+  /// @param bytes they outlive the server and never change; less than 2 GiB
+  static Segment stable(std::span<const std::byte> bytes) noexcept {
+    LAB_ASSERT(bytes.size() < std::size_t{1} << 31U);
+    Segment segment;
+    segment.data_ = bytes.data();
+    segment.size_ = static_cast<std::uint32_t>(bytes.size());
+    return segment;
+  }
+  ~Segment() { reset(); }
+  Segment(Segment&& other) noexcept
+      : data_(other.data_),
+        owner_(std::exchange(other.owner_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        id_(other.id_) {}
+  Segment& operator=(Segment&& other) noexcept {
+    if (this != &other) {
+      reset();
+      data_ = other.data_;
+      owner_ = std::exchange(other.owner_, nullptr);
+      size_ = std::exchange(other.size_, 0);
+      id_ = other.id_;
+    }
+    return *this;
+  }
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  std::uint32_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  SegmentKind kind() const noexcept {
+    return owner_ != nullptr ? owner_->kind() : SegmentKind::stable;
+  }
+
+  /// Forgets the first `count` bytes. REQUIRES count <= size().
+  void drop_front(std::uint32_t count) noexcept {
+    LAB_ASSERT(count <= size_);
+    data_ += count;
+    size_ -= count;
+  }
+  /// Forgets all but the first `count` bytes. REQUIRES count <= size().
+  void keep_front(std::uint32_t count) noexcept {
+    LAB_ASSERT(count <= size_);
+    size_ = count;
+  }
+
+  /// A second segment: all but the first `count` bytes of this one, which keeps everything.
+  /// REQUIRES count <= size().
+  Segment rest_after(std::uint32_t count) const noexcept {
+    LAB_ASSERT(count <= size_);
+    if (owner_ != nullptr) owner_->share(id_);
+    Segment rest;
+    rest.data_ = data_ + count;
+    rest.owner_ = owner_;
+    rest.size_ = size_ - count;
+    rest.id_ = id_;
+    return rest;
+  }
+
+  /// Gives the bytes up. After it the segment is empty.
+  void reset() noexcept {
+    size_ = 0;
+    if (owner_ != nullptr) std::exchange(owner_, nullptr)->give_back(id_);
+  }
+
+ private:
+  const std::byte* data_ = nullptr;
+  SegmentOwner* owner_ = nullptr;
+  std::uint32_t size_ = 0;
+  std::uint32_t id_ = 0;
+};
+
+static_assert(sizeof(Segment) == 24);
+
+/// An empty buffer of the worker's to write into. It becomes a segment, or goes home when it dies.
+class PooledBuffer {
+ public:
+  PooledBuffer() noexcept = default;
+  /// For engines: piece `id` of `owner`, whose account says that one reads it.
+  PooledBuffer(SegmentOwner& owner, std::uint32_t id, std::span<std::byte> space) noexcept
+      : space_(space.data()), memory_(owner, id, space) {}
+
+  explicit operator bool() const noexcept { return space_ != nullptr; }
+  std::span<std::byte> space() const noexcept { return {space_, memory_.size()}; }
+
+  /// Its first `count` bytes as a segment; the buffer is used up. REQUIRES count <= space().size().
+  Segment filled(std::uint32_t count) && noexcept {
+    space_ = nullptr;
+    memory_.keep_front(count);
+    return std::move(memory_);
+  }
+
+ private:
+  std::byte* space_ = nullptr;
+  Segment memory_;
+};
+
+}  // namespace lab
