@@ -62,6 +62,22 @@ class CloseSlot : public Completion {
   }
 };
 
+/// Ends the sending direction: the peer reads what was sent, and then the end. The slot stays; it
+/// is not closed before this has its CQE, or the kernel's worker thread could find another
+/// connection in it. res: 0, or -ENOTCONN after a reset by the peer. Source:
+/// io_uring_prep_shutdown(3), Linux 5.11.
+class SendFin : public Completion {
+ public:
+  using Completion::Completion;
+
+  void start(Ring& ring, FileSlot slot) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_shutdown(sqe, index(slot), SHUT_WR);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+};
+
 /// Ends a connection in both directions before its slot is closed, in one chain. For kernels before
 /// 6.13, where a closed slot's file stays as long as any request that began on the table before the
 /// close, on whatever slot: closing alone sends the FIN as late as that. It costs a worker thread

@@ -59,7 +59,7 @@ void BufferRing::provide(BufferId id) noexcept {
 
 // A slice is gone. The buffer goes home with the last one, unless the kernel goes on writing into
 // it.
-void BufferRing::release(BufferId id) noexcept {
+void BufferRing::give_back(BufferId id) noexcept {
   State& state = state_[static_cast<std::uint16_t>(id)];
   LAB_ASSERT(state.slices > 0);
   if (--state.slices == 0 && !state.kernel_writes) provide(id);

@@ -60,6 +60,13 @@ class BufferLease {
 
   inline void reset() noexcept;
 
+  /// Leaves the account as it is and forgets the buffer: whoever takes it over, calls
+  /// BufferRing::give_back() in its stead.
+  BufferId release() noexcept {
+    ring_ = nullptr;
+    return id_;
+  }
+
  private:
   friend class BufferRing;
   BufferLease(BufferRing& ring, BufferId id, std::uint32_t offset, std::uint32_t length) noexcept
@@ -100,6 +107,10 @@ class BufferRing {
   /// REQUIRES: cqe.has_buffer(); each CQE once, in the order of arrival.
   BufferLease lease(const Cqe& cqe) noexcept;
 
+  /// For those who keep accounts of their own: one more reads this buffer, one less does.
+  void share(BufferId id) noexcept { ++state_[static_cast<std::uint16_t>(id)].slices; }
+  void give_back(BufferId id) noexcept;
+
   std::uint16_t group() const noexcept { return group_; }
   unsigned count() const noexcept { return count_; }
   unsigned size() const noexcept { return size_; }
@@ -112,7 +123,6 @@ class BufferRing {
   const io_uring_buf_ring* entries() const noexcept { return entries_; }
 
  private:
-  friend class BufferLease;
   struct State {
     std::uint32_t slices = 0;   ///< leases that are alive
     bool kernel_writes = true;  ///< true while the kernel may write more into it
@@ -120,8 +130,6 @@ class BufferRing {
   };
 
   void provide(BufferId id) noexcept;
-  void release(BufferId id) noexcept;
-  void add_slice(BufferId id) noexcept { ++state_[static_cast<std::uint16_t>(id)].slices; }
 
   Ring& ring_;
   io_uring_buf_ring* entries_ = nullptr;
@@ -141,12 +149,12 @@ inline std::span<std::byte> BufferLease::bytes() const noexcept {
 inline BufferLease BufferLease::rest_after(std::uint32_t count) noexcept {
   LAB_ASSERT(ring_ != nullptr);
   LAB_ASSERT(count < length_);
-  ring_->add_slice(id_);
+  ring_->share(id_);
   return {*ring_, id_, offset_ + count, length_ - count};
 }
 
 inline void BufferLease::reset() noexcept {
-  if (ring_ != nullptr) std::exchange(ring_, nullptr)->release(id_);
+  if (ring_ != nullptr) std::exchange(ring_, nullptr)->give_back(id_);
 }
 
 }  // namespace lab

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "01-core/lib/ring.hpp"
 #include "02-files/lib/file_table.hpp"
@@ -40,6 +41,15 @@ class RecvMultishot : public Completion {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_recv(sqe, index(slot), nullptr, bytes_max, 0);
     select(sqe, buffers);
+    ring.arm(sqe, *this);
+  }
+
+  /// Throws away what comes, without a buffer, up to so many bytes. res: how many, 0 at the peer's
+  /// FIN. Source: tcp(7), MSG_TRUNC.
+  void start_discard(Ring& ring, FileSlot slot, std::uint32_t bytes_max) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_recv(sqe, index(slot), nullptr, bytes_max, MSG_TRUNC);
+    sqe->flags |= IOSQE_FIXED_FILE;
     ring.arm(sqe, *this);
   }
 

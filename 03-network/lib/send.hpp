@@ -11,7 +11,6 @@
 
 #include "01-core/lib/ring.hpp"
 #include "02-files/lib/file_table.hpp"
-#include "03-network/lib/lease_queue.hpp"
 
 namespace lab {
 
@@ -40,27 +39,32 @@ class Send : public Completion {
   }
 
   /// Sends what `message` describes; it stays as it is until the CQE.
-  void start(Ring& ring, FileSlot slot, const msghdr& message, Ending ending = whole) noexcept {
+  /// @param flags MSG_MORE: the next send follows at once, so TCP need not fill a segment up
+  void start(Ring& ring, FileSlot slot, const msghdr& message, Ending ending = whole,
+             unsigned flags = 0) noexcept {
     io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_sendmsg(sqe, index(slot), &message, static_cast<unsigned>(ending) | MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(sqe, index(slot), &message,
+                          static_cast<unsigned>(ending) | MSG_NOSIGNAL | flags);
     sqe->flags |= IOSQE_FIXED_FILE;
     ring.arm(sqe, *this);
   }
 };
 
-/// The description of a gathered send: up to leases_max leases of a queue in one system call's
+/// The description of a gathered send: up to pieces_max pieces of a queue in one system call's
 /// worth. It lives from the send's start until its CQE, apart from the connection, for few need one
 /// at a time.
 class GatherList {
  public:
-  static constexpr unsigned leases_max = 32;
+  static constexpr unsigned pieces_max = 32;
 
   /// Describes the front of the queue.
+  /// @param limits what else the queue's gather() takes
   /// @return its bytes
-  std::uint32_t fill(const LeaseQueue& queue) noexcept {
+  template <class Queue, class... Limits>
+  std::uint32_t fill(const Queue& queue, Limits... limits) noexcept {
     std::uint32_t bytes = 0;
     message_ = {};
-    message_.msg_iovlen = queue.gather(entries_, bytes);
+    message_.msg_iovlen = queue.gather(entries_, bytes, limits...);
     message_.msg_iov = entries_.data();
     return bytes;
   }
@@ -69,7 +73,7 @@ class GatherList {
 
  private:
   msghdr message_{};
-  std::array<iovec, leases_max> entries_{};
+  std::array<iovec, pieces_max> entries_{};
 };
 
 }  // namespace lab

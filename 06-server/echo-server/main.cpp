@@ -46,8 +46,9 @@ struct Options {
 int worker_main(const void* argument, const lab::WorkerContext& context) {
   const auto& options = *static_cast<const Options*>(argument);
   // On the heap, and never destroyed: the process leaves by _exit.
-  auto worker =
-      std::make_unique<lab::Worker<lab::Echo>>(options.worker, options.features, *context.stats);
+  lab::Echo::Shared shared;
+  auto worker = std::make_unique<lab::Worker<lab::Echo>>(options.worker, options.features,
+                                                         *context.stats, shared);
   worker->start(context.listener_fd, context.control_fd);
   const lab::WorkerReport report = worker->report();
   send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);

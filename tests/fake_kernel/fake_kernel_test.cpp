@@ -34,7 +34,8 @@ struct Rig {
   /// For the worker's shutdown() alone: the fake kernel has its own queue.
   Fd listener{scenario.listener_shuts_down ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1};
   WorkerStats stats;
-  Worker<Echo> worker{scenario.options, scenario.features, stats};
+  Echo::Shared shared;
+  Worker<Echo> worker{scenario.options, scenario.features, stats, shared};
 };
 
 // A ring that was just closed is taken apart in the background; until then its memory counts.

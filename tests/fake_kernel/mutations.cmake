@@ -7,6 +7,7 @@ set(connection 06-server/lib/engine/connection.hpp)
 set(receiver 06-server/lib/engine/receiver.hpp)
 set(sender 06-server/lib/engine/sender.hpp)
 set(worker 06-server/lib/engine/worker.hpp)
+set(upkeep 06-server/lib/engine/upkeep.hpp)
 set(acceptor 06-server/lib/engine/acceptor.hpp)
 set(budget 06-server/lib/engine/buffer_budget.hpp)
 
@@ -22,8 +23,8 @@ mutation(close_with_receive_in_flight FILE ${connection}
 
 mutation(recycle_at_the_result FILE ${sender}
   CAUGHT_BY "safety: .* before the notification|content: "
-  OLD "++notifications_due_;"
-  NEW "++notifications_due_; send.lease.reset();")
+  OLD "++due_of(send.bytes);"
+  NEW "++due_of(send.bytes); send.bytes.reset();")
 
 mutation(no_receive_after_no_buffers FILE ${receiver} CAUGHT_BY "liveness: .* is forgotten"
   OLD "refused_ = true;"
@@ -87,9 +88,9 @@ mutation(cancel_that_found_nothing_not_repeated FILE ${receiver} CAUGHT_BY "live
   NEW "cqe.res = 0;
     cancel_recv_.note(cqe);")
 
-mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
-  OLD "if (!connections_.anybody_waits() || buffers_.free() > 0) return;"
-  NEW "if (!connections_.anybody_waits() || buffers_.free() > 0 || stuck_ticks > 0) return;")
+mutation(nobody_is_shed FILE ${upkeep} CAUGHT_BY "guarantee: "
+  OLD "if (now - since < stuck_ticks_) return;"
+  NEW "if (now - since < stuck_ticks_ || wanted > 0) return;")
 
 mutation(no_reserve_for_bites FILE ${budget} CAUGHT_BY "guarantee: "
   OLD "const std::uint32_t reserved = size_ > bite_max ? reserve_ : 0;"
@@ -110,5 +111,5 @@ mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has
   NEW "return;")
 
 mutation(receives_not_renewed FILE ${worker} CAUGHT_BY "liveness: the file of .* is kept"
-  OLD "if (!slot_releases()) renewal_.renew(tick());"
+  OLD "if (!slot_releases()) renewal_.renew(now);"
   NEW "")

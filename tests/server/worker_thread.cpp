@@ -59,7 +59,7 @@ void WorkerThread::serve(int control_fd, std::promise<void>& started) {
   const Fd control(control_fd);
   std::unique_ptr<EchoWorker> worker;
   try {
-    worker = std::make_unique<EchoWorker>(options_, features_, *stats_);
+    worker = std::make_unique<EchoWorker>(options_, features_, *stats_, shared_);
   } catch (...) {
     started.set_exception(std::current_exception());
     return;

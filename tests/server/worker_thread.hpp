@@ -64,6 +64,7 @@ class WorkerThread {
   const WorkerOptions options_;
   const Features features_;
   const Loop loop_;
+  Echo::Shared shared_;
   const std::unique_ptr<WorkerStats> stats_ = std::make_unique<WorkerStats>();
   const Listener listener_{ListenerOptions{.socket_options = SocketOptions::plain}};
   WorkerReport report_;

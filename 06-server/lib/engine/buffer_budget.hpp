@@ -44,6 +44,12 @@ class BufferBudget {
     return held <= cap(free) / 2;
   }
 
+  /// How many pooled buffers a connection may have waiting to be sent: the fewer, the fewer there
+  /// are. 2 are one being sent and the next; 8 are all that an outbox takes.
+  static std::uint32_t pooled_cap(std::uint32_t free) noexcept {
+    return std::clamp(free / 32, 2U, 8U);
+  }
+
   /// A multishot receive begins: what it may take at once is spoken for until the next turn shows
   /// what it did.
   /// @return how many buffers that is

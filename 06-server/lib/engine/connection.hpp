@@ -1,4 +1,5 @@
-// One client: a receiver, a sender, a protocol between them, and the join that ends it.
+// One client: a receiver, a sender, a protocol between them, and the join that ends it. To its
+// protocol it is the Io of protocol.hpp.
 //
 // Handlers only take note of what happened; advance() decides what follows, once per batch of
 // completions. Lifetime: from Worker::adopt until nothing is due on it: results first, then the
@@ -11,29 +12,37 @@
 #include <cstdint>
 #include <utility>
 
+#include "06-server/lib/engine/buffer_line.hpp"
+#include "06-server/lib/engine/file_reader.hpp"
 #include "06-server/lib/engine/intrusive_list.hpp"
+#include "06-server/lib/engine/lingering.hpp"
 #include "06-server/lib/engine/receiver.hpp"
 #include "06-server/lib/engine/sender.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
-template <class Protocol>
+template <class P>
 class Worker;
 
-template <class Protocol>
-class alignas(64) Connection : public Receiver<Connection<Protocol>>,
-                               public Sender<Connection<Protocol>> {
+template <class P>
+class alignas(64) Connection : public Receiver<Connection<P>>,
+                               public Sender<Connection<P>>,
+                               public FileReader<Connection<P>, P::uses_buffers>,
+                               public Lingering<Connection<P>, P::uses_buffers>,
+                               public BufferLinePlace<Connection<P>, P::uses_buffers> {
   using Sending = Sender<Connection>;
 
   enum class Phase : std::uint8_t {
     open,
     finishing,  ///< nothing more is wanted from the peer; what has come is sent, then it closes
+    lingering,  ///< all is sent, and FIN; what still comes is thrown away
     aborting    ///< nothing more is sent either
   };
 
  public:
-  Connection(Worker<Protocol>& worker, FileSlot slot) noexcept
-      : Sending(worker.lease_pool()), slot_(slot), worker_(worker) {}
+  Connection(Worker<P>& worker, FileSlot slot) noexcept
+      : Sending(worker.segment_nodes()), slot_(slot), worker_(worker), protocol_(worker.shared()) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -41,6 +50,7 @@ class alignas(64) Connection : public Receiver<Connection<Protocol>>,
   void opened() noexcept {
     activity_tick_ = worker_.tick();
     worker_.mark_ready(*this);
+    protocol_.on_open(*this);
   }
 
   /// Decides what happens next. Called once after each batch in which something happened here; it
@@ -48,13 +58,18 @@ class alignas(64) Connection : public Receiver<Connection<Protocol>>,
   void advance() noexcept {
     switch (phase_) {
       case Phase::open:
+        protocol_.on_turn(*this);
         this->send_next();
         this->steer_receiving();
         break;
       case Phase::finishing:
         this->stop_receiving();
+        protocol_.on_turn(*this);
         this->send_next();
-        if (this->outbox_empty()) close_join();
+        if (answered()) end();
+        break;
+      case Phase::lingering:
+        linger_on();
         break;
       case Phase::aborting:
         this->stop_receiving();
@@ -64,10 +79,43 @@ class alignas(64) Connection : public Receiver<Connection<Protocol>>,
     }
   }
 
-  /// No more is received; what has come is sent back, then the connection closes.
-  void finish() noexcept {
+  // --- what its protocol calls: the Io ---
+
+  void send(Segment bytes) noexcept {
+    if (bytes.empty() || phase_ == Phase::aborting || phase_ == Phase::lingering) return;
+    this->outbox_.push(std::move(bytes));
+  }
+  std::uint32_t room() const noexcept { return this->outbox_.room(); }
+  PooledBuffer take_buffer() noexcept {
+    static_assert(P::uses_buffers);
+    // Its own share: sending it brings the next turn.
+    if (this->outbox_.others() >= worker_.pooled_cap()) return {};
+    PooledBuffer buffer = worker_.pooled().take();
+    if (!buffer) worker_.wait_for_pooled(*this);
+    return buffer;
+  }
+  bool read_file(const FileRange& range) noexcept {
+    PooledBuffer buffer = take_buffer();
+    if (!buffer) return false;
+    this->read_piece(range, std::move(buffer));
+    return true;
+  }
+  void receive(Receive what) noexcept { this->want_bytes(what == Receive::on); }
+  std::uint32_t tick() const noexcept { return worker_.tick(); }
+  Waker waker() noexcept {
+    return {this, [](void* connection) noexcept {
+              auto& self = *static_cast<Connection*>(connection);
+              self.worker_.mark_ready(self);
+            }};
+  }
+
+  /// No more is received; what has come is answered, then the connection closes.
+  void finish(Finish how = Finish::close) noexcept {
     if (phase_ != Phase::open) return;
     phase_ = Phase::finishing;
+    if constexpr (P::uses_buffers) {
+      if (how == Finish::linger) this->want_to_linger();
+    }
     worker_.mark_ready(*this);
   }
 
@@ -78,26 +126,55 @@ class alignas(64) Connection : public Receiver<Connection<Protocol>>,
     abort();
   }
 
+  // --- what its worker asks and tells ---
+
+  void drain() noexcept {
+    if (phase_ != Phase::open) return;
+    protocol_.on_drain(*this);
+    worker_.mark_ready(*this);
+  }
+  /// Once a second: somebody's time may be over.
+  void check_deadline() noexcept {
+    const std::uint32_t deadline = protocol_.deadline();
+    const bool over =
+        deadline != no_deadline && static_cast<std::int32_t>(worker_.tick() - deadline) >= 0;
+    if (over || phase_ == Phase::lingering) worker_.mark_ready(*this);
+  }
+
   /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
-  bool stuck() const noexcept { return !aborting() && !slot_closed_ && this->sends(); }
+  bool stuck() const noexcept { return !aborting() && !slot_closed_ && this->holds_up(); }
   std::uint32_t last_activity() const noexcept { return activity_tick_; }
   bool open() const noexcept { return phase_ == Phase::open; }
   bool aborting() const noexcept { return phase_ == Phase::aborting; }
+  /// Nothing is on the way to the peer, and its protocol has nothing to do.
+  bool quiet() const noexcept { return this->all_sent() && !this->reads() && protocol_.idle(); }
 
   // --- what its halves need ---
 
-  Worker<Protocol>& worker() noexcept { return worker_; }
-  const Worker<Protocol>& worker() const noexcept { return worker_; }
+  Worker<P>& worker() noexcept { return worker_; }
+  const Worker<P>& worker() const noexcept { return worker_; }
   FileSlot slot() const noexcept { return slot_; }
+  /// Receive buffers that are not home because of it.
+  std::uint32_t held() const noexcept { return Sending::held() + protocol_.leases(); }
 
   void on_received(BufferLease bytes) noexcept {
     touch();
-    protocol_.on_bytes(std::move(bytes), this->outbox_);
+    protocol_.on_bytes(*this, worker_.received().segment(std::move(bytes)));
+  }
+
+  void on_discarded([[maybe_unused]] std::uint32_t bytes) noexcept {
+    if constexpr (P::uses_buffers) this->count_discarded(bytes);
   }
 
   /// The peer's FIN.
   void on_end() noexcept {
-    if (phase_ == Phase::open) phase_ = Phase::finishing;
+    if (phase_ == Phase::open) protocol_.on_end(*this);
+  }
+
+  void on_piece(Segment bytes) noexcept {
+    if (phase_ == Phase::open || phase_ == Phase::finishing) {
+      protocol_.on_file(*this, std::move(bytes));
+    }
   }
 
   /// TCP has ended it. Not told apart by the error: after one operation has reported -ETIMEDOUT the
@@ -116,15 +193,48 @@ class alignas(64) Connection : public Receiver<Connection<Protocol>>,
 
  private:
   void abort() noexcept {
+    if (phase_ != Phase::aborting) protocol_.on_abort();
     phase_ = Phase::aborting;
     worker_.mark_ready(*this);
+  }
+
+  // Its protocol had its turn and left nothing to send, to read or to wait for.
+  bool answered() const noexcept {
+    return this->outbox_empty() && !this->reads() && !worker_.waits_for_pooled(*this);
+  }
+
+  void end() noexcept {
+    if constexpr (P::uses_buffers) {
+      if (this->lingers() && !this->peer_ended()) {
+        if (!this->receive_joined() || !this->results_joined()) return;
+        phase_ = Phase::lingering;
+        this->begin_to_linger();
+        linger_on();
+        return;
+      }
+    }
+    close_join();
+  }
+
+  void linger_on() noexcept {
+    if constexpr (P::uses_buffers) {
+      const std::uint32_t left = this->linger_bytes_left();
+      if (left > 0 && !this->peer_ended()) {
+        if (this->receive_joined()) this->discard(left);
+        return;
+      }
+      this->stop_receiving();
+      close_join();
+    }
   }
 
   // An operation in flight keeps a closed slot's file open, so the results come first.
   // Notifications do not: a peer that is gone may owe them until TCP gives up.
   void close_join() noexcept {
     if (!this->receive_joined() || !this->results_joined() || close_.armed()) return;
+    if (this->reads() || this->fin_in_flight() || !protocol_.at_rest()) return;
     this->outbox_.clear();
+    worker_.leave_pooled(*this);
     if (!slot_closed_) {
       close();
     } else if (this->notifications_joined()) {
@@ -169,8 +279,8 @@ class alignas(64) Connection : public Receiver<Connection<Protocol>>,
  private:
   FileSlot slot_;
   std::uint32_t activity_tick_ = 0;
-  Worker<Protocol>& worker_;
-  [[no_unique_address]] Protocol protocol_;
+  Worker<P>& worker_;
+  [[no_unique_address]] P protocol_;
   Bind<CloseSlot, &Connection::on_close> close_{*this};
 
  public:

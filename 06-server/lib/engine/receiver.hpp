@@ -16,8 +16,9 @@
 
 namespace lab {
 
-/// Connection derives from it and has: worker(), slot(), open(), aborting(), quiet(), held(),
-/// outbox_empty(), on_received(lease), on_end(), abort_broken(), receiving_link.
+/// Connection derives from it and has: worker(), slot(), open(), aborting(), quiet(), all_sent(),
+/// held(), outbox_empty(), on_received(lease), on_discarded(bytes), on_end(), abort_broken(),
+/// receiving_link.
 template <class Connection>
 class Receiver {
  public:
@@ -56,14 +57,18 @@ class Receiver {
       note_pause();
       cancel_receive();
     }
+    if (unwanted_) pause();
     join_cancel();
-    if (recv_.armed() || stopping_ || receive_ended_ || waits()) return;
+    if (recv_.armed() || stopping_ || receive_ended_ || unwanted_ || waits()) return;
     if (may_receive()) {
-      receive();
+      begin_receive();
     } else {
       note_pause();
     }
   }
+
+  /// The protocol wants no bytes for now, or some again.
+  void want_bytes(bool wanted) noexcept { unwanted_ = !wanted; }
 
   /// Nothing more is wanted.
   void stop_receiving() noexcept {
@@ -79,12 +84,24 @@ class Receiver {
 
   /// Nothing of it is in flight.
   bool receive_joined() const noexcept { return !recv_.armed() && !cancel_recv_.armed(); }
+  bool receive_ended() const noexcept { return receive_ended_; }
+  /// The peer's FIN has come, or an error in its place.
+  bool peer_ended() const noexcept { return peer_ended_; }
+
+  /// What still comes is thrown away, so many bytes at once. REQUIRES: receive_joined().
+  void discard(std::uint32_t bytes_max) noexcept {
+    receive_ended_ = false;
+    carries_ = Carries::discard;
+    note_receive();
+    recv_.start_discard(worker().ring(), self().slot(), bytes_max);
+  }
 
  private:
   enum class Carries : std::uint8_t {
     poll,        ///< buffers are scarce: first the socket must be able to take an answer
     one_buffer,  ///< or a bite of one
-    multishot
+    multishot,
+    discard  ///< what comes is thrown away: the connection lingers
   };
 
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
@@ -106,10 +123,16 @@ class Receiver {
   // before the next question is read.
   bool may_receive() const noexcept {
     const bool one_by_one = worker().scarce() || refused_;
-    return worker().below_low_water(self().held()) && (!one_by_one || self().quiet());
+    return worker().below_low_water(self().held()) && (!one_by_one || self().all_sent());
   }
 
-  void receive() noexcept {
+  // What is on its way still comes.
+  void pause() noexcept {
+    if (waits()) worker().leave_waiting(self());
+    if (recv_.armed() && carries_ != Carries::one_buffer && !stopping_) cancel_receive();
+  }
+
+  void begin_receive() noexcept {
     pause_noted_ = false;
     if (worker().scarce() || refused_) {
       carries_ = Carries::poll;
@@ -146,6 +169,11 @@ class Receiver {
       on_writable(cqe);
       return;
     }
+    if (carries_ == Carries::discard) {
+      if (cqe.res > 0) self().on_discarded(static_cast<std::uint32_t>(cqe.res));
+      if (cqe.res == 0 || (cqe.res < 0 && !goes_on(cqe.res))) peer_ended_ = receive_ended_ = true;
+      return;
+    }
     unread_ = cqe.socket_nonempty();
     if (cqe.has_buffer()) take(worker().buffers().lease(cqe));
     if (!cqe.more()) on_recv_ended(cqe.res);
@@ -155,15 +183,20 @@ class Receiver {
   // meantime.
   void on_recv_ended(int res) noexcept {
     if (res == 0) {
-      receive_ended_ = true;
+      peer_ended_ = receive_ended_ = true;
       self().on_end();
     } else if (res == -ENOBUFS) {
       refused_ = true;
       worker().stats()[Stat::no_buffers].add(1);
-    } else if (res < 0 && res != -ECANCELED && res != -EINTR && res != -EAGAIN) {
-      receive_ended_ = true;
+    } else if (res < 0 && !goes_on(res)) {
+      peer_ended_ = receive_ended_ = true;
       self().abort_broken();
     }
+  }
+
+  // The connection is as it was.
+  static bool goes_on(int res) noexcept {
+    return res == -ECANCELED || res == -EINTR || res == -EAGAIN;
   }
 
   void on_writable(Cqe cqe) noexcept {
@@ -215,6 +248,8 @@ class Receiver {
   bool refused_ = false;        ///< the last receive found no buffer: the next waits for its turn
   bool rested_ = false;         ///< so it was at the last look, and no receive has begun since
   bool pause_noted_ = false;    ///< the pause that lasts is in the statistics
+  bool unwanted_ = false;       ///< the protocol wants no bytes for now
+  bool peer_ended_ = false;     ///< nothing more can come
 };
 
 }  // namespace lab

@@ -1,10 +1,14 @@
-// The sending half of a connection: an outbox of leases, and one unfinished send at a time.
+// The sending half of a connection: an outbox of segments, and one unfinished send at a time.
 //
 // Lifetime: a base of its connection, which is not freed while a send's result, the cancel or a
 // notification is due. Rule: order follows the result, lifetime follows the notification.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -13,19 +17,20 @@
 #include "03-network/lib/send.hpp"
 #include "03-network/lib/send_zero_copy.hpp"
 #include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/engine/outbox.hpp"
 
 namespace lab {
 
 template <class Connection>
 class Sender;
 
-/// A zero-copy send and the lease it reads from, until the notification. From a pool of the worker:
+/// A zero-copy send and the bytes that it reads, until the notification. From a pool of the worker:
 /// many can await their notification while the connection sends on.
 template <class Connection>
 class ZeroCopySend {
  public:
-  ZeroCopySend(Sender<Connection>& owner, BufferLease bytes) noexcept
-      : owner_(owner), lease(std::move(bytes)) {}
+  ZeroCopySend(Sender<Connection>& owner, Segment segment) noexcept
+      : owner_(owner), bytes(std::move(segment)) {}
 
   void on_send(Cqe cqe) noexcept { owner_.on_zero_copy(*this, cqe); }
 
@@ -33,7 +38,7 @@ class ZeroCopySend {
   Sender<Connection>& owner_;
 
  public:
-  BufferLease lease;
+  Segment bytes;
   Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};
 };
 
@@ -41,15 +46,20 @@ class ZeroCopySend {
 template <class Connection>
 class Sender {
  public:
-  explicit Sender(LeasePool& pool) noexcept : outbox_(pool) {}
+  explicit Sender(SegmentNodes& nodes) noexcept : outbox_(nodes) {}
 
   /// Nothing to send and nothing on the way.
-  bool quiet() const noexcept { return outbox_.empty() && !sending(); }
+  bool all_sent() const noexcept { return outbox_.empty() && !sending(); }
   bool outbox_empty() const noexcept { return outbox_.empty(); }
-  /// Buffers that are not home because of it.
-  std::uint32_t held() const noexcept { return outbox_.count() + notifications_due_; }
-  /// It holds buffers for a peer that may take nothing: since stuck_since().
-  bool sends() const noexcept { return sending() || notifications_due_ > 0; }
+  /// Receive buffers that are not home because of it.
+  std::uint32_t held() const noexcept { return outbox_.received() + due(SegmentKind::received); }
+  /// It holds buffers of the worker's, received or pooled ones, for a peer that may take nothing:
+  /// since stuck_since(). Memory that is nobody else's does not count.
+  bool holds_up() const noexcept {
+    if (zero_copy_ != nullptr) return zero_copy_->bytes.kind() != SegmentKind::stable;
+    return (sending() && outbox_.received() + outbox_.pooled() > 0) ||
+           due(SegmentKind::received) + due(SegmentKind::pooled) > 0;
+  }
   /// The tick of the latest progress of its sends.
   std::uint32_t stuck_since() const noexcept { return progress_tick_; }
 
@@ -59,7 +69,7 @@ class Sender {
   // how long its peer has stood still.
   void send_next() noexcept {
     if (sending() || outbox_.empty()) return;
-    if (notifications_due_ == 0) progress_tick_ = worker().tick();
+    if (notifications_joined()) progress_tick_ = worker().tick();
     if (send_zero_copy() || send_gathered()) return;
     asked_ = outbox_.front().size();
     send_.start(worker().ring(), self().slot(), outbox_.front().bytes(), Send::what_fits);
@@ -76,9 +86,11 @@ class Sender {
   /// True while a send's result is due.
   bool sending() const noexcept { return send_.armed() || zero_copy_ != nullptr; }
   bool results_joined() const noexcept { return !sending() && !cancel_send_.armed(); }
-  bool notifications_joined() const noexcept { return notifications_due_ == 0; }
+  bool notifications_joined() const noexcept {
+    return due(SegmentKind::received) + due(SegmentKind::pooled) + due(SegmentKind::stable) == 0;
+  }
 
-  LeaseQueue outbox_;
+  Outbox outbox_;
 
  private:
   friend class ZeroCopySend<Connection>;
@@ -86,29 +98,44 @@ class Sender {
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   auto& worker() noexcept { return self().worker(); }
 
+  static constexpr std::size_t kinds = 3;
+
+  std::uint32_t due(SegmentKind kind) const noexcept {
+    return notifications_due_[static_cast<std::size_t>(kind)];
+  }
+  std::uint16_t& due_of(const Segment& bytes) noexcept {
+    return notifications_due_[static_cast<std::size_t>(bytes.kind())];
+  }
+
+  // What is in front of a segment for zero copy goes in one send, and then that one by itself.
   bool send_gathered() noexcept {
     if (outbox_.count() == 1) return false;
     gather_ = worker().gather_lists().create();
     if (gather_ == nullptr) return false;
-    asked_ = gather_->fill(outbox_);
-    send_.start(worker().ring(), self().slot(), gather_->message(), Send::what_fits);
+    const std::uint32_t alone =
+        zero_copy_works_ ? worker().zero_copy().smallest() : ~std::uint32_t{0};
+    asked_ = gather_->fill(outbox_, alone);
+    const bool more = asked_ < outbox_.bytes();
+    send_.start(worker().ring(), self().slot(), gather_->message(), Send::what_fits,
+                more ? MSG_MORE : 0);
     return true;
   }
 
-  // A zero-copy send keeps its buffer until the peer has acknowledged it, which one that does not
+  // A zero-copy send keeps its bytes until the peer has acknowledged them, which one that does not
   // read never does: while buffers are few, the bytes are copied and the buffer is free at once.
   bool send_zero_copy() noexcept {
-    if (!zero_copy_works_ || !worker().zero_copy().wanted(outbox_.front().size()) ||
-        !worker().may_send_zero_copy(notifications_due_)) {
+    const Segment& front = outbox_.front();
+    if (!zero_copy_works_ || !worker().zero_copy().wanted(front.size()) ||
+        !worker().may_send_zero_copy(front.kind(), due(front.kind()))) {
       return false;
     }
     ZeroCopySend<Connection>* send = worker().create_zero_copy_send(*this);
     if (send == nullptr) return false;
-    send->lease = outbox_.pop();
+    send->bytes = outbox_.pop();
     zero_copy_ = send;
-    asked_ = send->lease.size();
-    send->send.start(worker().ring(), self().slot(), send->lease.bytes(),
-                     worker().zero_copy_options());
+    asked_ = send->bytes.size();
+    send->send.start(worker().ring(), self().slot(), send->bytes.bytes(),
+                     worker().zero_copy_options(send->bytes.kind()));
     return true;
   }
 
@@ -122,12 +149,12 @@ class Sender {
     }
   }
 
-  // The result, and then the notification when the result said F_MORE. The lease lives until the
-  // last one.
+  // The result, and then the notification when the result said F_MORE. Its bytes stay until
+  // the last one.
   void on_zero_copy(ZeroCopySend<Connection>& send, Cqe cqe) noexcept {
     if (cqe.notification()) {
       worker().on_zero_copy_done(cqe);
-      --notifications_due_;
+      --due_of(send.bytes);
       progress_tick_ = worker().tick();
       worker().mark_ready(self());
       worker().destroy_zero_copy_send(send);
@@ -141,14 +168,14 @@ class Sender {
       worker().stats()[Stat::zero_copy_fallbacks].add(1);
     }
     if (fall_back || cqe.res == -EINTR || cqe.res == -EAGAIN) {
-      outbox_.push_front(send.lease.rest_after(0));
+      outbox_.push_front(send.bytes.rest_after(0));
     } else if (cqe.res <= 0) {
       self().abort_broken();
-    } else if (static_cast<std::uint32_t>(cqe.res) < send.lease.size()) {
-      outbox_.push_front(send.lease.rest_after(static_cast<std::uint32_t>(cqe.res)));
+    } else if (static_cast<std::uint32_t>(cqe.res) < send.bytes.size()) {
+      outbox_.push_front(send.bytes.rest_after(static_cast<std::uint32_t>(cqe.res)));
     }
     if (cqe.more()) {
-      ++notifications_due_;
+      ++due_of(send.bytes);
     } else {
       worker().destroy_zero_copy_send(send);
     }
@@ -175,9 +202,9 @@ class Sender {
   ZeroCopySend<Connection>* zero_copy_ = nullptr;  ///< whose result is due
   Bind<Send, &Sender::on_send> send_{*this};
   Bind<CancelUntilFound, &Sender::on_cancel_send> cancel_send_{*this};
-  std::uint32_t asked_ = 0;          ///< bytes of the send in flight
-  std::uint32_t progress_tick_ = 0;  ///< when its sends last moved
-  std::uint16_t notifications_due_ = 0;
+  std::uint32_t asked_ = 0;                               ///< bytes of the send in flight
+  std::uint32_t progress_tick_ = 0;                       ///< when its sends last moved
+  std::array<std::uint16_t, kinds> notifications_due_{};  ///< of each kind of segment
   bool zero_copy_works_ = true;  ///< False once a zero-copy send failed here
 };
 

@@ -7,54 +7,49 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
-#include <span>
 
 #include "01-core/lib/features.hpp"
 #include "01-core/lib/timer.hpp"
-#include "02-files/lib/huge_arena.hpp"
 #include "05-performance/lib/ring_preset.hpp"
-#include "05-performance/lib/slab_pool.hpp"
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/engine/acceptor.hpp"
 #include "06-server/lib/engine/buffer_budget.hpp"
+#include "06-server/lib/engine/buffer_line.hpp"
 #include "06-server/lib/engine/connection.hpp"
 #include "06-server/lib/engine/connections.hpp"
 #include "06-server/lib/engine/control.hpp"
 #include "06-server/lib/engine/drain.hpp"
 #include "06-server/lib/engine/receive_renewal.hpp"
+#include "06-server/lib/engine/upkeep.hpp"
+#include "06-server/lib/engine/worker_memory.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 
 namespace lab {
 
-template <class Protocol>
+/// P: a Protocol.
+template <class P>
 class Worker {
  public:
-  using Client = Connection<Protocol>;
+  using Client = Connection<P>;
 
+  /// @param shared what the protocol's connections have in common; it outlives the worker
   /// @throws std::system_error, std::bad_alloc
-  Worker(const WorkerOptions& options, const Features& features, WorkerStats& stats)
+  Worker(const WorkerOptions& options, const Features& features, WorkerStats& stats,
+         typename P::Shared& shared)
       : options_(options),
         features_(features),
         stats_(stats),
+        shared_(shared),
         ring_(ring_options(options)),
         table_(ring_, options.connections_max),
-        arena_(std::size_t{options.buffer_count} * options.buffer_size),
-        buffers_(ring_,
-                 {.group = options.buffer_group,
-                  .count = options.buffer_count,
-                  .size = options.buffer_size},
-                 arena_.memory()),
+        memory_(ring_, options),
         budget_(options.buffer_count, options.buffer_size),
-        lease_pool_(options.buffer_count + zero_copy_sends_max),
-        gather_lists_(gather_lists_max),
-        zero_copy_sends_(zero_copy_sends_max),
         connections_(options.connections_max + spare_connections),
         zero_copy_(zero_copy_mode(), options.zero_copy_threshold) {
-    register_arena();
+    if (zero_copy_mode() != ZeroCopyMode::never) memory_.register_arena();
   }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -81,7 +76,8 @@ class Worker {
   void run_once() noexcept {
     ring_.run_once(more_to_grant_ ? 0 : 1);
     budget_.begin_turn();
-    while (Client* client = connections_.pop_ready()) client->advance();
+    advance_ready();
+    grant_pooled();
     grant_buffers();
     if (stage_ == Stage::serving) {
       acceptor_.steer();
@@ -96,6 +92,10 @@ class Worker {
     stage_ = Stage::draining;
     drain_.begin(tick());
     acceptor_.stop();
+    for (Client* client = connections_.oldest(); client != nullptr;
+         client = connections_.next(*client)) {
+      client->drain();
+    }
   }
 
   /// At once: run() returns without waiting for anything.
@@ -109,23 +109,26 @@ class Worker {
     report.connections_max = options_.connections_max;
     report.setup_flags = ring_.setup_flags();
     report.registered_ring_fd = ring_.registered_fd();
-    report.fixed_buffers = fixed_buffers_;
-    report.fixed_buffers_error = fixed_buffers_error_;
+    report.fixed_buffers = memory_.registered();
+    report.fixed_buffers_error = memory_.registered_error();
     report.multishot_timer = features_.has(Feature::timer_multishot);
     report.multishot_is_fair = multishot_is_fair();
     report.can_reset = can_reset();
     report.slot_releases = slot_releases();
     report.zero_copy_reports = features_.has(Feature::zero_copy_report);
-    std::snprintf(report.pages, sizeof report.pages, "%s", arena_.pages_name());
+    std::snprintf(report.pages, sizeof report.pages, "%s", memory_.pages_name());
     return report;
   }
 
   // --- what connections need ---
 
   Ring& ring() noexcept { return ring_; }
-  BufferRing& buffers() noexcept { return buffers_; }
-  LeasePool& lease_pool() noexcept { return lease_pool_; }
-  SlabPool<GatherList>& gather_lists() noexcept { return gather_lists_; }
+  typename P::Shared& shared() noexcept { return shared_; }
+  BufferRing& buffers() noexcept { return memory_.buffers; }
+  ReceivedBuffers& received() noexcept { return memory_.received; }
+  PooledBuffers& pooled() noexcept { return memory_.pooled; }
+  SegmentNodes& segment_nodes() noexcept { return memory_.segment_nodes; }
+  SlabPool<GatherList>& gather_lists() noexcept { return memory_.gather_lists; }
   ZeroCopyPolicy& zero_copy() noexcept { return zero_copy_; }
   WorkerStats& stats() noexcept { return stats_; }
   /// Counts time in steps of tick_ms.
@@ -133,18 +136,22 @@ class Worker {
     return static_cast<std::uint32_t>((ring_.now_ns() - start_ns_) / tick_ns);
   }
 
-  bool scarce() const noexcept { return budget_.scarce(buffers_.free()); }
+  bool scarce() const noexcept { return budget_.scarce(memory_.buffers.free()); }
   bool over_high_water(std::uint32_t held) const noexcept {
-    return BufferBudget::over_high_water(held, buffers_.free());
+    return BufferBudget::over_high_water(held, memory_.buffers.free());
   }
   bool below_low_water(std::uint32_t held) const noexcept {
-    return BufferBudget::below_low_water(held, buffers_.free());
+    return BufferBudget::below_low_water(held, memory_.buffers.free());
+  }
+  /// Pooled buffers that one connection may have waiting.
+  std::uint32_t pooled_cap() const noexcept {
+    return BufferBudget::pooled_cap(memory_.pooled.free());
   }
   /// A multishot receive begins.
   /// @return where it ends by itself, in bytes (0: nowhere, the kernel cannot)
   std::uint32_t grant_multishot() noexcept {
     const std::uint32_t share = budget_.grant_multishot();
-    return features_.has(Feature::recv_total) ? share * buffers_.size() : 0;
+    return features_.has(Feature::recv_total) ? share * memory_.buffers.size() : 0;
   }
   bool multishot_is_fair() const noexcept { return features_.has(Feature::recv_retry_limit); }
   bool can_reset() const noexcept { return features_.has(Feature::slot_options); }
@@ -159,20 +166,29 @@ class Worker {
     shutdown_.link_before_close(ring_, slot);
   }
 
-  SendZeroCopy::Options zero_copy_options() const noexcept {
+  SendZeroCopy::Options zero_copy_options(SegmentKind kind) const noexcept {
     return {.report_usage = features_.has(Feature::zero_copy_report),
             .what_fits = true,
-            .fixed = fixed_buffers_,
+            .fixed = memory_.registered() && kind != SegmentKind::stable,
             .buffer_index = 0};
   }
-  bool may_send_zero_copy(std::uint32_t due) const noexcept {
-    return budget_.may_send_zero_copy(due, buffers_.free());
+  /// @param due notifications of this kind that the connection awaits already
+  bool may_send_zero_copy(SegmentKind kind, std::uint32_t due) const noexcept {
+    switch (kind) {
+      case SegmentKind::stable:
+        return true;
+      case SegmentKind::pooled:
+        return memory_.pooled.free() >= memory_.pooled.count() / 2;
+      case SegmentKind::received:
+        break;
+    }
+    return budget_.may_send_zero_copy(due, memory_.buffers.free());
   }
   ZeroCopySend<Client>* create_zero_copy_send(Sender<Client>& owner) noexcept {
-    return zero_copy_sends_.create(owner, BufferLease{});
+    return memory_.zero_copy_sends.create(owner, Segment{});
   }
   void destroy_zero_copy_send(ZeroCopySend<Client>& send) noexcept {
-    zero_copy_sends_.destroy(&send);
+    memory_.zero_copy_sends.destroy(&send);
   }
   void on_zero_copy_done(const Cqe& notification) noexcept {
     const bool copied = SendZeroCopy::copied(notification);
@@ -185,6 +201,11 @@ class Worker {
   bool is_waiting(const Client& client) const noexcept { return connections_.is_waiting(client); }
   void wait_for_buffer(Client& client) noexcept { connections_.wait(client); }
   void leave_waiting(Client& client) noexcept { connections_.leave_waiting(client); }
+  void wait_for_pooled(Client& client) noexcept { buffer_line_.join(client, tick()); }
+  bool waits_for_pooled(const Client& client) const noexcept {
+    return buffer_line_.contains(client);
+  }
+  void leave_pooled(Client& client) noexcept { buffer_line_.leave(client); }
   void receive_begins(Client& client) noexcept { renewal_.begins(client); }
   void receive_ended(Client& client) noexcept { renewal_.ended(client); }
 
@@ -237,13 +258,16 @@ class Worker {
 
   static constexpr unsigned spare_connections =
       64;  // slots that are reused before their close is seen
-  static constexpr unsigned shed_per_tick_max = 64;
-  static constexpr unsigned zero_copy_sends_max = 1024;
-  static constexpr unsigned gather_lists_max = 256;
-  static constexpr unsigned tick_ms = 25;
+  static constexpr unsigned tick_ms = protocol_tick_ms;
   static constexpr std::uint64_t tick_ns = std::uint64_t{tick_ms} * 1'000'000U;
+  static constexpr std::uint32_t ticks_per_second = 1000 / tick_ms;
   static constexpr std::uint32_t stuck_ticks = 250 / tick_ms;
   static constexpr std::uint32_t quiet_ticks = 200 / tick_ms;
+
+  std::uint32_t idle_ticks() const noexcept {
+    const unsigned timeout_ms = options_.idle_timeout_ms;
+    return timeout_ms == 0 ? 0 : std::max(timeout_ms / tick_ms, 1U);
+  }
 
   static RingOptions ring_options(const WorkerOptions& options) noexcept {
     RingOptions ring = RingPreset::server(options.buffer_count, options.accepts_max);
@@ -262,30 +286,31 @@ class Worker {
                                                                       : ZeroCopyMode::never;
   }
 
-  // The same memory twice: provided for receiving, registered for zero-copy sending, so that a send
-  // pins nothing. Not with huge pages: a send from a registered one is charged to the socket as if
-  // it began at the huge page's first byte, up to 2 MiB for 16 KiB, and the send buffer is full
-  // after a few (seen on 6.18: 6 MB charged for 54 KB).
-  void register_arena() noexcept {
-    if (zero_copy_mode() == ZeroCopyMode::never || arena_.pages() != HugeArena::Pages::plain)
-      return;
-    const std::span<std::byte> memory = arena_.memory();
-    const iovec whole{memory.data(), memory.size()};
-    fixed_buffers_error_ = -io_uring_register_buffers(ring_.raw(), &whole, 1);
-    fixed_buffers_ = fixed_buffers_error_ == 0;
+  void advance_ready() noexcept {
+    while (Client* client = connections_.pop_ready()) client->advance();
+  }
+
+  // Whoever has waited gets a turn for each buffer that is home, in the order of the line.
+  void grant_pooled() noexcept {
+    if constexpr (P::uses_buffers) {
+      while (memory_.pooled.free() > 0 && !buffer_line_.empty()) {
+        mark_ready(buffer_line_.pop());
+        advance_ready();
+      }
+    }
   }
 
   // First come, first served.
   void grant_buffers() noexcept {
     more_to_grant_ = false;
     if (!connections_.anybody_waits()) return;
-    auto round = budget_.begin_grants(buffers_.free(), tick());
+    auto round = budget_.begin_grants(memory_.buffers.free(), tick());
     while (Client* client = connections_.first_waiting()) {
       using Grant = BufferBudget::Grant;
       const Grant grant = round.next(client->unread(), client->receiving_since());
       if (grant == Grant::later) return;
       if (grant == Grant::none) {
-        more_to_grant_ = buffers_.free() > 0;
+        more_to_grant_ = memory_.buffers.free() > 0;
         return;
       }
       connections_.leave_waiting(*client);
@@ -305,11 +330,30 @@ class Worker {
 
   void on_tick(Cqe cqe) noexcept {
     if (!cqe.more() && stage_ != Stage::ending) start_tick();
+    const std::uint32_t now = tick();
     publish();
-    budget_.note_free(buffers_.free(), tick());
-    close_idle();
-    shed_stuck();
-    if (!slot_releases()) renewal_.renew(tick());
+    budget_.note_free(memory_.buffers.free(), now);
+    upkeep_.close_idle(now);
+    shed_stuck(now);
+    if (!slot_releases()) renewal_.renew(now);
+    if constexpr (P::uses_buffers) {
+      if (now - deadlines_tick_ >= ticks_per_second) {
+        deadlines_tick_ = now;
+        upkeep_.check_deadlines();
+      }
+    }
+  }
+
+  void shed_stuck(std::uint32_t now) noexcept {
+    if (connections_.anybody_waits() && memory_.buffers.free() == 0) {
+      upkeep_.shed_stuck(now, connections_.first_waiting()->receiving_since(),
+                         std::min(connections_.waiting(), budget_.reserve()));
+    }
+    if constexpr (P::uses_buffers) {
+      if (!buffer_line_.empty()) {
+        upkeep_.shed_stuck(now, buffer_line_.first_since(), buffer_line_.size());
+      }
+    }
   }
 
   void publish() noexcept {
@@ -323,40 +367,6 @@ class Worker {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     stats_[Stat::cpu_ns].set(static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
                              static_cast<std::uint64_t>(time.tv_nsec));
-  }
-
-  // The list is ordered by last activity, so the look ends at the first that is young enough. Those
-  // that are closing already stand among them and are passed over.
-  void close_idle() noexcept {
-    if (options_.idle_timeout_ms == 0) return;
-    const std::uint32_t limit = std::max(options_.idle_timeout_ms / tick_ms, 1U);
-    for (Client* client = connections_.oldest(); client != nullptr;
-         client = connections_.next(*client)) {
-      if (tick() - client->last_activity() < limit) return;
-      if (client->aborting() || (client->quiet() && !client->open())) continue;
-      stats_[Stat::idle_closed].add(1);
-      if (client->quiet()) {
-        client->finish();
-      } else {
-        client->reset();
-      }
-    }
-  }
-
-  // The guarantee: whoever waits for a buffer does not wait longer because others do not read. The
-  // reserve keeps it in most cases; but idle connections have multishot receives in flight, and
-  // when their data comes at once, nothing is left. While buffers are enough, nobody is reset.
-  void shed_stuck() noexcept {
-    if (!connections_.anybody_waits() || buffers_.free() > 0) return;
-    if (tick() - connections_.first_waiting()->receiving_since() < stuck_ticks) return;
-    unsigned wanted = std::min(connections_.waiting(), budget_.reserve());
-    std::array<Client*, shed_per_tick_max> found;
-    for (Client* client : connections_.longest_stuck(tick(), stuck_ticks, found)) {
-      if (wanted == 0) return;
-      wanted -= std::min(wanted, std::max(client->held(), 1U));
-      client->reset();
-      stats_[Stat::shed].add(1);
-    }
   }
 
   // A peer that has reset its connection leaves nothing to shut down.
@@ -410,27 +420,25 @@ class Worker {
   const WorkerOptions options_;
   const Features& features_;
   WorkerStats& stats_;
+  typename P::Shared& shared_;
   Ring ring_;
   FileTable table_;
-  HugeArena arena_;
-  BufferRing buffers_;
+  WorkerMemory<Client, P::uses_buffers> memory_;
   BufferBudget budget_;
-  LeasePool lease_pool_;
-  SlabPool<GatherList> gather_lists_;
-  SlabPool<ZeroCopySend<Client>> zero_copy_sends_;
   Connections<Client> connections_;
+  BufferLine<Client, P::uses_buffers> buffer_line_;
   ZeroCopyPolicy zero_copy_;
 
   int control_fd_ = -1;
-  bool fixed_buffers_ = false;
-  int fixed_buffers_error_ = 0;
   /// True when a turn must not wait: somebody's turn may come at once.
   bool more_to_grant_ = false;
   Stage stage_ = Stage::serving;
   unsigned slots_used_ = 0;
   std::uint64_t shutdown_errors_ = 0;
   std::uint64_t start_ns_ = 0;
+  std::uint32_t deadlines_tick_ = 0;  ///< of the latest look at them
 
+  Upkeep<Client> upkeep_{connections_, stats_, idle_ticks(), stuck_ticks};
   ReceiveRenewal<Client> renewal_{options_.receive_renewal_ms / tick_ms};
   Drain drain_{options_.drain_deadline_ms / tick_ms, 1000 / tick_ms};
   Acceptor<Worker> acceptor_{ring_, *this, tick_ms};

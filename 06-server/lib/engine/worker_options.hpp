@@ -16,6 +16,9 @@ struct WorkerOptions {
   /// Bytes; a multiple of 8, at most 65536: a socket that is writable must have room for a whole
   /// buffer, or the 500 ms of the waiting list cannot be kept.
   unsigned buffer_size = 16384;
+  /// Buffers that protocols write into, where they use any.
+  unsigned pooled_count = 1024;
+  unsigned pooled_size = 16384;  ///< bytes; a multiple of 8
   /// The kernel finds group 0 without walking a tree: 1 % of an echo's CPU.
   std::uint16_t buffer_group = 0;
   ZeroCopyMode zero_copy = ZeroCopyMode::automatic;

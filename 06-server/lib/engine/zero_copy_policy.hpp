@@ -25,6 +25,12 @@ class ZeroCopyPolicy {
     return ++since_probe_ % probe_interval == 0;
   }
 
+  /// Bytes from which on a send may be zero-copy; the largest number: none now.
+  std::uint32_t smallest() const noexcept {
+    const bool may = mode_ == ZeroCopyMode::always || (mode_ == ZeroCopyMode::automatic && !off());
+    return may ? threshold_bytes_ : ~std::uint32_t{0};
+  }
+
   /// A notification came back with its usage report.
   void report(bool copied) noexcept {
     reports_ = static_cast<std::uint8_t>((reports_ << 1) | (copied ? 1 : 0));

@@ -3,14 +3,14 @@
 
 #include <utility>
 
-#include "03-network/lib/lease_queue.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
-/// Pure bytes in, segments out: a protocol knows nothing of rings and sockets.
-class Echo {
- public:
-  void on_bytes(BufferLease bytes, LeaseQueue& outbox) noexcept { outbox.push(std::move(bytes)); }
+struct Echo : ProtocolDefaults {
+  explicit Echo(Shared&) noexcept {}
+  void on_bytes(auto& io, Segment bytes) noexcept { io.send(std::move(bytes)); }
 };
+static_assert(Protocol<Echo>);
 
 }  // namespace lab

@@ -158,8 +158,8 @@ TEST(GatherList, TakesItsMaximumAndGoesOnWithTheRest) {
   LeaseQueue queue(pool);
   for (int count = 0; count < 100; ++count) queue.push(leases.next(10));
   GatherList list;
-  EXPECT_EQ(list.fill(queue), GatherList::leases_max * 10);
-  EXPECT_EQ(list.message().msg_iovlen, GatherList::leases_max);
+  EXPECT_EQ(list.fill(queue), GatherList::pieces_max * 10);
+  EXPECT_EQ(list.message().msg_iovlen, GatherList::pieces_max);
   std::size_t rounds = 0;
   Recorder<Send> send;
   while (!queue.empty()) {
@@ -170,7 +170,7 @@ TEST(GatherList, TakesItsMaximumAndGoesOnWithTheRest) {
     queue.consume(bytes);
     ++rounds;
   }
-  EXPECT_EQ(rounds, (100 + GatherList::leases_max - 1) / GatherList::leases_max);
+  EXPECT_EQ(rounds, (100 + GatherList::pieces_max - 1) / GatherList::pieces_max);
   EXPECT_EQ(receive_all(test.pair.client, 1000), pattern(1000));
   EXPECT_EQ(leases.buffers.free(), 128U);
 }

@@ -1,0 +1,56 @@
+// Who waits for a pooled buffer, first come, first served.
+#pragma once
+
+#include <cstdint>
+
+#include "06-server/lib/engine/intrusive_list.hpp"
+
+namespace lab {
+
+/// A connection's place in the line.
+/// @tparam On false: its protocol uses no pooled buffers
+template <class Client, bool On>
+struct BufferLinePlace {
+  ListLink<Client> buffer_link;
+  std::uint32_t buffer_wait_since = 0;  ///< tick
+};
+template <class Client>
+struct BufferLinePlace<Client, false> {};
+
+/// Lifetime: its worker's. Client has the place above.
+template <class Client, bool On>
+class BufferLine {
+ public:
+  bool empty() const noexcept { return line_.empty(); }
+  unsigned size() const noexcept { return line_.size(); }
+  /// The tick at which the first in line began to wait. REQUIRES: not empty().
+  std::uint32_t first_since() const noexcept { return line_.front()->buffer_wait_since; }
+  bool contains(const Client& client) const noexcept { return line_.contains(client); }
+
+  void join(Client& client, std::uint32_t tick) noexcept {
+    if (line_.contains(client)) return;
+    client.buffer_wait_since = tick;
+    line_.push_back(client);
+  }
+  void leave(Client& client) noexcept {
+    if (line_.contains(client)) line_.remove(client);
+  }
+  Client& pop() noexcept {
+    Client& client = *line_.front();
+    line_.remove(client);
+    return client;
+  }
+
+ private:
+  IntrusiveList<Client, &Client::buffer_link> line_;
+};
+
+template <class Client>
+class BufferLine<Client, false> {
+ public:
+  bool empty() const noexcept { return true; }
+  bool contains(const Client&) const noexcept { return false; }
+  void leave(Client&) noexcept {}
+};
+
+}  // namespace lab

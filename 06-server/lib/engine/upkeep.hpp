@@ -1,0 +1,79 @@
+// What a worker looks after each tick: who is idle, who stands still while others wait, whose time
+// is over.
+//
+// Lifetime: its worker's. Each look is one pass over a list at the most.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/engine/buffer_line.hpp"
+#include "06-server/lib/engine/connections.hpp"
+
+namespace lab {
+
+/// Times are ticks.
+template <class Client>
+class Upkeep {
+ public:
+  /// @param idle_ticks 0: nobody is idle
+  Upkeep(Connections<Client>& connections, WorkerStats& stats, std::uint32_t idle_ticks,
+         std::uint32_t stuck_ticks) noexcept
+      : connections_(connections),
+        stats_(stats),
+        idle_ticks_(idle_ticks),
+        stuck_ticks_(stuck_ticks) {}
+
+  // The list is ordered by last activity, so the look ends at the first that is young enough. Those
+  // that are closing already stand among them and are passed over.
+  void close_idle(std::uint32_t now) noexcept {
+    if (idle_ticks_ == 0) return;
+    for (Client* client = connections_.oldest(); client != nullptr;
+         client = connections_.next(*client)) {
+      if (now - client->last_activity() < idle_ticks_) return;
+      if (client->aborting() || (client->all_sent() && !client->open())) continue;
+      stats_[Stat::idle_closed].add(1);
+      if (client->all_sent()) {
+        client->finish();
+      } else {
+        client->reset();
+      }
+    }
+  }
+
+  // The guarantee: whoever waits for a buffer does not wait longer because others do not read. The
+  // reserve keeps it in most cases; but idle connections have multishot receives in flight, and
+  // when their data comes at once, nothing is left. While buffers are enough, nobody is reset.
+  /// @param since the tick at which the first began to wait
+  /// @param wanted buffers that would be enough
+  void shed_stuck(std::uint32_t now, std::uint32_t since, std::uint32_t wanted) noexcept {
+    if (now - since < stuck_ticks_) return;
+    std::array<Client*, shed_per_tick_max> found;
+    for (Client* client : connections_.longest_stuck(now, stuck_ticks_, found)) {
+      if (wanted == 0) return;
+      wanted -= std::min(wanted, std::max(client->held(), 1U));
+      client->reset();
+      stats_[Stat::shed].add(1);
+    }
+  }
+
+  /// One pass over all, so once a second is enough.
+  void check_deadlines() noexcept {
+    for (Client* client = connections_.oldest(); client != nullptr;
+         client = connections_.next(*client)) {
+      client->check_deadline();
+    }
+  }
+
+ private:
+  static constexpr unsigned shed_per_tick_max = 64;
+
+  Connections<Client>& connections_;
+  WorkerStats& stats_;
+  std::uint32_t idle_ticks_;
+  std::uint32_t stuck_ticks_;
+};
+
+}  // namespace lab
