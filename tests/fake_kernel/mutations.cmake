@@ -32,8 +32,8 @@ mutation(no_receive_after_no_buffers FILE ${receiver} CAUGHT_BY "liveness: .* is
 
 mutation(closed_while_waiting_for_a_buffer FILE ${receiver}
   CAUGHT_BY "assertion: .*LAB_ASSERT.!receive_ended_"
-  OLD "worker().leave_waiting(self());"
-  NEW "")
+  OLD "worker().leave_waiting(self());\n      receive_ended_ = true;"
+  NEW "receive_ended_ = true;")
 
 mutation(short_send_ignored FILE ${sender} CAUGHT_BY "content: |liveness: "
   OLD "outbox_.consume(static_cast<std::uint32_t>(cqe.res));"

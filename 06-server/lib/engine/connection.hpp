@@ -14,6 +14,7 @@
 
 #include "06-server/lib/engine/buffer_line.hpp"
 #include "06-server/lib/engine/file_reader.hpp"
+#include "06-server/lib/engine/inbox.hpp"
 #include "06-server/lib/engine/intrusive_list.hpp"
 #include "06-server/lib/engine/lingering.hpp"
 #include "06-server/lib/engine/receiver.hpp"
@@ -29,6 +30,7 @@ template <class P>
 class alignas(64) Connection : public Receiver<Connection<P>>,
                                public Sender<Connection<P>>,
                                public FileReader<Connection<P>, P::uses_buffers>,
+                               public Inbox<Connection<P>, P::uses_buffers>,
                                public Lingering<Connection<P>, P::uses_buffers>,
                                public BufferLinePlace<Connection<P>, P::uses_buffers> {
   using Sending = Sender<Connection>;
@@ -42,7 +44,11 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
  public:
   Connection(Worker<P>& worker, FileSlot slot) noexcept
-      : Sending(worker.segment_nodes()), slot_(slot), worker_(worker), protocol_(worker.shared()) {}
+      : Sending(worker.segment_nodes()),
+        Inbox<Connection, P::uses_buffers>(worker.segment_nodes()),
+        slot_(slot),
+        worker_(worker),
+        protocol_(worker.shared()) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -58,13 +64,13 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   void advance() noexcept {
     switch (phase_) {
       case Phase::open:
-        protocol_.on_turn(*this);
+        turn();
         this->send_next();
         this->steer_receiving();
         break;
       case Phase::finishing:
         this->stop_receiving();
-        protocol_.on_turn(*this);
+        turn();
         this->send_next();
         if (answered()) end();
         break;
@@ -85,11 +91,10 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     if (bytes.empty() || phase_ == Phase::aborting || phase_ == Phase::lingering) return;
     this->outbox_.push(std::move(bytes));
   }
-  std::uint32_t room() const noexcept { return this->outbox_.room(); }
   PooledBuffer take_buffer() noexcept {
     static_assert(P::uses_buffers);
     // Its own share: sending it brings the next turn.
-    if (this->outbox_.others() >= worker_.pooled_cap()) return {};
+    if (this->outbox_.pooled() >= worker_.pooled_cap()) return {};
     PooledBuffer buffer = worker_.pooled().take();
     if (!buffer) worker_.wait_for_pooled(*this);
     return buffer;
@@ -100,7 +105,15 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     this->read_piece(range, std::move(buffer));
     return true;
   }
-  void receive(Receive what) noexcept { this->want_bytes(what == Receive::on); }
+  void receive(Receive what) noexcept {
+    static_assert(P::uses_buffers);
+    this->want_bytes(what == Receive::on);
+  }
+  void unread(Segment bytes) noexcept {
+    static_assert(P::uses_buffers);
+    this->want_bytes(false);
+    if (!bytes.empty()) this->inbox_.push_front(std::move(bytes));
+  }
   std::uint32_t tick() const noexcept { return worker_.tick(); }
   Waker waker() noexcept {
     return {this, [](void* connection) noexcept {
@@ -109,11 +122,10 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
             }};
   }
 
-  /// No more is received; what has come is answered, then the connection closes.
-  void finish(Finish how = Finish::close) noexcept {
-    if (phase_ != Phase::open) return;
-    phase_ = Phase::finishing;
+  void finish(Finish how) noexcept {
+    if (phase_ == Phase::open) phase_ = Phase::finishing;
     if constexpr (P::uses_buffers) {
+      this->close_inbox();
       if (how == Finish::linger) this->want_to_linger();
     }
     worker_.mark_ready(*this);
@@ -127,6 +139,13 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   }
 
   // --- what its worker asks and tells ---
+
+  /// No more is received; what has come is answered, then the connection closes.
+  void wind_up() noexcept {
+    if (phase_ != Phase::open) return;
+    phase_ = Phase::finishing;
+    worker_.mark_ready(*this);
+  }
 
   void drain() noexcept {
     if (phase_ != Phase::open) return;
@@ -147,7 +166,9 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   bool open() const noexcept { return phase_ == Phase::open; }
   bool aborting() const noexcept { return phase_ == Phase::aborting; }
   /// Nothing is on the way to the peer, and its protocol has nothing to do.
-  bool quiet() const noexcept { return this->all_sent() && !this->reads() && protocol_.idle(); }
+  bool quiet() const noexcept {
+    return this->all_sent() && !this->reads() && !this->anything_unread() && protocol_.idle();
+  }
 
   // --- what its halves need ---
 
@@ -155,11 +176,18 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   const Worker<P>& worker() const noexcept { return worker_; }
   FileSlot slot() const noexcept { return slot_; }
   /// Receive buffers that are not home because of it.
-  std::uint32_t held() const noexcept { return Sending::held() + protocol_.leases(); }
+  std::uint32_t held() const noexcept {
+    return Sending::held() + this->unread_buffers() + protocol_.leases();
+  }
 
   void on_received(BufferLease bytes) noexcept {
     touch();
-    protocol_.on_bytes(*this, worker_.received().segment(std::move(bytes)));
+    Segment segment = worker_.received().segment(std::move(bytes));
+    if constexpr (P::uses_buffers) {
+      this->inbox_.push(std::move(segment));  // they come in turn()
+    } else {
+      protocol_.on_bytes(*this, std::move(segment));
+    }
   }
 
   void on_discarded([[maybe_unused]] std::uint32_t bytes) noexcept {
@@ -168,7 +196,11 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   /// The peer's FIN.
   void on_end() noexcept {
-    if (phase_ == Phase::open) protocol_.on_end(*this);
+    if constexpr (P::uses_buffers) {
+      this->end_due_ = true;
+    } else {
+      if (phase_ == Phase::open) protocol_.on_end(*this);
+    }
   }
 
   void on_piece(Segment bytes) noexcept {
@@ -198,9 +230,19 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     worker_.mark_ready(*this);
   }
 
+  // The turn of its protocol: first what happened, then what has come, in order, then the end.
+  void turn() noexcept {
+    protocol_.on_turn(*this);
+    if constexpr (P::uses_buffers) {
+      while (this->takes_bytes()) protocol_.on_bytes(*this, this->inbox_.pop());
+      if (this->takes_end()) protocol_.on_end(*this);
+    }
+  }
+
   // Its protocol had its turn and left nothing to send, to read or to wait for.
   bool answered() const noexcept {
-    return this->outbox_empty() && !this->reads() && !worker_.waits_for_pooled(*this);
+    return this->outbox_empty() && !this->reads() && !this->anything_unread() &&
+           !worker_.waits_for_pooled(*this);
   }
 
   void end() noexcept {
@@ -234,6 +276,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     if (!this->receive_joined() || !this->results_joined() || close_.armed()) return;
     if (this->reads() || this->fin_in_flight() || !protocol_.at_rest()) return;
     this->outbox_.clear();
+    this->close_inbox();
     worker_.leave_pooled(*this);
     if (!slot_closed_) {
       close();

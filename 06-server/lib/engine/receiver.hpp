@@ -45,7 +45,7 @@ class Receiver {
   }
 
   /// The peer has sent more than its last receive took.
-  bool unread() const noexcept { return unread_; }
+  bool more_waits() const noexcept { return unread_; }
   /// The tick at which it began to wait for a buffer; where receives are renewed, or for data.
   std::uint32_t receiving_since() const noexcept { return receiving_since_; }
 
@@ -69,6 +69,7 @@ class Receiver {
 
   /// The protocol wants no bytes for now, or some again.
   void want_bytes(bool wanted) noexcept { unwanted_ = !wanted; }
+  bool wants_bytes() const noexcept { return !unwanted_; }
 
   /// Nothing more is wanted.
   void stop_receiving() noexcept {

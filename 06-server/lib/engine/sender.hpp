@@ -17,7 +17,7 @@
 #include "03-network/lib/send.hpp"
 #include "03-network/lib/send_zero_copy.hpp"
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/engine/outbox.hpp"
+#include "06-server/lib/engine/segment_queue.hpp"
 
 namespace lab {
 
@@ -46,7 +46,19 @@ class ZeroCopySend {
 template <class Connection>
 class Sender {
  public:
+  /// Other segments than received ones that wait at the most; of these there are as many as
+  /// buffers.
+  static constexpr std::uint32_t others_max = 8;
+  /// Bytes from which on a protocol shall wait: twice what a socket takes at once.
+  static constexpr std::uint32_t bytes_wanted = 256U << 10;
+
   explicit Sender(SegmentNodes& nodes) noexcept : outbox_(nodes) {}
+
+  /// Bytes that its protocol may still add; 0: none.
+  std::uint32_t room() const noexcept {
+    const std::uint32_t bytes = outbox_.bytes();
+    return outbox_.others() < others_max && bytes < bytes_wanted ? bytes_wanted - bytes : 0;
+  }
 
   /// Nothing to send and nothing on the way.
   bool all_sent() const noexcept { return outbox_.empty() && !sending(); }
@@ -90,7 +102,7 @@ class Sender {
     return due(SegmentKind::received) + due(SegmentKind::pooled) + due(SegmentKind::stable) == 0;
   }
 
-  Outbox outbox_;
+  SegmentQueue outbox_;
 
  private:
   friend class ZeroCopySend<Connection>;

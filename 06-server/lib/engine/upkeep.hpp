@@ -36,7 +36,7 @@ class Upkeep {
       if (client->aborting() || (client->all_sent() && !client->open())) continue;
       stats_[Stat::idle_closed].add(1);
       if (client->all_sent()) {
-        client->finish();
+        client->wind_up();
       } else {
         client->reset();
       }

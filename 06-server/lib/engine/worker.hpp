@@ -307,7 +307,7 @@ class Worker {
     auto round = budget_.begin_grants(memory_.buffers.free(), tick());
     while (Client* client = connections_.first_waiting()) {
       using Grant = BufferBudget::Grant;
-      const Grant grant = round.next(client->unread(), client->receiving_since());
+      const Grant grant = round.next(client->more_waits(), client->receiving_since());
       if (grant == Grant::later) return;
       if (grant == Grant::none) {
         more_to_grant_ = memory_.buffers.free() > 0;
@@ -396,7 +396,7 @@ class Worker {
         }
         if (client->open() && client->still_rests() &&
             tick() - client->last_activity() >= quiet_ticks) {
-          client->finish();
+          client->wind_up();
         }
       }
     }

@@ -15,7 +15,7 @@
 #include "03-network/lib/buffer_ring.hpp"
 #include "03-network/lib/send.hpp"
 #include "05-performance/lib/slab_pool.hpp"
-#include "06-server/lib/engine/outbox.hpp"
+#include "06-server/lib/engine/segment_queue.hpp"
 #include "06-server/lib/engine/sender.hpp"
 #include "06-server/lib/engine/worker_buffers.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
@@ -74,10 +74,11 @@ class WorkerMemory {
   static std::size_t pooled_bytes(const WorkerOptions& options) noexcept {
     return std::size_t{pooled_count(options)} * options.pooled_size;
   }
-  // One for each receive buffer and each zero-copy send, and what a connection may have of others:
-  // so it never runs dry.
+  // One for each receive buffer and each zero-copy send, and what a connection may have of others
+  // and of their rests: so it never runs dry.
   static std::uint32_t nodes(const WorkerOptions& options) noexcept {
-    const std::uint32_t others = UsesBuffers ? options.connections_max * Outbox::others_max : 0;
+    const std::uint32_t others =
+        UsesBuffers ? options.connections_max * (Sender<Client>::others_max + 1) : 0;
     return options.buffer_count + zero_copy_sends_max + others;
   }
 

@@ -32,7 +32,8 @@ struct FileRange {
   std::uint32_t length = 0;  ///< bytes; more than a pooled buffer holds come in several pieces
 };
 
-/// Whether bytes are wanted from the peer. Off: it is paused, and what was on its way still comes.
+/// Whether bytes are wanted from the peer. Off: on_bytes() does not come, and the peer is made to
+/// wait. What was on its way is kept until bytes are wanted again.
 enum class Receive : std::uint8_t { on, off };
 
 /// How a connection ends after its last byte was sent.
@@ -75,7 +76,8 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
   noexcept->std::same_as<bool>;
   { io.receive(Receive::off) }
   noexcept;
-  /// Nothing more is wanted from the peer; what is queued is sent, then it ends.
+  /// Nothing more is wanted from the peer, and on_bytes() does not come any more; what is queued is
+  /// sent, then it ends.
   { io.finish(Finish::close) }
   noexcept;
   /// Everything is dropped, and the peer gets a reset.
@@ -94,6 +96,7 @@ struct AnyIo {
   PooledBuffer take_buffer() noexcept { return {}; }
   bool read_file(const FileRange&) noexcept { return false; }
   void receive(Receive) noexcept {}
+  void unread(Segment) noexcept {}
   void finish(Finish) noexcept {}
   void reset() noexcept {}
   std::uint32_t tick() const noexcept { return 0; }
@@ -119,7 +122,7 @@ concept Protocol = requires(P& protocol, const P& seen, AnyIo& io, Segment bytes
   /// over. It may come without a reason.
   { protocol.on_turn(io) }
   noexcept;
-  /// The peer sends no more: its FIN.
+  /// The peer sends no more: its FIN. It comes after the last on_bytes().
   { protocol.on_end(io) }
   noexcept;
   /// The server ends: whoever is idle is finished by the engine; nothing new should be begun.

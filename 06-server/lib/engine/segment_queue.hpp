@@ -1,4 +1,5 @@
-// What waits to be sent on one connection, in order, without copying any: a list of segments.
+// Segments of one connection in order, without copying any: what waits to be sent, what waits to be
+// looked at.
 #pragma once
 
 #include <sys/uio.h>
@@ -14,16 +15,16 @@
 
 namespace lab {
 
-/// The list nodes of all outboxes of a worker, allocated once. Their memory is touched when it is
+/// The list nodes of all queues of a worker, allocated once. Their memory is touched when it is
 /// first used, so a worker pays for as many as ever waited at once.
-/// Lifetime: outlives its outboxes.
+/// Lifetime: outlives its queues.
 class SegmentNodes {
  public:
   explicit SegmentNodes(std::uint32_t size)
       : slots_(std::make_unique_for_overwrite<Slot[]>(size)), size_(size) {}
 
  private:
-  friend class Outbox;
+  friend class SegmentQueue;
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   struct Node {
     Segment segment;
@@ -66,34 +67,22 @@ class SegmentNodes {
 
 /// A first-in, first-out queue of segments that knows its bytes, and how many segments of each kind
 /// it has.
-class Outbox {
+class SegmentQueue {
  public:
-  /// Other segments than received ones that it holds at the most. Received ones have a node each:
-  /// their number is that of the buffers.
-  static constexpr std::uint32_t others_max = 8;
-  /// Bytes from which on a protocol shall wait: what a socket takes at once, twice.
-  static constexpr std::uint32_t bytes_wanted = 256U << 10;
-
-  explicit Outbox(SegmentNodes& nodes) noexcept : nodes_(nodes) {}
-  ~Outbox() { clear(); }
-  Outbox(const Outbox&) = delete;
-  Outbox& operator=(const Outbox&) = delete;
+  explicit SegmentQueue(SegmentNodes& nodes) noexcept : nodes_(nodes) {}
+  ~SegmentQueue() { clear(); }
+  SegmentQueue(const SegmentQueue&) = delete;
+  SegmentQueue& operator=(const SegmentQueue&) = delete;
 
   bool empty() const noexcept { return head_ == SegmentNodes::none; }
   std::uint32_t count() const noexcept { return received() + others(); }
   std::uint32_t bytes() const noexcept { return bytes_; }
-  /// Receive buffers that are not home because of it.
+  /// How many of its segments are receive buffers, and so on.
   std::uint32_t received() const noexcept { return received_; }
   std::uint32_t pooled() const noexcept { return pooled_; }
   std::uint32_t others() const noexcept { return std::uint32_t{pooled_} + stable_; }
-  /// Bytes that a protocol may still add; 0: none.
-  std::uint32_t room() const noexcept {
-    return others() < others_max && bytes_ < bytes_wanted ? bytes_wanted - bytes_ : 0;
-  }
-
   void push(Segment segment) noexcept {
     account(segment, 1);
-    LAB_ASSERT(others() <= others_max);
     const std::uint32_t node = nodes_.take(std::move(segment));
     (empty() ? head_ : nodes_[tail_].next) = node;
     tail_ = node;
@@ -182,6 +171,6 @@ class Outbox {
   std::uint8_t pooled_ = 0;
   std::uint8_t stable_ = 0;
 };
-static_assert(sizeof(Outbox) == 24);
+static_assert(sizeof(SegmentQueue) == 24);
 
 }  // namespace lab

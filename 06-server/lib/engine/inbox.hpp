@@ -1,0 +1,57 @@
+// What a connection has received and its protocol has not looked at.
+//
+// Lifetime: a base of its connection. Rule: on_bytes() comes in order and only while bytes are
+// wanted, the end after all of them, and nothing after finish().
+#pragma once
+
+#include <cstdint>
+
+#include "06-server/lib/engine/segment_queue.hpp"
+
+namespace lab {
+
+/// Connection derives from it and has: wants_bytes().
+/// @tparam On false: its protocol never makes its bytes wait, and it costs nothing
+template <class Connection, bool On>
+class Inbox {
+ public:
+  explicit Inbox(SegmentNodes& nodes) noexcept : inbox_(nodes) {}
+
+  bool anything_unread() const noexcept { return !inbox_.empty(); }
+  std::uint32_t unread_buffers() const noexcept { return inbox_.received(); }
+
+ protected:
+  bool takes_bytes() noexcept {
+    if (closed_) inbox_.clear();
+    return !inbox_.empty() && static_cast<const Connection&>(*this).wants_bytes();
+  }
+  /// True once: the peer's FIN is the next thing to tell.
+  bool takes_end() noexcept {
+    if (!end_due_ || closed_ || !inbox_.empty()) return false;
+    end_due_ = false;
+    return true;
+  }
+  void close_inbox() noexcept {
+    closed_ = true;
+    inbox_.clear();
+  }
+
+  SegmentQueue inbox_;
+  bool end_due_ = false;
+
+ private:
+  bool closed_ = false;  ///< nothing is wanted any more
+};
+
+template <class Connection>
+class Inbox<Connection, false> {
+ public:
+  explicit Inbox(SegmentNodes&) noexcept {}
+  bool anything_unread() const noexcept { return false; }
+  std::uint32_t unread_buffers() const noexcept { return 0; }
+
+ protected:
+  void close_inbox() noexcept {}
+};
+
+}  // namespace lab
