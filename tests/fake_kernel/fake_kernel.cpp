@@ -18,9 +18,10 @@ FakeKernel::FakeKernel(const Scenario& scenario, Random& random, Clock& clock, T
       home_(scenario.options.buffer_count, false),
       can_reset_(scenario.features.has(Feature::slot_options)) {}
 
-void FakeKernel::attach(Ring& ring, const BufferRing& buffers) {
+void FakeKernel::attach(Ring& ring, const BufferRing& buffers, PooledBuffers& pooled) {
   ring_ = &ring;
   buffers_ = &buffers;
+  pooled_ = &pooled;
   take_provided();
 }
 
@@ -40,6 +41,7 @@ int FakeKernel::enter(unsigned to_submit, unsigned wait_for) {
     if (to_submit > 0) return random_.chance(500) ? -EBUSY : -EAGAIN;
   }
   take_provided();
+  scribble_pooled();
   const unsigned taken = submit(to_submit);
   progress();
   flush_overflow();
@@ -109,6 +111,13 @@ FakeKernel::Op FakeKernel::parse(const io_uring_sqe& sqe) {
       op->kind = Operation::Kind::close;
       op->slot = static_cast<int>(sqe.file_index) - 1;
       break;
+    case IORING_OP_READ:
+      op->kind = Operation::Kind::read;
+      op->fd = sqe.fd;
+      op->memory = reinterpret_cast<std::byte*>(sqe.addr);
+      op->length = sqe.len;
+      op->payload.position = sqe.off;
+      break;
     default:
       parse_on_slot(sqe, op);
   }
@@ -128,6 +137,8 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
       if (op->multishot && op->length > 0 && !scenario_.features.has(Feature::recv_total)) {
         trace_.fail("safety", "a receive with a total, which this kernel does not have");
       }
+      op->discards = (sqe.msg_flags & MSG_TRUNC) != 0 && sqe.addr == 0;
+      if (op->discards) break;
       if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 || sqe.buf_group != buffers_->group()) {
         trace_.fail("safety", "a receive that does not name the buffer ring");
       }
@@ -142,6 +153,10 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
       parse_send(sqe, *op);
       break;
     case IORING_OP_SHUTDOWN:
+      if (sqe.len == SHUT_WR && scenario_.subject != Subject::echo) {
+        op->kind = Operation::Kind::fin;
+        break;
+      }
       op->kind = Operation::Kind::shutdown;
       if (scenario_.features.has(Feature::slot_release)) {
         trace_.fail("safety", "a shutdown on a kernel whose closes need none");
@@ -220,6 +235,18 @@ void FakeKernel::begin(const Op& op) {
       started.socket->close_begun = true;
       trace_.note("sqe #{} shutdown", started.socket->id);
       break;
+    case Kind::fin:
+      judge_slot(started.slot, "FIN");
+      started.socket = table_[static_cast<std::size_t>(started.slot)];
+      trace_.note("sqe #{} FIN", started.socket->id);
+      if (started.socket->unsent() > 0) {
+        trace_.fail("content", "FIN on #{} with {} B unsent", started.socket->id,
+                    started.socket->unsent());
+      }
+      break;
+    case Kind::read:
+      trace_.note("sqe read {} B at {}", started.length, started.payload.position);
+      break;
     case Kind::close:
       judge_slot(started.slot, "close");
       started.socket = table_[static_cast<std::size_t>(started.slot)];
@@ -296,6 +323,10 @@ void FakeKernel::attempt(const Op& op) {
       return attempt_option(*op);
     case Kind::timer:
       return attempt_timer(*op);
+    case Kind::read:
+      return attempt_read(*op);
+    case Kind::fin:
+      return attempt_fin(*op);
     case Kind::cancel:
       trace_.note("cqe cancel: {}", op->result);
       return finish(*op, op->result);

@@ -20,6 +20,7 @@
 
 #include "01-core/lib/ring.hpp"
 #include "03-network/lib/buffer_ring.hpp"
+#include "06-server/lib/engine/worker_buffers.hpp"
 #include "tests/fake_kernel/network.hpp"
 
 namespace lab::fake {
@@ -41,7 +42,9 @@ struct Operation {
     shutdown,
     close,
     option,
-    timer
+    timer,
+    read,
+    fin
   };
 
   Kind kind;
@@ -51,6 +54,7 @@ struct Operation {
   int slot = -1;
   std::uint64_t number = 0;  ///< among those on slots, in the order of their beginning
   bool multishot = false;
+  bool discards = false;  ///< a receive without a buffer: what comes is thrown away
   bool over = false;
   std::uint64_t ready_at = 0;  ///< nothing happens to it before
 
@@ -68,6 +72,9 @@ struct Operation {
 
   int result = 0;  ///< of a cancel
   std::uint64_t period_ns = 0;
+
+  std::byte* memory = nullptr;  ///< of a read
+  int fd = -1;
 };
 
 /// The second CQE of a zero-copy send, which comes when the peer has acknowledged its bytes.
@@ -94,7 +101,7 @@ class FakeKernel {
              Network& network);
 
   /// REQUIRES: every buffer of the ring is provided.
-  void attach(Ring& ring, const BufferRing& buffers);
+  void attach(Ring& ring, const BufferRing& buffers, PooledBuffers& pooled);
   Kernel kernel() noexcept { return {&FakeKernel::enter, &FakeKernel::now, this}; }
 
   /// From here on connections may be closed when they are quiet, and no more are accepted.
@@ -161,6 +168,9 @@ class FakeKernel {
   void release_files();
   void attempt_option(Operation& op);
   void attempt_timer(Operation& op);
+  void attempt_read(Operation& op);
+  void attempt_fin(Operation& op);
+  void discard(Operation& op);
   void cancel(const Op& op, std::uint64_t target);
   void cancel_all(const Op& op);
   void end_cancelled(Operation& op);
@@ -169,7 +179,9 @@ class FakeKernel {
   // buffers (fake_operations.cpp)
   void take_provided();
   unsigned take_buffer();
-  void fill(unsigned id, std::uint64_t key, std::uint64_t position, unsigned count);
+  void fill(unsigned id, const Script& script, std::uint64_t position, unsigned count);
+  void scribble_pooled();
+  void judge_piece(const Socket& socket, const iovec& piece);
   void scribble(unsigned id);
   int buffer_of(const void* address) const noexcept;
   void compare(const Socket& socket, const Payload& payload, std::uint64_t bytes, const char* when);
@@ -183,6 +195,9 @@ class FakeKernel {
   void judge_kept();
   void judge_connection(Socket& socket);
   void judge_hunger(Socket& socket);
+  void judge_silence(Socket& socket);
+  bool waits_for_more() const noexcept;
+  std::uint64_t patience() const noexcept;
   void judge_accepting();
   bool cancel_in_flight(std::uint64_t target) const noexcept;
 
@@ -194,6 +209,8 @@ class FakeKernel {
   Network& network_;
   Ring* ring_ = nullptr;
   const BufferRing* buffers_ = nullptr;
+  PooledBuffers* pooled_ = nullptr;
+  std::uint64_t pooled_out_at_ = 0;  ///< when all of them were last seen out
 
   std::vector<Op> operations_;
   std::vector<Notification> notifications_;

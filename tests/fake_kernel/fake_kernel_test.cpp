@@ -15,15 +15,36 @@
 #include "02-files/lib/fd.hpp"
 #include "06-server/lib/engine/worker.hpp"
 #include "06-server/lib/protocol/echo.hpp"
+#include "06-server/lib/protocol/lines.hpp"
 #include "tests/fake_kernel/fake_kernel.hpp"
 
 namespace lab::fake {
 
 namespace {
 
+#ifdef LAB_FAKE_LINES
+using Tested = Lines;
+constexpr Subject subject = Subject::lines;
+#else
+using Tested = Echo;
+constexpr Subject subject = Subject::echo;
+#endif
+
+// What the protocol's connections have in common.
+struct Common {
+  Common() {
+#ifdef LAB_FAKE_LINES
+    for (const FakeFile& file : fake_files()) files.push_back({file.name, file.fd, file.size});
+    shared.files = files;
+#endif
+  }
+  std::vector<LineFile> files;
+  Tested::Shared shared;
+};
+
 struct Rig {
   Rig(std::uint64_t seed, Trace& trace_of_run)
-      : trace(trace_of_run), random(seed), scenario(random) {}
+      : trace(trace_of_run), random(seed), scenario(random, subject) {}
 
   Trace& trace;
   Random random;
@@ -34,8 +55,8 @@ struct Rig {
   /// For the worker's shutdown() alone: the fake kernel has its own queue.
   Fd listener{scenario.listener_shuts_down ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1};
   WorkerStats stats;
-  Echo::Shared shared;
-  Worker<Echo> worker{scenario.options, scenario.features, stats, shared};
+  Common common;
+  Worker<Tested> worker{scenario.options, scenario.features, stats, common.shared};
 };
 
 // A ring that was just closed is taken apart in the background; until then its memory counts.
@@ -77,6 +98,8 @@ void judge_end(Rig& rig) {
   Trace& trace = rig.trace;
   const WorkerStats& stats = rig.stats;
   expect_equal(trace, "buffers home", rig.worker.buffers().free(), rig.worker.buffers().count());
+  expect_equal(trace, "pooled buffers home", rig.worker.pooled().free(),
+               rig.worker.pooled().count());
   expect_equal(trace, "operations in flight", rig.worker.ring().armed_count(),
                kernel.operations_in_flight());
   expect_equal(trace, "slots taken", 0, kernel.slots_taken());
@@ -124,7 +147,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   std::unique_ptr<Rig> rig = make_rig(seed, trace);
   trace.describe(rig->scenario.describe());
   rig->worker.ring().replace_kernel(rig->kernel.kernel());
-  rig->kernel.attach(rig->worker.ring(), rig->worker.buffers());
+  rig->kernel.attach(rig->worker.ring(), rig->worker.buffers(), rig->worker.pooled());
   rig->network.start();
   rig->worker.start(rig->listener.get(), -1);
   serve(*rig);

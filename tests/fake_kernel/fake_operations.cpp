@@ -65,6 +65,7 @@ void FakeKernel::attempt_receive(Operation& op) {
   if (!op.fresh && !something && !random_.chance(chances_.empty_look)) return;
   op.fresh = false;
   op.going_on = false;
+  if (op.discards) return discard(op);
   const bool fair = scenario_.features.has(Feature::recv_retry_limit);
   for (unsigned round = 1;; ++round) {
     if (home_count_ == 0) {
@@ -112,9 +113,10 @@ void FakeKernel::deliver(Operation& op, bool last) {
   std::uint64_t count = std::min<std::uint64_t>(socket.unread(), buffers_->size());
   if (op.length > 0) count = std::min(count, op.length - op.done);
   if (random_.chance(chances_.data_in_pieces)) count = random_.between(1, count);
-  fill(id, socket.key, socket.delivered, static_cast<unsigned>(count));
+  fill(id, *socket.script, socket.delivered, static_cast<unsigned>(count));
   op.done += count;
   if (op.length > 0 && op.done == op.length) last = true;
+  if (socket.unsent() == 0) socket.all_sent_at = clock_.now();
   socket.delivered += count;
   bytes_delivered_ += count;
   if (!socket.ending) socket.rouse(clock_.now());
@@ -174,6 +176,7 @@ void FakeKernel::send_some(Operation& op, bool cut) {
     socket.progress_at = clock_.now();
   }
   network_.taken(op.socket, count);
+  if (socket.unsent() == 0) socket.all_sent_at = clock_.now();
 }
 
 void FakeKernel::finish_send(Operation& op, int result) {
@@ -286,6 +289,57 @@ void FakeKernel::attempt_timer(Operation& op) {
   post(op.user_data, -ETIME, IORING_CQE_F_MORE);
 }
 
+// --- files ---
+
+void FakeKernel::attempt_read(Operation& op) {
+  if (random_.chance(chances_.send_interrupted)) return finish(op, -EINTR);
+  const auto files = fake_files();
+  const auto file = std::find_if(files.begin(), files.end(),
+                                 [&](const FakeFile& one) { return one.fd == op.fd; });
+  if (file == files.end()) trace_.fail("safety", "a read of descriptor {}, which is none", op.fd);
+  const int id = pooled_->id_of(op.memory);
+  if (id < 0 || pooled_->is_home(static_cast<std::uint32_t>(id))) {
+    trace_.fail("safety", "a read into memory that is nobody's");
+  }
+  const std::uint64_t offset = op.payload.position;
+  std::uint64_t count = offset < file->size ? std::min(op.length, file->size - offset) : 0;
+  if (count > 0 && random_.chance(chances_.read_short)) count = random_.between(1, count);
+  for (std::uint64_t index = 0; index < count; ++index) {
+    op.memory[index] = static_cast<std::byte>(file_byte(op.fd, offset + index));
+  }
+  trace_.note("cqe read {} B", count);
+  finish(op, static_cast<int>(count));
+}
+
+// --- ending ---
+
+void FakeKernel::attempt_fin(Operation& op) {
+  const bool gone = op.socket->dead;
+  if (!gone) network_.send_end(op.socket);
+  trace_.note("cqe #{} FIN{}", op.socket->id, gone ? ": it was gone" : "");
+  finish(op, gone ? -ENOTCONN : 0);
+}
+
+void FakeKernel::discard(Operation& op) {
+  Socket& socket = *op.socket;
+  if (socket.unread() > 0) {
+    std::uint64_t count = std::min(socket.unread(), op.length);
+    if (random_.chance(chances_.data_in_pieces)) count = random_.between(1, count);
+    socket.delivered += count;
+    trace_.note("cqe #{} discards {} B", socket.id, count);
+    network_.received(op.socket);
+    return finish(op, static_cast<int>(count));
+  }
+  if (socket.dead && socket.error != 0) {
+    socket.error_told = true;
+    return finish(op, -std::exchange(socket.error, 0));
+  }
+  if (socket.fin || socket.dead) {
+    socket.end_told = true;
+    finish(op, 0);
+  }
+}
+
 // --- cancelling ---
 
 void FakeKernel::cancel(const Op& op, std::uint64_t target) {
@@ -326,6 +380,7 @@ void FakeKernel::cancel_all(const Op& op) {
     // They run and end by themselves.
     if (other->kind == Operation::Kind::close) continue;
     if (other->kind == Operation::Kind::shutdown) continue;
+    if (other->kind == Operation::Kind::read || other->kind == Operation::Kind::fin) continue;
     other->cancelled = true;
     delay(*other);
     ++op->result;
@@ -345,7 +400,7 @@ void FakeKernel::end_cancelled(Operation& op) {
     return finish_send(op, op.done > 0 ? static_cast<int>(op.done) : -ECANCELED);
   }
   if (op.kind == Kind::poll && natural) return finish(op, POLLOUT);
-  if (op.kind == Kind::receive && natural) {
+  if (op.kind == Kind::receive && natural && !op.discards) {
     const Socket& socket = *op.socket;
     while (op.multishot && socket.unread() > 0 && home_count_ > 0 && random_.chance(500)) {
       deliver(op, false);
@@ -409,12 +464,10 @@ unsigned FakeKernel::take_buffer() {
   return id;
 }
 
-void FakeKernel::fill(unsigned id, std::uint64_t key, std::uint64_t position, unsigned count) {
+void FakeKernel::fill(unsigned id, const Script& script, std::uint64_t position, unsigned count) {
   std::byte* memory = buffers_->address(static_cast<BufferId>(id));
   unpoison(memory, buffers_->size());
-  for (unsigned index = 0; index < count; ++index) {
-    memory[index] = static_cast<std::byte>(content(key, position + index));
-  }
+  script.say(position, {memory, count});
   poison(memory, buffers_->size());
 }
 
@@ -423,6 +476,18 @@ void FakeKernel::scribble(unsigned id) {
   unpoison(memory, buffers_->size());
   std::memset(memory, 0xdb, buffers_->size());
   poison(memory, buffers_->size());
+}
+
+// What is home belongs to nobody: whoever still reads it, shall see it.
+void FakeKernel::scribble_pooled() {
+  for (std::uint32_t id = 0; id < pooled_->count(); ++id) {
+    if (!pooled_->is_home(id)) continue;
+    std::byte* memory = pooled_->address(id);
+    unpoison(memory, pooled_->size());
+    std::memset(memory, 0xdb, pooled_->size());
+    poison(memory, pooled_->size());
+  }
+  if (pooled_->free() == 0) pooled_out_at_ = clock_.now();
 }
 
 int FakeKernel::buffer_of(const void* address) const noexcept {
@@ -436,14 +501,15 @@ int FakeKernel::buffer_of(const void* address) const noexcept {
 void FakeKernel::compare(const Socket& socket, const Payload& payload, std::uint64_t bytes,
                          const char* when) {
   std::uint64_t position = payload.position;
-  const std::uint64_t end = position + bytes;
   for (const iovec& piece : payload.pieces) {
-    const auto* memory = static_cast<const unsigned char*>(piece.iov_base);
-    for (std::size_t index = 0; index < piece.iov_len && position < end; ++index, ++position) {
-      if (memory[index] != content(socket.key, position)) {
-        trace_.fail("content", "byte {} of #{} is wrong {}", position, socket.id, when);
-      }
+    const std::size_t size = std::min<std::uint64_t>(piece.iov_len, bytes);
+    const std::size_t agrees =
+        socket.script->agrees(position, {static_cast<const std::byte*>(piece.iov_base), size});
+    if (agrees < size) {
+      trace_.fail("content", "byte {} of #{} is wrong {}", position + agrees, socket.id, when);
     }
+    position += size;
+    bytes -= size;
   }
 }
 

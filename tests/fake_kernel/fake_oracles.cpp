@@ -43,19 +43,29 @@ void FakeKernel::judge_send(const Operation& op) {
     trace_.fail("safety", "a second send on #{} while one is unfinished", socket.id);
   }
   if (op.length == 0) trace_.fail("safety", "a send of nothing on #{}", socket.id);
-  if (op.length > socket.delivered - socket.taken) {
+  if (op.length > socket.unsent()) {
     trace_.fail("content", "#{} would send {} B where {} B are unsent", socket.id, op.length,
-                socket.delivered - socket.taken);
+                socket.unsent());
   }
-  for (const iovec& piece : op.payload.pieces) {
-    const int first = buffer_of(piece.iov_base);
-    const int last = buffer_of(static_cast<const std::byte*>(piece.iov_base) + piece.iov_len - 1);
-    if (first < 0 || first != last) {
-      trace_.fail("safety", "#{} sends what is not within one buffer", socket.id);
-    }
-    if (home_[static_cast<std::size_t>(first)]) {
-      trace_.fail("safety", "#{} sends from buffer {}, which is home", socket.id, first);
-    }
+  for (const iovec& piece : op.payload.pieces) judge_piece(socket, piece);
+}
+
+// It lies in one buffer, which is not home; or, where the protocol has other bytes, elsewhere.
+void FakeKernel::judge_piece(const Socket& socket, const iovec& piece) {
+  const auto* begin = static_cast<const std::byte*>(piece.iov_base);
+  const std::byte* end = begin + piece.iov_len - 1;
+  const int received = buffer_of(begin);
+  const int pooled = pooled_->id_of(begin);
+  const bool within = received == buffer_of(end) && pooled == pooled_->id_of(end);
+  const bool is_known = received >= 0 || pooled >= 0 || scenario_.subject != Subject::echo;
+  if (!within || !is_known) {
+    trace_.fail("safety", "#{} sends what is not within one buffer", socket.id);
+  }
+  const bool home = (received >= 0 && home_[static_cast<std::size_t>(received)]) ||
+                    (pooled >= 0 && pooled_->is_home(static_cast<std::uint32_t>(pooled)));
+  if (home) {
+    trace_.fail("safety", "#{} sends from buffer {}, which is home", socket.id,
+                std::max(received, pooled));
   }
 }
 
@@ -69,8 +79,9 @@ void FakeKernel::judge_close(const Operation& op) {
     trace_.fail("safety", "close of #{} with a send in flight", socket.id);
   }
   socket.closing = true;
-  const bool flushed = socket.taken == socket.delivered;
-  if (socket.end_told && flushed) return;
+  const bool flushed = socket.unsent() == 0;
+  const bool ended = socket.end_told || socket.delivered >= socket.script->ends_after();
+  if (ended && flushed) return;
 
   // Everything else cuts a connection short, which needs a reason.
   while (!socket.recent.empty() && socket.recent.front().first + given_up_ns < now) {
@@ -94,6 +105,11 @@ void FakeKernel::judge_close(const Operation& op) {
   }
   const bool scarce = now - home_empty_at_ < 100 * millisecond;
   if (scarce && is_past(socket.progress_at, 250 * millisecond)) return;
+  // Where answers are the protocol's, whoever keeps a buffer for long is in the way, even if it
+  // moves.
+  const bool pooled_scarce =
+      scenario_.subject != Subject::echo && (scarce || now - pooled_out_at_ < 100 * millisecond);
+  if (pooled_scarce && is_past(socket.all_sent_at, 50 * millisecond)) return;
   trace_.fail("safety",
               "#{} is cut short without a reason: {} B sent, {} received, {} sent back, end {}, "
               "active {:.0f} ms ago, progress {:.0f} ms ago",
@@ -136,7 +152,8 @@ void FakeKernel::judge_kept() {
     for (const Op& op : operations_) {
       const bool receives =
           op->kind == Operation::Kind::receive || op->kind == Operation::Kind::poll;
-      if (!receives || op->cancelled || cancel_in_flight(op->user_data)) continue;
+      // One that discards ends within two seconds.
+      if (!receives || op->discards || op->cancelled || cancel_in_flight(op->user_data)) continue;
       if (keeps(*op, file)) {
         trace_.fail("liveness", "the file of #{} is kept for {} ms by a receive of #{}", socket.id,
                     age / millisecond, op->socket->id);
@@ -147,6 +164,7 @@ void FakeKernel::judge_kept() {
 
 void FakeKernel::judge_connection(Socket& socket) {
   judge_hunger(socket);
+  judge_silence(socket);
   if (cancel_in_flight(socket.receive_data) || cancel_in_flight(socket.send_data)) return;
   // What a cancel has found ends by itself, perhaps long after the cancel's own CQE.
   if (socket.receive != nullptr && socket.receive->cancelled) return;
@@ -154,12 +172,14 @@ void FakeKernel::judge_connection(Socket& socket) {
   if (socket.error_told && (socket.receive != nullptr || socket.send != nullptr)) {
     trace_.fail("liveness", "#{} failed and what is in flight on it is not cancelled", socket.id);
   }
-  const std::uint64_t unsent = socket.delivered - socket.taken;
+  const std::uint64_t unsent = socket.unsent();
   if (socket.receive != nullptr && (unsent == 0 || socket.send != nullptr)) return;
-  if (socket.send != nullptr) return;
+  if (socket.send != nullptr || (unsent > 0 && waits_for_more())) return;
   if (socket.receive != nullptr || (unsent > 0 && !socket.error_told && !socket.end_told)) {
     trace_.fail("liveness", "#{} has {} B to send and no send in flight", socket.id, unsent);
   }
+  if (waits_for_more()) return;
+  if (socket.delivered >= socket.script->ends_after()) return;  // its close goes on
   if (socket.end_told || socket.error_told) {
     trace_.fail("liveness", "#{} ended, nothing is in flight, and it is not closed ({} B unsent)",
                 socket.id, unsent);
@@ -175,7 +195,7 @@ void FakeKernel::judge_connection(Socket& socket) {
 
 // Somebody who reads what it is sent must not wait for a buffer because others do not.
 void FakeKernel::judge_hunger(Socket& socket) {
-  const bool hungry = (socket.unread() > 0 || socket.fin) && socket.taken == socket.delivered &&
+  const bool hungry = (socket.unread() > 0 || socket.fin) && socket.unsent() == 0 &&
                       socket.notifications_due == 0 && socket.writable() && !socket.dead &&
                       !socket.end_told && !socket.error_told;
   if (!hungry) {
@@ -183,9 +203,43 @@ void FakeKernel::judge_hunger(Socket& socket) {
   } else if (socket.hungry_at == 0 || socket.hungry_delivered != socket.delivered) {
     socket.hungry_at = clock_.now();
     socket.hungry_delivered = socket.delivered;
-  } else if (clock_.now() - socket.hungry_at > 500 * millisecond) {
+  } else if (clock_.now() - socket.hungry_at > patience()) {
     trace_.fail("guarantee", "#{} waits for {} ms for a buffer, {} of {} are home", socket.id,
                 (clock_.now() - socket.hungry_at) / millisecond, home_count_, home_.size());
+  }
+}
+
+// A protocol with bytes of its own may wait for a pooled buffer, or for a piece of a file.
+bool FakeKernel::waits_for_more() const noexcept {
+  return scenario_.subject != Subject::echo &&
+         (clock_.now() - pooled_out_at_ < 100 * millisecond ||
+          std::any_of(operations_.begin(), operations_.end(),
+                      [](const Op& op) { return op->kind == Operation::Kind::read; }));
+}
+
+// How long somebody may wait for a buffer. For each poolful of peers that keep pooled buffers there
+// is a round in which they are found.
+std::uint64_t FakeKernel::patience() const noexcept {
+  const bool pooled = scenario_.subject != Subject::echo;
+  const std::uint64_t fewest = std::min(pooled_->count(), buffers_->count() / 2);
+  const std::uint64_t rounds = pooled ? scenario_.peers.size() / fewest : 0;
+  return (500 + 100 * rounds) * millisecond;
+}
+
+// Whoever has something to say must not wait for a pooled buffer because others do not read.
+void FakeKernel::judge_silence(Socket& socket) {
+  const bool mute = scenario_.subject != Subject::echo && socket.unsent() > 0 &&
+                    socket.send == nullptr && socket.notifications_due == 0 && !socket.dead &&
+                    !socket.error_told;
+  if (!mute) {
+    socket.mute_at = 0;
+  } else if (socket.mute_at == 0 || socket.mute_taken != socket.taken) {
+    socket.mute_at = clock_.now();
+    socket.mute_taken = socket.taken;
+  } else if (clock_.now() - socket.mute_at > patience()) {
+    trace_.fail("guarantee", "#{} waits for {} ms to send, {} of {} pooled buffers are home",
+                socket.id, (clock_.now() - socket.mute_at) / millisecond, pooled_->free(),
+                pooled_->count());
   }
 }
 

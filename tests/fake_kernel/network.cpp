@@ -40,7 +40,8 @@ void Network::connect(Peer& peer) {
   }
   auto socket = std::make_shared<Socket>();
   socket->id = ++sockets_;
-  socket->key = random_.next();
+  socket->script = make_script(scenario_.subject, random_.next());
+  peer.plan.bytes = std::min(peer.plan.bytes, socket->script->says());
   socket->peer = &peer;
   socket->send_room = scenario_.send_room;
   socket->peer_room = peer.plan.receive_room;
@@ -63,7 +64,7 @@ std::shared_ptr<Socket> Network::accept() {
   auto socket = queue_.front();
   queue_.pop_front();
   socket->peer->in_queue = false;
-  socket->active_at = socket->acknowledged_at = clock_.now();
+  socket->active_at = socket->acknowledged_at = socket->all_sent_at = clock_.now();
   return socket;
 }
 
@@ -85,6 +86,8 @@ void Network::taken(const std::shared_ptr<Socket>& socket, std::uint64_t bytes) 
   socket->taken += bytes;
   pump(socket);
 }
+
+void Network::send_end(const std::shared_ptr<Socket>& socket) { shut_down(socket); }
 
 void Network::shut_down(const std::shared_ptr<Socket>& socket) {
   socket->closed = true;
@@ -123,7 +126,9 @@ void Network::step(Peer& peer) {
   const bool end_seen =
       socket.closed && socket.arrived == socket.taken && socket.read == socket.taken;
   if (!end_seen) return;
-  peer.answered = socket.read == socket.sent && socket.fin;
+  peer.answered = socket.read == socket.script->due(socket.sent) &&
+                  (socket.fin || socket.sent >= socket.script->ends_after());
+  socket.fin = true;  // it closes, too
   finish(peer);
 }
 
@@ -134,12 +139,12 @@ void Network::read_and_write(Peer& peer) {
   switch (plan.behaviour) {
     case Behaviour::ping_pong:
       socket.read += waiting;
-      if (socket.read < socket.sent && socket.sent % plan.message == 0) break;
+      if (socket.read < socket.script->due(socket.sent) && socket.sent % plan.message == 0) break;
       if (socket.sent < plan.bytes) {
         const std::uint64_t message = plan.message - socket.sent % plan.message;
         send(peer, std::min(message, plan.bytes - socket.sent));
         wake(peer, plan.pause_ns + scenario_.latency_ns);
-      } else if (socket.read == socket.sent && !socket.fin) {
+      } else if (socket.read == socket.script->due(socket.sent) && !socket.fin) {
         socket.fin = true;
       }
       break;
@@ -150,7 +155,7 @@ void Network::read_and_write(Peer& peer) {
       break;
     case Behaviour::slow_reader: {
       // Fifty reads at the most, so that it comes to an end.
-      const std::uint64_t bite = std::max<std::uint64_t>(plan.bytes / 50, 1);
+      const std::uint64_t bite = std::max<std::uint64_t>(socket.script->due(plan.bytes) / 50, 1);
       socket.read += std::min(waiting, bite);
       send(peer, plan.bytes - socket.sent);
       if (socket.sent == plan.bytes) socket.fin = true;
@@ -181,7 +186,7 @@ void Network::send(Peer& peer, std::uint64_t bytes) {
   if (socket.fin || socket.closed) return;
   const std::uint64_t window =
       socket.unread() < scenario_.receive_room ? scenario_.receive_room - socket.unread() : 0;
-  std::uint64_t count = std::min(bytes, window);
+  std::uint64_t count = std::min({bytes, window, socket.script->says() - socket.sent});
   if (count == 0) return;
   if (random_.chance(scenario_.chances.data_in_pieces)) {
     count = random_.between(1, count);

@@ -10,6 +10,7 @@
 
 #include "tests/fake_kernel/clock.hpp"
 #include "tests/fake_kernel/scenario.hpp"
+#include "tests/fake_kernel/script.hpp"
 
 namespace lab::fake {
 
@@ -19,7 +20,7 @@ struct Peer;
 /// One connection, from the client's connect until both sides have forgotten it.
 struct Socket {
   unsigned id = 0;
-  std::uint64_t key = 0;  ///< of its content
+  std::shared_ptr<const Script> script;
   Peer* peer = nullptr;
 
   // Towards the server.
@@ -28,6 +29,8 @@ struct Socket {
   bool fin = false;             ///< the client sends no more
   std::uint64_t unread_at = 0;  ///< since when something waits to be received
   std::uint64_t unread() const noexcept { return sent - delivered; }
+  /// Bytes that the server has to send for what it has received.
+  std::uint64_t unsent() const { return script->due(delivered) - taken; }
 
   // Towards the client.
   std::uint64_t taken = 0;    ///< by sends of the server
@@ -71,6 +74,9 @@ struct Socket {
   std::uint64_t parked_at = 0;  ///< since when nothing is in flight for it, as seen; or 0
   std::uint64_t hungry_at = 0;  ///< since when it has data, nothing unsent and no buffer; or 0
   std::uint64_t hungry_delivered = 0;
+  std::uint64_t all_sent_at = 0;  ///< when all that was due was last sent
+  std::uint64_t mute_taken = 0;
+  std::uint64_t mute_at = 0;  ///< since when it has something to say and no send in flight; or 0
   std::deque<std::pair<std::uint64_t, std::uint64_t>> recent;  ///< (time, bytes) delivered
 
   std::uint64_t acknowledged_at = 0;
@@ -110,6 +116,8 @@ class Network {
   void received(const std::shared_ptr<Socket>& socket);
   /// The server sent: what was taken travels.
   void taken(const std::shared_ptr<Socket>& socket, std::uint64_t bytes);
+  /// The server sends no more: FIN after what was taken.
+  void send_end(const std::shared_ptr<Socket>& socket);
   /// The server shut it down in both directions: FIN after what was taken.
   void shut_down(const std::shared_ptr<Socket>& socket);
   /// The server closed: FIN after what was taken, or a reset.

@@ -44,6 +44,8 @@ WorkerOptions draw_options(Random& random) {
   options.idle_timeout_ms = random.chance(500) ? 0 : random.between(1000, 4000);
   options.drain_deadline_ms = random.between(200, 2000);
   options.receive_renewal_ms = random.between(50, 2000);
+  options.pooled_count = 1U << random.between(1, 5);  // 2 … 32
+  options.pooled_size = 512U << random.below(3);
   options.peers_on_loopback = random.chance(200);
   options.disabled_ring = true;
   return options;
@@ -67,6 +69,7 @@ Chances draw_chances(Random& random) {
   chances.cancel_first = random.between(0, 1000);
   chances.after_cancel = swarm(random);
   chances.close_late = swarm(random);
+  chances.read_short = swarm(random);
   chances.accept_error = seldom(random);
   chances.arrives_meanwhile = random.chance(300) ? 950 : swarm(random);
   chances.enter_error = seldom(random);
@@ -96,8 +99,9 @@ const char* name(Behaviour behaviour) noexcept {
   return names[static_cast<std::size_t>(behaviour)];
 }
 
-Scenario::Scenario(Random& random)
-    : options(draw_options(random)),
+Scenario::Scenario(Random& random, Subject what)
+    : subject(what),
+      options(draw_options(random)),
       backlog(random.chance(600) ? random.between(1, 6) : random.between(1, 64)),
       chances(draw_chances(random)),
       features(draw_features(random)),
@@ -119,7 +123,7 @@ Scenario::Scenario(Random& random)
     options.buffer_size = 1024;
   }
   // Crawlers: a gathered send to one of them takes longer than the idle timeout, and moves.
-  const bool crawl = !siege && !ambush && random.chance(40);
+  const bool crawl = !siege && !ambush && random.chance(40) && subject == Subject::echo;
   if (crawl) {
     options.buffer_count = 512;
     options.idle_timeout_ms = 1000;
@@ -194,6 +198,10 @@ Scenario::Scenario(Random& random)
       plan.receive_room = size;
       plan.pause_ns = 150 * millisecond;
     }
+    // A short question may have a long answer.
+    if (subject != Subject::echo && plan.behaviour == Behaviour::slow_reader) {
+      plan.receive_room = std::max(plan.receive_room, 4096U);
+    }
     peers.push_back(plan);
   }
 }
@@ -210,14 +218,15 @@ std::string Scenario::describe() const {
   constexpr std::array endings{"served", "drained", "stopped"};
   constexpr std::array modes{"auto", "always", "never"};
   return fmt::format(
-      "{} slots, {} x {} B buffers, zero copy {} from {} B, idle {} ms, drain {} ms, backlog {}, "
+      "{} slots, {} x {} B buffers, {} x {} B pooled, zero copy {} from {} B, idle {} ms, drain {} "
+      "ms, backlog {}, "
       "rooms {}/{} B, latency {} us, user timeout {} ms, renewal {} ms, without{}{}{}{}{}{}, ends "
       "{} ({} ms); {}",
-      options.connections_max, options.buffer_count, options.buffer_size,
-      modes[static_cast<std::size_t>(options.zero_copy)], options.zero_copy_threshold,
-      options.idle_timeout_ms, options.drain_deadline_ms, backlog, send_room, receive_room,
-      latency_ns / microsecond, user_timeout_ns / millisecond, options.receive_renewal_ms,
-      features.has(Feature::timer_multishot) ? "" : " timer-multishot",
+      options.connections_max, options.buffer_count, options.buffer_size, options.pooled_count,
+      options.pooled_size, modes[static_cast<std::size_t>(options.zero_copy)],
+      options.zero_copy_threshold, options.idle_timeout_ms, options.drain_deadline_ms, backlog,
+      send_room, receive_room, latency_ns / microsecond, user_timeout_ns / millisecond,
+      options.receive_renewal_ms, features.has(Feature::timer_multishot) ? "" : " timer-multishot",
       features.has(Feature::recv_retry_limit) ? "" : " recv-retry-limit",
       features.has(Feature::recv_total) ? "" : " recv-total",
       features.has(Feature::slot_options) ? "" : " slot-options",

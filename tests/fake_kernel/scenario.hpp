@@ -10,6 +10,7 @@
 #include "01-core/lib/features.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 #include "tests/fake_kernel/random.hpp"
+#include "tests/fake_kernel/script.hpp"
 
 namespace lab::fake {
 
@@ -56,6 +57,7 @@ struct Chances {
   unsigned cancel_first;    ///< its CQE comes before the target's
   unsigned after_cancel;    ///< the target ends with what it has: data, the end, no buffers
   unsigned close_late;      ///< the slot is free long before the close's CQE says so
+  unsigned read_short;      ///< a read of a file brings less than there is
   unsigned accept_error;
   unsigned arrives_meanwhile;  ///< one more client while others are being accepted
   unsigned enter_error;        ///< -EINTR, -EBUSY or -EAGAIN
@@ -70,10 +72,11 @@ enum class Ending : std::uint8_t {
 };
 
 struct Scenario {
-  explicit Scenario(Random& random);
+  Scenario(Random& random, Subject subject);
 
   std::string describe() const;
 
+  Subject subject;
   WorkerOptions options;
   unsigned backlog;
   Chances chances;

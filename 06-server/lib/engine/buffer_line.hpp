@@ -1,4 +1,5 @@
-// Who waits for a pooled buffer, first come, first served.
+// Who waits for a pooled buffer, first come, first served: while somebody waits, nobody else takes
+// one.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +12,15 @@ namespace lab {
 /// @tparam On false: its protocol uses no pooled buffers
 template <class Client, bool On>
 struct BufferLinePlace {
-  ListLink<Client> buffer_link;
+  ListLink<BufferLinePlace> buffer_link;
   std::uint32_t buffer_wait_since = 0;  ///< tick
+  /// The tick at which a buffer last left the client, or the first of them came.
+  std::uint32_t buffer_held_since = 0;
 };
 template <class Client>
 struct BufferLinePlace<Client, false> {};
 
-/// Lifetime: its worker's. Client has the place above.
+/// Lifetime: its worker's. Client derives from the place above.
 template <class Client, bool On>
 class BufferLine {
  public:
@@ -35,14 +38,21 @@ class BufferLine {
   void leave(Client& client) noexcept {
     if (line_.contains(client)) line_.remove(client);
   }
-  Client& pop() noexcept {
-    Client& client = *line_.front();
-    line_.remove(client);
-    return client;
+  /// The first in line has a turn: until end_turn() it may take.
+  Client& begin_turn() noexcept {
+    Place& place = *line_.front();
+    line_.remove(place);
+    turn_ = &place;
+    return static_cast<Client&>(place);
   }
+  void end_turn() noexcept { turn_ = nullptr; }
+  bool may_take(const Client& client) const noexcept { return line_.empty() || turn_ == &client; }
 
  private:
-  IntrusiveList<Client, &Client::buffer_link> line_;
+  using Place = BufferLinePlace<Client, true>;
+
+  IntrusiveList<Place, &Place::buffer_link> line_;
+  const Place* turn_ = nullptr;
 };
 
 template <class Client>

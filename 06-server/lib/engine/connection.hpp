@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "06-server/lib/engine/buffer_line.hpp"
@@ -89,15 +90,14 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   void send(Segment bytes) noexcept {
     if (bytes.empty() || phase_ == Phase::aborting || phase_ == Phase::lingering) return;
+    note_holding();
     this->outbox_.push(std::move(bytes));
   }
   PooledBuffer take_buffer() noexcept {
     static_assert(P::uses_buffers);
     // Its own share: sending it brings the next turn.
     if (this->outbox_.pooled() >= worker_.pooled_cap()) return {};
-    PooledBuffer buffer = worker_.pooled().take();
-    if (!buffer) worker_.wait_for_pooled(*this);
-    return buffer;
+    return worker_.take_pooled(*this);
   }
   bool read_file(const FileRange& range) noexcept {
     PooledBuffer buffer = take_buffer();
@@ -162,6 +162,16 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
   bool stuck() const noexcept { return !aborting() && !slot_closed_ && this->holds_up(); }
+  /// Since when it has held the same pooled buffer, or received bytes unread, whatever its peer
+  /// takes. Who only waits for a pooled buffer to answer with is not in the way.
+  std::optional<std::uint32_t> holds_since() const noexcept {
+    if constexpr (P::uses_buffers) {
+      const bool holds = this->holds_pooled_buffers() ||
+                         (this->anything_unread() && !worker_.waits_for_pooled(*this));
+      if (holds && !aborting() && !slot_closed_) return this->buffer_held_since;
+    }
+    return {};
+  }
   std::uint32_t last_activity() const noexcept { return activity_tick_; }
   bool open() const noexcept { return phase_ == Phase::open; }
   bool aborting() const noexcept { return phase_ == Phase::aborting; }
@@ -184,10 +194,16 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     touch();
     Segment segment = worker_.received().segment(std::move(bytes));
     if constexpr (P::uses_buffers) {
+      note_holding();
       this->inbox_.push(std::move(segment));  // they come in turn()
     } else {
       protocol_.on_bytes(*this, std::move(segment));
     }
+  }
+
+  /// A buffer that it held has left it.
+  void on_buffer_home() noexcept {
+    if constexpr (P::uses_buffers) this->buffer_held_since = worker_.tick();
   }
 
   void on_discarded([[maybe_unused]] std::uint32_t bytes) noexcept {
@@ -230,11 +246,20 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     worker_.mark_ready(*this);
   }
 
+  void note_holding() noexcept {
+    if constexpr (P::uses_buffers) {
+      if (!this->holds_pooled_buffers() && !this->anything_unread()) on_buffer_home();
+    }
+  }
+
   // The turn of its protocol: first what happened, then what has come, in order, then the end.
   void turn() noexcept {
     protocol_.on_turn(*this);
     if constexpr (P::uses_buffers) {
-      while (this->takes_bytes()) protocol_.on_bytes(*this, this->inbox_.pop());
+      while (this->takes_bytes()) {
+        on_buffer_home();
+        protocol_.on_bytes(*this, this->inbox_.pop());
+      }
       if (this->takes_end()) protocol_.on_end(*this);
     }
   }

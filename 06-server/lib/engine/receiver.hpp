@@ -44,6 +44,8 @@ class Receiver {
     return rested && rested_;
   }
 
+  /// Its protocol wants bytes.
+  bool wants_bytes() const noexcept { return !unwanted_; }
   /// The peer has sent more than its last receive took.
   bool more_waits() const noexcept { return unread_; }
   /// The tick at which it began to wait for a buffer; where receives are renewed, or for data.
@@ -69,7 +71,6 @@ class Receiver {
 
   /// The protocol wants no bytes for now, or some again.
   void want_bytes(bool wanted) noexcept { unwanted_ = !wanted; }
-  bool wants_bytes() const noexcept { return !unwanted_; }
 
   /// Nothing more is wanted.
   void stop_receiving() noexcept {

@@ -42,7 +42,7 @@ class ZeroCopySend {
   Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};
 };
 
-/// Connection derives from it and has: worker(), slot(), touch(), abort_broken().
+/// Connection derives from it and has: worker(), slot(), touch(), abort_broken(), on_buffer_home().
 template <class Connection>
 class Sender {
  public:
@@ -65,6 +65,11 @@ class Sender {
   bool outbox_empty() const noexcept { return outbox_.empty(); }
   /// Receive buffers that are not home because of it.
   std::uint32_t held() const noexcept { return outbox_.received() + due(SegmentKind::received); }
+  /// It holds pooled buffers, sent or not.
+  bool holds_pooled_buffers() const noexcept {
+    const bool in_flight = zero_copy_ != nullptr && zero_copy_->bytes.kind() == SegmentKind::pooled;
+    return in_flight || outbox_.pooled() + due(SegmentKind::pooled) > 0;
+  }
   /// It holds buffers of the worker's, received or pooled ones, for a peer that may take nothing:
   /// since stuck_since(). Memory that is nobody else's does not count.
   bool holds_up() const noexcept {
@@ -155,7 +160,9 @@ class Sender {
     if (gather_ != nullptr) worker().gather_lists().destroy(std::exchange(gather_, nullptr));
     on_sent(cqe.res);
     if (cqe.res > 0) {
+      const std::uint32_t pooled = outbox_.pooled();
       outbox_.consume(static_cast<std::uint32_t>(cqe.res));
+      if (outbox_.pooled() < pooled) self().on_buffer_home();
     } else if (cqe.res != -EINTR && cqe.res != -EAGAIN) {
       self().abort_broken();
     }
@@ -167,6 +174,7 @@ class Sender {
     if (cqe.notification()) {
       worker().on_zero_copy_done(cqe);
       --due_of(send.bytes);
+      if (send.bytes.kind() == SegmentKind::pooled) self().on_buffer_home();
       progress_tick_ = worker().tick();
       worker().mark_ready(self());
       worker().destroy_zero_copy_send(send);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/engine/buffer_line.hpp"
@@ -59,6 +60,23 @@ class Upkeep {
     }
   }
 
+  // The same where protocols write answers of their own, which may be larger than any socket's
+  // room. What was granted is sent in the same turn, and a socket with room takes it at once:
+  // whoever still holds a buffer two ticks later is in the way, even if its peer takes a byte now
+  // and then. Each round frees all that are held so: a wait ends 250 ms after it began, and 50 ms
+  // later for each poolful of such peers.
+  void shed_holders(std::uint32_t now, std::uint32_t since, std::uint32_t wanted) noexcept {
+    if (now - since < stuck_ticks_) return;
+    for (Client* client = connections_.oldest(); client != nullptr && wanted > 0;
+         client = connections_.next(*client)) {
+      const std::optional<std::uint32_t> held_since = client->holds_since();
+      if (!held_since || now - *held_since < held_ticks_max) continue;
+      --wanted;
+      client->reset();
+      stats_[Stat::shed].add(1);
+    }
+  }
+
   /// One pass over all, so once a second is enough.
   void check_deadlines() noexcept {
     for (Client* client = connections_.oldest(); client != nullptr;
@@ -69,6 +87,7 @@ class Upkeep {
 
  private:
   static constexpr unsigned shed_per_tick_max = 64;
+  static constexpr std::uint32_t held_ticks_max = 2;
 
   Connections<Client>& connections_;
   WorkerStats& stats_;

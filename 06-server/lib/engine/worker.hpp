@@ -201,7 +201,12 @@ class Worker {
   bool is_waiting(const Client& client) const noexcept { return connections_.is_waiting(client); }
   void wait_for_buffer(Client& client) noexcept { connections_.wait(client); }
   void leave_waiting(Client& client) noexcept { connections_.leave_waiting(client); }
-  void wait_for_pooled(Client& client) noexcept { buffer_line_.join(client, tick()); }
+  /// @return none: the client waits in line
+  PooledBuffer take_pooled(Client& client) noexcept {
+    PooledBuffer buffer = buffer_line_.may_take(client) ? memory_.pooled.take() : PooledBuffer{};
+    if (!buffer) buffer_line_.join(client, tick());
+    return buffer;
+  }
   bool waits_for_pooled(const Client& client) const noexcept {
     return buffer_line_.contains(client);
   }
@@ -294,8 +299,9 @@ class Worker {
   void grant_pooled() noexcept {
     if constexpr (P::uses_buffers) {
       while (memory_.pooled.free() > 0 && !buffer_line_.empty()) {
-        mark_ready(buffer_line_.pop());
+        mark_ready(buffer_line_.begin_turn());
         advance_ready();
+        buffer_line_.end_turn();
       }
     }
   }
@@ -346,12 +352,14 @@ class Worker {
 
   void shed_stuck(std::uint32_t now) noexcept {
     if (connections_.anybody_waits() && memory_.buffers.free() == 0) {
-      upkeep_.shed_stuck(now, connections_.first_waiting()->receiving_since(),
-                         std::min(connections_.waiting(), budget_.reserve()));
+      const std::uint32_t since = connections_.first_waiting()->receiving_since();
+      const std::uint32_t wanted = std::min(connections_.waiting(), budget_.reserve());
+      upkeep_.shed_stuck(now, since, wanted);
+      if constexpr (P::uses_buffers) upkeep_.shed_holders(now, since, wanted);
     }
     if constexpr (P::uses_buffers) {
       if (!buffer_line_.empty()) {
-        upkeep_.shed_stuck(now, buffer_line_.first_since(), buffer_line_.size());
+        upkeep_.shed_holders(now, buffer_line_.first_since(), buffer_line_.size());
       }
     }
   }

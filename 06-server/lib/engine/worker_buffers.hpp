@@ -65,6 +65,15 @@ class PooledBuffers final : public SegmentOwner {
   unsigned size() const noexcept { return size_; }
   unsigned free() const noexcept { return free_; }
 
+  // For tests that stand in the kernel's place.
+  bool is_home(std::uint32_t id) const noexcept { return readers_[id] == 0; }
+  std::byte* address(std::uint32_t id) const noexcept { return memory_ + std::size_t{id} * size_; }
+  /// The buffer that this byte lies in, or -1.
+  int id_of(const std::byte* byte) const noexcept {
+    if (byte < memory_ || byte >= address(count())) return -1;
+    return static_cast<int>(static_cast<std::size_t>(byte - memory_) / size_);
+  }
+
   /// @return none when all are out
   PooledBuffer take() noexcept {
     if (free_ == 0) return {};
@@ -88,8 +97,6 @@ class PooledBuffers final : public SegmentOwner {
     poison(self.address(id), self.size_);
     self.home_[self.free_++] = id;
   }
-
-  std::byte* address(std::uint32_t id) const noexcept { return memory_ + std::size_t{id} * size_; }
 
   std::byte* memory_;
   unsigned size_;

@@ -1,0 +1,51 @@
+// What a client says and what it must hear: the oracle of a protocol. A pure function of a key, so
+// model, clients and comparison need not remember bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/fake_kernel/random.hpp"
+
+namespace lab::fake {
+
+/// Which protocol the worker speaks.
+enum class Subject : std::uint8_t { echo, lines };
+
+class Script {
+ public:
+  static constexpr std::uint64_t endless = ~std::uint64_t{0};
+
+  virtual ~Script() = default;
+
+  /// Bytes of the client's side from `position` on.
+  virtual void say(std::uint64_t position, std::span<std::byte> into) const = 0;
+  /// How many of these bytes are what the client must hear at `position`.
+  virtual std::size_t agrees(std::uint64_t position, std::span<const std::byte> heard) const = 0;
+  /// Bytes of the answer that are due when so many of the client's have been received.
+  virtual std::uint64_t due(std::uint64_t received) const = 0;
+  /// After so many of the client's bytes the server ends the connection by itself.
+  virtual std::uint64_t ends_after() const { return endless; }
+  /// Bytes that the client has to say; some after the end are among them.
+  virtual std::uint64_t says() const { return endless; }
+};
+
+std::shared_ptr<const Script> make_script(Subject subject, std::uint64_t key);
+
+/// A file of the model: no file system is asked.
+struct FakeFile {
+  std::string_view name;
+  int fd;
+  std::uint64_t size;
+};
+
+/// The files that the line protocol may be asked for.
+std::span<const FakeFile> fake_files();
+unsigned char file_byte(int fd, std::uint64_t offset);
+
+}  // namespace lab::fake
