@@ -1,4 +1,6 @@
-# Planted bugs: each must be caught by the seeds. mutation(NAME FILE file CAUGHT_BY regex OLD text NEW text)
+# Planted bugs: each must be caught by the seeds.
+#   mutation(NAME [LINES] FILE file CAUGHT_BY regex OLD text NEW text)
+# LINES: by the line protocol's seeds, not by the echo's. mutation()
 # is defined by whoever includes this: CMakeLists.txt makes a program of each, run_mutations.cmake
 # makes the changed header and runs it. OLD must stand in the file exactly once, or the run fails.
 # CAUGHT_BY matches "oracle: what it said".
@@ -7,6 +9,9 @@ set(connection 06-server/lib/engine/connection.hpp)
 set(receiver 06-server/lib/engine/receiver.hpp)
 set(sender 06-server/lib/engine/sender.hpp)
 set(worker 06-server/lib/engine/worker.hpp)
+set(inbox 06-server/lib/engine/inbox.hpp)
+set(buffers 06-server/lib/engine/worker_buffers.hpp)
+set(segment 06-server/lib/protocol/segment.hpp)
 set(upkeep 06-server/lib/engine/upkeep.hpp)
 set(acceptor 06-server/lib/engine/acceptor.hpp)
 set(budget 06-server/lib/engine/buffer_budget.hpp)
@@ -88,9 +93,9 @@ mutation(cancel_that_found_nothing_not_repeated FILE ${receiver} CAUGHT_BY "live
   NEW "cqe.res = 0;
     cancel_recv_.note(cqe);")
 
-mutation(nobody_is_shed FILE ${upkeep} CAUGHT_BY "guarantee: "
-  OLD "if (now - since < stuck_ticks_) return;"
-  NEW "if (now - since < stuck_ticks_ || wanted > 0) return;")
+mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
+  OLD "upkeep_.shed_stuck(now, since, wanted);"
+  NEW "upkeep_.shed_stuck(now, now, wanted);")
 
 mutation(no_reserve_for_bites FILE ${budget} CAUGHT_BY "guarantee: "
   OLD "const std::uint32_t reserved = size_ > bite_max ? reserve_ : 0;"
@@ -113,3 +118,41 @@ mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has
 mutation(receives_not_renewed FILE ${worker} CAUGHT_BY "liveness: the file of .* is kept"
   OLD "if (!slot_releases()) renewal_.renew(now);"
   NEW "")
+
+# What protocols with answers of their own need.
+mutation(pooled_buffer_leaked LINES FILE ${buffers} CAUGHT_BY "statistics: pooled|guarantee: |liveness: "
+  OLD "++self.readers_[id];"
+  NEW "self.readers_[id] = static_cast<std::uint16_t>(self.readers_[id] + 2);")
+
+mutation(buffer_given_back_twice LINES FILE ${segment} CAUGHT_BY "assertion: |safety: |content: "
+  OLD "        owner_(std::exchange(other.owner_, nullptr)),"
+  NEW "        owner_(other.owner_),")
+
+mutation(no_turn_when_room_comes_back LINES FILE ${connection} CAUGHT_BY "liveness: |guarantee: |safety: "
+  OLD "    protocol_.on_turn(*this);"
+  NEW "    if (this->anything_unread()) protocol_.on_turn(*this);")
+
+mutation(file_piece_out_of_order LINES FILE ${connection} CAUGHT_BY "content: "
+  OLD "this->outbox_.push(std::move(bytes));"
+  NEW "if (this->sending() || this->outbox_empty()) {
+      this->outbox_.push(std::move(bytes));
+    } else {
+      this->outbox_.push_front(std::move(bytes));
+    }")
+
+mutation(slot_adopted_twice FILE ${acceptor} CAUGHT_BY "safety: |assertion: "
+  OLD "sink_.adopt(static_cast<FileSlot>(cqe.res));"
+  NEW "sink_.adopt(static_cast<FileSlot>(cqe.res));
+      if (cqe.res == 3) sink_.adopt(static_cast<FileSlot>(cqe.res));")
+
+mutation(end_told_before_the_last_bytes LINES FILE ${inbox} CAUGHT_BY "safety: |content: |liveness: "
+  OLD "if (!end_due_ || closed_ || !inbox_.empty()) return false;"
+  NEW "if (!end_due_ || closed_) return false;")
+
+mutation(who_keeps_a_buffer_is_left_alone LINES FILE ${upkeep} CAUGHT_BY "guarantee: |liveness: "
+  OLD "if (!held_since || now - *held_since < held_ticks_max) continue;"
+  NEW "if (!held_since || now - *held_since < 1000 * held_ticks_max) continue;")
+
+mutation(the_line_is_not_kept LINES FILE 06-server/lib/engine/buffer_line.hpp CAUGHT_BY "guarantee: |liveness: "
+  OLD "return line_.empty() || turn_ == &client;"
+  NEW "return &client != nullptr;")
