@@ -1,0 +1,247 @@
+#include "05-performance/bench/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "05-performance/bench/say.hpp"
+
+namespace lab {
+
+namespace {
+
+constexpr int exit_wrong_use = 2;
+
+CLI::Validator validator(const WordCheck& check) { return {check.complaint, check.shown}; }
+
+std::string not_decimal(std::string& text) {
+  const std::size_t sign = text.starts_with('-') ? 1 : 0;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() == sign ||
+      !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(sign), text.end(), is_digit)) {
+    return fmt::format("'{}' is no decimal number", text);
+  }
+  const std::size_t first = std::min(text.find_first_not_of('0', sign), text.size() - 1);
+  text.erase(sign, first - sign);
+  return {};
+}
+
+}  // namespace
+
+// CLI::Range lets "nan" pass, for it is neither too small nor too large, and takes
+// "-18446744073709551615" for 1.
+template <class Number>
+WordCheck in_range(Number low, Number high) {
+  return {[low, high](std::string& text) -> std::string {
+            Number value{};
+            const bool wraps = std::is_unsigned_v<Number> && text.starts_with('-');
+            const bool read = !wraps && CLI::detail::lexical_cast(text, value);
+            if (read && value >= low && value <= high) return {};
+            return fmt::format("{} is not between {} and {}", text, low, high);
+          },
+          fmt::format("{} to {}", low, high)};
+}
+
+template WordCheck in_range(int, int);
+template WordCheck in_range(unsigned, unsigned);
+template WordCheck in_range(std::uint16_t, std::uint16_t);
+template WordCheck in_range(std::uint64_t, std::uint64_t);
+template WordCheck in_range(double, double);
+
+WordCheck one_of(const std::vector<std::string>& words) {
+  std::string names;
+  for (const std::string& word : words) names += (names.empty() ? "" : ",") + word;
+  return {[words, names](std::string& word) -> std::string {
+            if (std::ranges::find(words, word) != words.end()) return {};
+            return fmt::format("'{}' is none of {}", word, names);
+          },
+          "{" + names + "}"};
+}
+
+WordCheck existing_file() {
+  return {[](std::string& word) { return CLI::ExistingFile(word); }, "FILE"};
+}
+
+CommandOption CommandOption::check(const WordCheck& check) const {
+  option_->check(validator(check));
+  return *this;
+}
+
+CommandOption CommandOption::check(std::string (*complaint)(const std::string&)) const {
+  option_->check(complaint);
+  return *this;
+}
+
+CommandOption CommandOption::transform(const WordCheck& check) const {
+  option_->transform(validator(check));
+  return *this;
+}
+
+CommandOption CommandOption::transform(std::string (*other)(const std::string&)) const {
+  option_->transform(other);
+  return *this;
+}
+
+CommandOption CommandOption::take_unit() const {
+  option_->transform(CLI::AsSizeValue(false));
+  return *this;
+}
+
+CommandOption CommandOption::group(const std::string& title) const {
+  option_->group(title);
+  return *this;
+}
+
+CommandOption CommandOption::capture_default_str() const {
+  option_->capture_default_str();
+  return *this;
+}
+
+CommandOption CommandOption::default_str(const std::string& text) const {
+  option_->default_str(text);
+  return *this;
+}
+
+CommandOption CommandOption::type_name(const std::string& name) const {
+  option_->type_name(name);
+  return *this;
+}
+
+CommandOption CommandOption::option_text(const std::string& text) const {
+  option_->option_text(text);
+  return *this;
+}
+
+CommandOption CommandOption::required() const {
+  option_->required();
+  return *this;
+}
+
+CommandOption CommandOption::excludes(CommandOption other) const {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+CommandOption CommandOption::needs(CommandOption other) const {
+  option_->needs(other.option_);
+  return *this;
+}
+
+CommandOption CommandOption::delimiter(char character) const {
+  option_->delimiter(character);
+  return *this;
+}
+
+CommandOption CommandOption::allow_extra_args(bool allow) const {
+  option_->allow_extra_args(allow);
+  return *this;
+}
+
+CommandLine::CommandLine(const std::string& name, const std::string& description,
+                         int exit_unwritten)
+    : app_(std::make_unique<CLI::App>(description, name)), exit_unwritten_(exit_unwritten) {}
+
+CommandLine::~CommandLine() = default;
+
+template <class Value>
+CommandOption CommandLine::add_option(const std::string& names, Value& value,
+                                      const std::string& text) {
+  return CommandOption(*app_->add_option(names, value, text));
+}
+
+template CommandOption CommandLine::add_option(const std::string&, std::string&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::filesystem::path&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, int&, const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, unsigned&, const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::uint16_t&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::uint64_t&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, double&, const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::optional<int>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::optional<unsigned>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::optional<std::uint16_t>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::optional<std::uint64_t>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::optional<double>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::vector<std::string>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::vector<int>&,
+                                               const std::string&);
+template CommandOption CommandLine::add_option(const std::string&, std::vector<unsigned>&,
+                                               const std::string&);
+
+CommandOption CommandLine::add_option_function(
+    const std::string& names, const std::function<void(const std::string&)>& function,
+    const std::string& text) {
+  return CommandOption(*app_->add_option_function<std::string>(names, function, text));
+}
+
+CommandOption CommandLine::add_flag(const std::string& names, bool& value,
+                                    const std::string& text) {
+  return CommandOption(*app_->add_flag(names, value, text));
+}
+
+CommandOption CommandLine::add_flag_callback(const std::string& names,
+                                             const std::function<void()>& function,
+                                             const std::string& text) {
+  return CommandOption(*app_->add_flag_callback(names, function, text));
+}
+
+CommandOption CommandLine::get_option(const std::string& name) const {
+  return CommandOption(*app_->get_option(name));
+}
+
+void CommandLine::footer(const std::string& text) { app_->footer(text); }
+
+void CommandLine::column_width(unsigned columns) { app_->get_formatter()->column_width(columns); }
+
+void CommandLine::take_decimal_numbers() {
+  for (CLI::Option* option : app_->get_options()) {
+    const std::string type = option->get_type_name();
+    // transform() puts it in front of the option's other checks.
+    if (type.starts_with("UINT") || type.starts_with("INT")) {
+      option->transform(CLI::Validator(not_decimal, ""));
+    }
+  }
+}
+
+template <class Parse>
+void CommandLine::parse_or_end(Parse parse) const {
+  try {
+    parse();
+  } catch (const CLI::ParseError& error) {
+    if (app_->exit(error) != 0) std::exit(exit_wrong_use);
+    std::exit(output_written(app_->get_name().c_str()) ? 0 : exit_unwritten_);
+  }
+}
+
+void CommandLine::parse(int argc, const char* const* argv) {
+  parse_or_end([&] { app_->parse(argc, argv); });
+}
+
+void CommandLine::parse(std::vector<std::string> words) {
+  parse_or_end([&] { app_->parse(std::move(words)); });
+}
+
+std::size_t CommandLine::count(const std::string& name) const { return app_->count(name); }
+
+void CommandLine::refuse(const std::string& option, const std::string& cause) const {
+  app_->exit(CLI::ValidationError(option, cause));
+  std::exit(exit_wrong_use);
+}
+
+}  // namespace lab

@@ -1,0 +1,47 @@
+// From a server's command line to its workers: where a protocol meets the engine.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <memory>
+
+#include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/process/server_command.hpp"
+#include "06-server/lib/process/worker_process.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
+
+namespace lab {
+
+/// Serves a protocol: worker processes, each with a ring, until a signal ends them.
+/// @param command after its parse()
+/// @param make_shared called in each worker process before its loop: what all connections of the
+/// worker have in common, as a std::unique_ptr<P::Shared>. What it captures was made before the
+/// fork, so all workers have one copy. An exception of it ends the server, in its words.
+/// @return the exit code
+template <Protocol P, class MakeShared>
+int serve(ServerCommand& command, const MakeShared& make_shared) {
+  const auto worker_main = [](const void* argument, const WorkerContext& context) -> int {
+    const auto& given = *static_cast<const ServerCommand::WorkerArgument*>(argument);
+    const ServerOptions& options = given.options;
+    // Both are never destroyed: the process leaves by _exit.
+    auto shared = (*static_cast<const MakeShared*>(given.own))();
+    auto worker =
+        std::make_unique<Worker<P>>(options.worker, options.features, *context.stats, *shared);
+    worker->start(context.listener_fd, context.control_fd);
+    const WorkerReport report = worker->report();
+    send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);
+    worker->run();
+    worker.release();
+    shared.release();
+    return 0;
+  };
+  return command.run(worker_main, &make_shared);
+}
+
+/// The same where what they have in common needs no argument.
+template <Protocol P>
+int serve(ServerCommand& command) {
+  return serve<P>(command, [] { return std::make_unique<typename P::Shared>(); });
+}
+
+}  // namespace lab

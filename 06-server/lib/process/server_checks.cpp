@@ -1,0 +1,114 @@
+#include "06-server/lib/process/server_checks.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstddef>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "05-performance/lib/core_thread.hpp"
+#include "06-server/lib/process/explain.hpp"
+
+namespace lab {
+
+namespace {
+
+void check_steering(const SupervisorOptions& supervisor) {
+  if (supervisor.steering != Steering::cpu) return;
+  const std::size_t cpus = allowed_cpus().size();
+  if (!supervisor.pin)
+    throw std::invalid_argument(
+        "--steer: cpu needs pinned workers; leave out --no-pin, or take hash");
+  if (supervisor.workers > cpus) {
+    throw std::invalid_argument(
+        fmt::format("--steer: cpu would leave some of {} workers without clients on {} CPU{}; "
+                    "take hash",
+                    supervisor.workers, cpus, cpus == 1 ? "" : "s"));
+  }
+}
+
+// Names of features for --without: what ./lab doctor prints.
+Feature feature_named(const std::string& name) {
+  for (unsigned index = 0; index < static_cast<unsigned>(Feature::count); ++index) {
+    const auto feature = static_cast<Feature>(index);
+    if (name == Features::info(feature).name) return feature;
+  }
+  return Feature::count;
+}
+
+}  // namespace
+
+void check_together(const CommandLine& line, ServerOptions& options) {
+  WorkerOptions& worker = options.worker;
+  if (!std::has_single_bit(worker.buffer_count)) {
+    throw std::invalid_argument(
+        fmt::format("--buffer-count: {} is not a power of two (8 to 32768)", worker.buffer_count));
+  }
+  if (worker.buffer_size % 8 != 0) {
+    throw std::invalid_argument(
+        fmt::format("--buffer-size: {} is not a multiple of 8 (64 to 65536)", worker.buffer_size));
+  }
+  if (line.count("--zero-copy-threshold") == 0) {
+    worker.zero_copy_threshold = std::min(worker.zero_copy_threshold, worker.buffer_size);
+  } else if (worker.zero_copy_threshold > worker.buffer_size) {
+    throw std::invalid_argument(fmt::format(
+        "--zero-copy-threshold: {} is larger than a buffer (0 to {}): no send would reach it",
+        worker.zero_copy_threshold, worker.buffer_size));
+  }
+  if (line.count("--workers") == 0) {
+    options.supervisor.workers = static_cast<unsigned>(allowed_cpus().size());
+  }
+  check_steering(options.supervisor);
+  const ListenerOptions& listener = options.supervisor.listener;
+  if (listener.v6_only && listener.address.find(':') == std::string::npos) {
+    throw std::invalid_argument(
+        fmt::format("--ipv6-only: {} is an IPv4 address; --address :: takes every interface",
+                    listener.address));
+  }
+  worker.drain_deadline_ms = options.supervisor.drain_deadline_ms;
+  worker.peers_on_loopback = is_loopback(listener.address);
+}
+
+void try_features(ServerOptions& options) {
+  options.features = Features::detect();
+  for (const std::string& name : options.without) {
+    const Feature feature = feature_named(name);
+    if (feature == Feature::count) {
+      throw std::invalid_argument(
+          fmt::format("--without: '{}' is no feature; ./lab doctor lists them", name));
+    }
+    options.features.pretend(feature, EOPNOTSUPP);
+  }
+  const Feature missing = options.features.missing();
+  if (missing == Feature::count) return;
+  const FeatureInfo& info = Features::info(missing);
+  const int error = options.features.error(missing);
+  if (missing == Feature::ring || error == ENOMEM || error == EPERM) {
+    throw std::runtime_error("cannot start: " + explain_setup_error(error));
+  }
+  const std::string what = fmt::format("cannot start: {} (Linux {})", info.name, info.since);
+  if (error == EMFILE || error == ENFILE) {
+    throw std::runtime_error(explain(std::system_error(error, std::generic_category(), what)));
+  }
+  throw std::runtime_error(fmt::format("{} does not work here: {}. ./lab doctor tells more", what,
+                                       std::generic_category().message(error)));
+}
+
+std::string fit_to_limits(WorkerOptions& worker) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max >= worker.connections_max) return {};
+  const unsigned wanted =
+      std::exchange(worker.connections_max, static_cast<unsigned>(limit.rlim_max));
+  return fmt::format("{} connections a worker instead of {}: ulimit -Hn allows no more",
+                     limit.rlim_max, wanted);
+}
+
+}  // namespace lab

@@ -1,0 +1,86 @@
+#include "06-server/lib/process/server_command.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <stdexcept>
+
+#include "01-core/standard_fds.hpp"
+#include "05-performance/bench/say.hpp"
+#include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/server_checks.hpp"
+#include "06-server/lib/process/server_description.hpp"
+#include "06-server/lib/process/supervisor.hpp"
+
+namespace lab {
+
+namespace {
+
+enum Exit : int { exit_failed = 1, exit_wrong_use = 2 };
+
+constexpr const char* signals_and_codes =
+    "\n\nSIGTERM, SIGINT, SIGHUP and SIGQUIT drain. SIGUSR1 and SIGUSR2 write the statistics now.\n"
+    "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
+
+bool has_descriptor(int fd) { return fcntl(fd, F_GETFD) != -1; }
+
+std::string describe(const void* argument, const WorkerReport& report) {
+  return describe_server(static_cast<const ServerCommand::WorkerArgument*>(argument)->options,
+                         report);
+}
+
+}  // namespace
+
+ServerCommand::ServerCommand(const About& about)
+    : has_stdout_(has_descriptor(STDOUT_FILENO)),
+      line_(about.name, about.description + signals_and_codes, exit_failed) {
+  open_standard_fds();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
+  options_.supervisor.name = about.name;
+  options_.supervisor.listener.port = about.port;
+  line_.column_width(34);
+  add_server_options(line_, options_);
+}
+
+void ServerCommand::parse(int argc, const char* const* argv) {
+  line_.take_decimal_numbers();
+  line_.parse(argc, argv);
+  try {
+    check_together(line_, options_);
+    if (options_.supervisor.stats_json == "-" && !has_stdout_) {
+      refuse("--stats-json: - is standard output, which is closed");
+    }
+    try_features(options_);
+  } catch (const std::invalid_argument& error) {
+    refuse(error.what());
+  } catch (const std::exception& error) {
+    fail(explain(error));
+  }
+  options_.supervisor.warning = fit_to_limits(options_.worker);
+}
+
+void ServerCommand::refuse(const std::string& message) const {
+  complain("{}: {}", options_.supervisor.name, message);
+  std::exit(exit_wrong_use);
+}
+
+void ServerCommand::fail(const std::string& message) const {
+  complain("{}: {}", options_.supervisor.name, message);
+  std::exit(exit_failed);
+}
+
+int ServerCommand::run(int (*worker_main)(const void*, const WorkerContext&), const void* own) {
+  const WorkerArgument argument{.options = options_, .own = own};
+  options_.supervisor.worker_main = {.function = worker_main, .argument = &argument};
+  options_.supervisor.describe = &describe;
+  try {
+    return Supervisor(options_.supervisor).run();
+  } catch (const std::exception& error) {
+    fail(explain(error));
+  }
+}
+
+}  // namespace lab

@@ -1,0 +1,66 @@
+// The command of a server: the options, checks, feature trial and exit codes that all servers of
+// the lab share. What a server has of its own is a name, a protocol and a few options.
+//
+// Lifetime: the first object of main(), and there until the program ends.
+//   int main(int argc, char** argv) {
+//     ServerCommand command({.name = "echo-server", .description = "Sends back what it gets."});
+//     command.line().add_option("--greeting", greeting, "Said first").group("Echo");
+//     command.parse(argc, argv);
+//     return serve<Echo>(command);
+//   }
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "05-performance/bench/command_line.hpp"
+#include "06-server/lib/process/server_options.hpp"
+#include "06-server/lib/process/worker_process.hpp"
+
+namespace lab {
+
+class ServerCommand {
+ public:
+  struct About {
+    const char* name;         ///< in front of every line of the log and of every error
+    std::string description;  ///< the head of --help: what it is, and how one tries it
+    std::uint16_t port = 8000;
+  };
+
+  /// Declares the options that all servers share. Opens the standard descriptors that are closed,
+  /// and ignores SIGPIPE.
+  explicit ServerCommand(const About& about);
+  ServerCommand(const ServerCommand&) = delete;
+  ServerCommand& operator=(const ServerCommand&) = delete;
+
+  /// For options of its own, before parse(): each in a group() with the protocol's name.
+  CommandLine& line() noexcept { return line_; }
+
+  /// Reads the command line, looks at what the options mean together, and tries the kernel's
+  /// features. Ends the program after --help and where one of these finds a fault.
+  void parse(int argc, const char* const* argv);
+
+  /// After parse().
+  const ServerOptions& options() const noexcept { return options_; }
+
+  /// Ends the program, with its name and the message on stderr: wrong use (exit code 2), or
+  /// something that would be right on another machine, or at another time (1).
+  [[noreturn]] void refuse(const std::string& message) const;
+  [[noreturn]] void fail(const std::string& message) const;
+
+  /// The argument of a worker's main.
+  struct WorkerArgument {
+    const ServerOptions& options;
+    const void* own;  ///< what run() was given
+  };
+
+  /// Serves until the end; see serve(). @return the exit code
+  int run(int (*worker_main)(const void* argument, const WorkerContext& context), const void* own);
+
+ private:
+  const bool has_stdout_;
+  ServerOptions options_;
+  CommandLine line_;
+};
+
+}  // namespace lab
