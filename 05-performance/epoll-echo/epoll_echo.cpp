@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -22,6 +21,7 @@
 #include "01-core/lib/check.hpp"
 #include "01-core/standard_fds.hpp"
 #include "03-network/lib/listener.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/host_port.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/epoll-echo/epoll_worker.hpp"
@@ -194,54 +194,51 @@ int serve(EpollOptions options, const StatsOptions& stats) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{
+  CommandLine line(
+      "epoll-echo",
       "A plain echo server on epoll: edge-triggered, one single-threaded process per worker, the "
       "baseline of the\n"
       "comparisons in this chapter. It takes the same options as echo-server where both have "
       "them.\n\n"
-      "  epoll-echo --port 8000 --socket-options plain"};
+      "  epoll-echo --port 8000 --socket-options plain");
   EpollOptions options;
   std::string socket_options = "tuned";
-  app.add_option("--address", options.address, "IPv4 or IPv6 address to listen on; :: takes both")
-      ->transform(unbracketed)
-      ->capture_default_str();
-  app.add_option("--port", options.port, "0 lets the kernel pick one, which is printed")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  app.add_option("--workers", options.workers, "Processes, each with its own listener on the port")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  app.add_option("--connections", options.connections_max,
-                 "Connections per worker; more wait in the backlog")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  app.add_option("--buffer-size", options.buffer_size, "Bytes that one recv may take")
-      ->check(CLI::Range(1, 16 << 20))
-      ->capture_default_str();
-  app.add_option("--backlog", options.backlog, "Connections that may wait to be accepted")
-      ->check(CLI::Range(1, 65535))
-      ->capture_default_str();
-  app.add_option("--socket-options", socket_options,
-                 "plain: TCP_NODELAY and nothing else; tuned: what echo-server sets")
-      ->check(CLI::IsMember({"tuned", "plain"}))
-      ->capture_default_str();
-  app.add_option("--congestion", options.congestion,
-                 "Congestion control; see tcp_available_congestion_control");
-  app.add_option("--pin", options.pin,
-                 "CPU of the first worker; the next ones take the CPUs after it")
-      ->check(CLI::Range(0, 4095));
+  line.add_option("--address", options.address, "IPv4 or IPv6 address to listen on; :: takes both")
+      .transform(&unbracketed)
+      .capture_default_str();
+  line.add_option("--port", options.port, "0 lets the kernel pick one, which is printed")
+      .check(in_range(0, 65535))
+      .capture_default_str();
+  line.add_option("--workers", options.workers, "Processes, each with its own listener on the port")
+      .check(in_range(1, 256))
+      .capture_default_str();
+  line.add_option("--connections", options.connections_max,
+                  "Connections per worker; more wait in the backlog")
+      .check(in_range(1, 1'000'000))
+      .capture_default_str();
+  line.add_option("--buffer-size", options.buffer_size, "Bytes that one recv may take")
+      .check(in_range(1, 16 << 20))
+      .capture_default_str();
+  line.add_option("--backlog", options.backlog, "Connections that may wait to be accepted")
+      .check(in_range(1, 65535))
+      .capture_default_str();
+  line.add_option("--socket-options", socket_options,
+                  "plain: TCP_NODELAY and nothing else; tuned: what echo-server sets")
+      .check(one_of({"tuned", "plain"}))
+      .capture_default_str();
+  line.add_option("--congestion", options.congestion,
+                  "Congestion control; see tcp_available_congestion_control");
+  line.add_option("--pin", options.pin,
+                  "CPU of the first worker; the next ones take the CPUs after it")
+      .check(in_range(0, 4095));
   StatsOptions stats;
-  app.add_option("--stats-json", stats.path,
-                 "Append a line of totals to this file at each interval: connections, receives, "
-                 "bytes, system calls");
-  app.add_option("--stats-interval-ms", stats.interval_ms, "The interval")
-      ->check(CLI::Range(1, 3'600'000))
-      ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  line.add_option("--stats-json", stats.path,
+                  "Append a line of totals to this file at each interval: connections, receives, "
+                  "bytes, system calls");
+  line.add_option("--stats-interval-ms", stats.interval_ms, "The interval")
+      .check(in_range(1, 3'600'000))
+      .capture_default_str();
+  line.parse(argc, argv);
   options.socket_options = socket_options == "plain" ? SocketOptions::plain : SocketOptions::tuned;
   return serve(options, stats);
 }

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -30,6 +29,7 @@
 #include "01-core/lib/check.hpp"
 #include "01-core/standard_fds.hpp"
 #include "02-files/lib/fd.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/gnuplot.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/bench/statistics.hpp"
@@ -347,30 +347,26 @@ void Bench::write_data() const {
 int main(int argc, char** argv) try {
   lab::open_standard_fds();
   lab::FilesOptions options;
-  CLI::App app{"cp and cat on io_uring beside those of coreutils.", "bench-files"};
-  app.footer(
+  lab::CommandLine line("bench-files", "cp and cat on io_uring beside those of coreutils.");
+  line.footer(
       "Ratios above 1 say that ours is faster. A cold file is not in the page cache; all targets\n"
       "of copies are. Exit code: 0 all targets are met; 1 one is missed; 2 not measured.");
-  app.add_option("--out", options.out,
-                 "Where figures and plot go; the files copied are made there, "
-                 "too, and removed")
-      ->capture_default_str();
-  app.add_option("--rounds", options.rounds, "Rounds")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app.add_option("--size-mib", options.size_mib, "The one large file")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--count", options.count, "How many small files")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  app.add_flag("--tune", options.tune, "Small files also by chains in flight and worker threads");
-  app.add_flag("--short", options.brief, "3 rounds of 256 MiB and 2,000 files: a first look");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  line.add_option("--out", options.out,
+                  "Where figures and plot go; the files copied are made there, "
+                  "too, and removed")
+      .capture_default_str();
+  line.add_option("--rounds", options.rounds, "Rounds")
+      .check(lab::in_range(1, 1000))
+      .capture_default_str();
+  line.add_option("--size-mib", options.size_mib, "The one large file")
+      .check(lab::in_range(1, 1 << 20))
+      .capture_default_str();
+  line.add_option("--count", options.count, "How many small files")
+      .check(lab::in_range(1, 1'000'000))
+      .capture_default_str();
+  line.add_flag("--tune", options.tune, "Small files also by chains in flight and worker threads");
+  line.add_flag("--short", options.brief, "3 rounds of 256 MiB and 2,000 files: a first look");
+  line.parse(argc, argv);
   if (options.brief) {
     options.rounds = 3;
     options.size_mib = 256;

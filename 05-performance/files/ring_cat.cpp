@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -21,6 +20,7 @@
 #include "02-files/lib/read.hpp"
 #include "02-files/lib/splice.hpp"
 #include "02-files/lib/write.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
@@ -244,19 +244,14 @@ class Cat {
 int main(int argc, char** argv) try {
   lab::open_standard_fds();
   std::vector<std::string> paths{"-"};
-  CLI::App app{"Prints files one after the other, on io_uring.", "ring-cat"};
-  app.footer(
+  lab::CommandLine line("ring-cat", "Prints files one after the other, on io_uring.", 1);
+  line.footer(
       "Into a pipe the kernel moves the files' pages without copying them; anywhere else blocks\n"
       "are read ahead and written in order. Exit code: 0 all is printed; 1 something is not, and\n"
       "was named; 2 a wrong option. Example: ring-cat a.log b.log | wc -l");
-  app.add_option("file", paths, "Files; \"-\" is standard input, which is the default")
-      ->type_name("");
-  try {
-    app.parse(lab::operands_as_written(argc, argv));
-  } catch (const CLI::ParseError& error) {
-    if (app.exit(error) != 0) return 2;
-    return lab::output_written("ring-cat") ? 0 : 1;
-  }
+  line.add_option("file", paths, "Files; \"-\" is standard input, which is the default")
+      .type_name("");
+  line.parse(lab::operands_as_written(argc, argv));
   lab::Cat cat;
   bool complete = true;
   for (const std::string& path : paths) complete &= cat.run(path);

@@ -6,7 +6,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -26,6 +25,7 @@
 #include "01-core/lib/check.hpp"
 #include "01-core/standard_fds.hpp"
 #include "02-files/lib/huge_arena.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/operands.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/files/copy_file.hpp"
@@ -392,8 +392,8 @@ void Cp::fail(const files::path& path, const std::string& cause) {
 int main(int argc, char** argv) try {
   lab::open_standard_fds();
   lab::CpOptions options;
-  CLI::App app{"Copies a file, or a folder with --recursive, on io_uring.", "ring-cp"};
-  app.footer(
+  lab::CommandLine line("ring-cp", "Copies a file, or a folder with --recursive, on io_uring.", 1);
+  line.footer(
       "A file is copied as blocks in flight: the kernel's worker writes one while the next is\n"
       "read. What is not in the page cache is read past it. Small files are chains of open, open,\n"
       "read, write. New files and folders get the mode of theirs less the umask and less setuid\n"
@@ -404,29 +404,24 @@ int main(int argc, char** argv) try {
       "Examples:\n"
       "  ring-cp big.iso /backup/\n"
       "  ring-cp --recursive photos /backup/photos");
-  app.add_option("from", options.from, "What is copied")->required();
-  app.add_option("to", options.to, "Where to: a new name, or a folder")->required();
-  app.add_flag("-r,--recursive", options.recursive, "A folder with all that is in it");
-  app.add_flag("--buffered", options.buffered,
-               "Read a large file through the page cache even where it is not in it");
-  app.add_option("--blocks", options.blocks, "Blocks of a large file in flight")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--block-kib", options.block_kib, "Size of a block")
-      ->check(CLI::Range(4, 65536))
-      ->capture_default_str();
-  app.add_option("--chains", options.chains, "Small files, up to 128 KiB, in flight")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--workers", options.workers, "Worker threads of the kernel at most")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  try {
-    app.parse(lab::operands_as_written(argc, argv));
-  } catch (const CLI::ParseError& error) {
-    if (app.exit(error) != 0) return 2;
-    return lab::output_written("ring-cp") ? 0 : 1;
-  }
+  line.add_option("from", options.from, "What is copied").required();
+  line.add_option("to", options.to, "Where to: a new name, or a folder").required();
+  line.add_flag("-r,--recursive", options.recursive, "A folder with all that is in it");
+  line.add_flag("--buffered", options.buffered,
+                "Read a large file through the page cache even where it is not in it");
+  line.add_option("--blocks", options.blocks, "Blocks of a large file in flight")
+      .check(lab::in_range(1, 1024))
+      .capture_default_str();
+  line.add_option("--block-kib", options.block_kib, "Size of a block")
+      .check(lab::in_range(4, 65536))
+      .capture_default_str();
+  line.add_option("--chains", options.chains, "Small files, up to 128 KiB, in flight")
+      .check(lab::in_range(1, 1024))
+      .capture_default_str();
+  line.add_option("--workers", options.workers, "Worker threads of the kernel at most")
+      .check(lab::in_range(1, 64))
+      .capture_default_str();
+  line.parse(lab::operands_as_written(argc, argv));
   return lab::Cp(options).run() ? 0 : 1;
 } catch (const std::exception& error) {
   lab::complain("ring-cp: {}", error.what());

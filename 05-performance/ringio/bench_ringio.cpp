@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -21,8 +20,8 @@
 #include "01-core/lib/check.hpp"
 #include "01-core/standard_fds.hpp"
 #include "02-files/lib/fd.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/json_field.hpp"
-#include "05-performance/bench/option_range.hpp"
 #include "05-performance/bench/program.hpp"
 #include "05-performance/bench/results.hpp"
 #include "05-performance/bench/say.hpp"
@@ -278,48 +277,49 @@ a ratio is the median over the rounds, with its 95 % bootstrap interval. The bes
 processor is the one that takes the disk's interrupts (see /proc/interrupts): otherwise
 every wake-up crosses from one to the other, and that is what would be measured.)";
 
-void add_options(CLI::App& app, BenchIoOptions& options) {
-  app.add_option("--directory", options.directory,
-                 "Where the file is made: a folder on the disk to be measured (TMPDIR, else where "
-                 "this program is)");
-  app.add_option("--out,--output", options.output, "Folder for the table's data, JSON and picture")
-      ->capture_default_str();
-  app.add_option("--size", options.size, "Bytes of the file")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(in_range(std::uint64_t{1} << 20, std::uint64_t{1} << 44))
-      ->capture_default_str();
-  app.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")
-      ->check(in_range(1U, 1000U))
-      ->capture_default_str();
-  app.add_option("--seconds", options.seconds, "Seconds of each run (whole ones, for fio)")
-      ->check(in_range(1U, 600U))
-      ->capture_default_str();
-  app.add_option("--depths", options.depths, "Queue depths (1,32,128)")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(in_range(1U, 4096U))
-      ->capture_default_str();
-  app.add_option("--cpu", options.cpu, "The processor for both; otherwise the last one")
-      ->check(in_range(0, 4095));
-  app.add_flag("!--no-plain", options.plain,
-               "Only with registered buffers and files, not without, too");
-  app.add_flag("--short", options.brief,
-               "A first look of about 40 s: 4 rounds of 1 s, 256 MiB, no plain rows");
-  app.add_flag("!--no-priority", options.priority, "Do not ask for a higher priority");
-  app.add_option("--ringio", options.ringio, "The program under test")->capture_default_str();
-  app.add_option("--fio", options.fio, "What it is compared with")->capture_default_str();
+void add_options(CommandLine& line, BenchIoOptions& options) {
+  line.add_option("--directory", options.directory,
+                  "Where the file is made: a folder on the disk to be measured (TMPDIR, else where "
+                  "this program is)");
+  line.add_option("--out,--output", options.output, "Folder for the table's data, JSON and picture")
+      .capture_default_str();
+  line.add_option("--size", options.size, "Bytes of the file")
+      .take_unit()
+      .check(in_range(std::uint64_t{1} << 20, std::uint64_t{1} << 44))
+      .capture_default_str();
+  line.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")
+      .check(in_range(1U, 1000U))
+      .capture_default_str();
+  line.add_option("--seconds", options.seconds, "Seconds of each run (whole ones, for fio)")
+      .check(in_range(1U, 600U))
+      .capture_default_str();
+  line.add_option("--depths", options.depths, "Queue depths (1,32,128)")
+      .delimiter(',')
+      .allow_extra_args(false)
+      .check(in_range(1U, 4096U))
+      .capture_default_str();
+  line.add_option("--cpu", options.cpu, "The processor for both; otherwise the last one")
+      .check(in_range(0, 4095));
+  line.add_flag("!--no-plain", options.plain,
+                "Only with registered buffers and files, not without, too");
+  line.add_flag("--short", options.brief,
+                "A first look of about 40 s: 4 rounds of 1 s, 256 MiB, no plain rows");
+  line.add_flag("!--no-priority", options.priority, "Do not ask for a higher priority");
+  line.add_option("--ringio", options.ringio, "The program under test").capture_default_str();
+  line.add_option("--fio", options.fio, "What it is compared with").capture_default_str();
 }
 
-void complete(BenchIoOptions& options, const CLI::App& app, const std::filesystem::path& beside) {
+void complete(BenchIoOptions& options, const CommandLine& line,
+              const std::filesystem::path& beside) {
   if (options.directory.empty()) {
     const char* named = std::getenv("TMPDIR");
     options.directory = named != nullptr && *named != '\0' ? named : beside.string();
   }
   if (!options.brief) return;
   options.plain = false;
-  if (app.count("--rounds") == 0) options.rounds = 4;
-  if (app.count("--seconds") == 0) options.seconds = 1;
-  if (app.count("--size") == 0) options.size = std::uint64_t{256} << 20;
+  if (line.count("--rounds") == 0) options.rounds = 4;
+  if (line.count("--seconds") == 0) options.seconds = 1;
+  if (line.count("--size") == 0) options.size = std::uint64_t{256} << 20;
 }
 
 }  // namespace
@@ -332,16 +332,12 @@ int main(int argc, char** argv) {
   const std::filesystem::path beside =
       std::filesystem::read_symlink("/proc/self/exe").parent_path();
   options.ringio = beside / "ringio";
-  CLI::App app(lab::description, "bench-ringio");
-  lab::add_options(app, options);
-  app.footer("\nExit code: 0 all targets are met; 1 one is missed; 2 it could not be measured.");
+  lab::CommandLine line("bench-ringio", lab::description);
+  lab::add_options(line, options);
+  line.footer("\nExit code: 0 all targets are met; 1 one is missed; 2 it could not be measured.");
+  line.parse(argc, argv);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 && lab::output_written("bench-ringio") ? 0 : 2;
-  }
-  try {
-    lab::complete(options, app, beside);
+    lab::complete(options, line, beside);
     std::filesystem::create_directories(options.output);
     for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, lab::on_signal);
     lab::BenchIo bench(options);

@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <limits>
-#include <map>
 
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/operands.hpp"
-#include "05-performance/bench/option_range.hpp"
 #include "05-performance/bench/say.hpp"
 
 namespace lab {
@@ -50,142 +48,143 @@ constexpr std::uint64_t size_max = std::uint64_t{1} << 60;
 // CLI11 reads "-1" as 2^64 - 1, and what is larger than that as the same: neither is in the range.
 constexpr std::uint64_t seed_max = std::numeric_limits<std::int64_t>::max();
 
-void add_file_options(CLI::App& app, IoOptions& options) {
+void add_file_options(CommandLine& line, IoOptions& options) {
   const std::string group = "Files";
-  app.add_option("--directory", options.directory,
-                 "Where files of its own are made (TMPDIR, else the working folder)")
-      ->group(group);
-  app.add_option("-f,--files", options.files, "How many files of its own")
-      ->check(in_range(1U, 1'000'000U))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("-s,--size", options.size,
-                 "Bytes of each file that are used (64MiB, 4GiB); of its own 1GiB unless named")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(in_range(block_size_min, size_max))
-      ->group(group);
-  app.add_flag("--overwrite", options.overwrite,
-               "Existing files may be written: their content is lost")
-      ->group(group);
-  app.add_flag("--overwrite-device", options.overwrite_device,
-               "Block devices may be written: what is on them is lost. Never one that is in use")
-      ->group(group);
-  app.add_flag("--keep", options.keep, "Do not remove the files it has made")->group(group);
+  line.add_option("--directory", options.directory,
+                  "Where files of its own are made (TMPDIR, else the working folder)")
+      .group(group);
+  line.add_option("-f,--files", options.files, "How many files of its own")
+      .check(in_range(1U, 1'000'000U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("-s,--size", options.size,
+                  "Bytes of each file that are used (64MiB, 4GiB); of its own 1GiB unless named")
+      .take_unit()
+      .check(in_range(block_size_min, size_max))
+      .group(group);
+  line.add_flag("--overwrite", options.overwrite,
+                "Existing files may be written: their content is lost")
+      .group(group);
+  line.add_flag("--overwrite-device", options.overwrite_device,
+                "Block devices may be written: what is on them is lost. Never one that is in use")
+      .group(group);
+  line.add_flag("--keep", options.keep, "Do not remove the files it has made").group(group);
 }
 
-void add_load_options(CLI::App& app, IoOptions& options) {
+void add_load_options(CommandLine& line, IoOptions& options) {
   const std::string group = "Load";
-  const std::map<std::string, IoMode> modes{
-      {"read", IoMode::read}, {"write", IoMode::write}, {"mixed", IoMode::mixed}};
-  app.add_option("-m,--mode", options.mode, "read (unless named), write or mixed")
-      ->transform(CLI::CheckedTransformer(modes))
-      ->option_text("MODE")
-      ->group(group);
-  app.add_flag_callback(
-         "--sequential", [&options] { options.access = IoAccess::sequential; },
-         "One block after the other; otherwise blocks are picked at random")
-      ->group(group);
-  app.add_option("--read-share", options.read_share, "Percent of reads when mixed")
-      ->check(in_range(0U, 100U))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("-b,--block-size", options.block_size, "Bytes of one operation (4KiB, 1MiB)")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(in_range(block_size_min, std::uint64_t{64} << 20))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("-d,--depth", options.depth, "Operations that a job keeps in flight")
-      ->check(in_range(1U, 16384U))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("-j,--jobs", options.jobs, "Threads; they divide each file among them")
-      ->check(in_range(1U, 1024U))
-      ->capture_default_str()
-      ->group(group);
+  line.add_choice("-m,--mode", options.mode,
+                  {{"read", IoMode::read}, {"write", IoMode::write}, {"mixed", IoMode::mixed}},
+                  "read (unless named), write or mixed")
+
+      .option_text("MODE")
+      .group(group);
+  line.add_flag_callback(
+          "--sequential", [&options] { options.access = IoAccess::sequential; },
+          "One block after the other; otherwise blocks are picked at random")
+      .group(group);
+  line.add_option("--read-share", options.read_share, "Percent of reads when mixed")
+      .check(in_range(0U, 100U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("-b,--block-size", options.block_size, "Bytes of one operation (4KiB, 1MiB)")
+      .take_unit()
+      .check(in_range(block_size_min, std::uint64_t{64} << 20))
+      .capture_default_str()
+      .group(group);
+  line.add_option("-d,--depth", options.depth, "Operations that a job keeps in flight")
+      .check(in_range(1U, 16384U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("-j,--jobs", options.jobs, "Threads; they divide each file among them")
+      .check(in_range(1U, 1024U))
+      .capture_default_str()
+      .group(group);
 }
 
-void add_way_options(CLI::App& app, IoOptions& options) {
+void add_way_options(CommandLine& line, IoOptions& options) {
   const std::string group = "How the kernel is asked";
-  app.add_flag("!--buffered", options.direct, "Through the page cache; otherwise O_DIRECT")
-      ->group(group);
-  app.add_flag("!--no-fixed-buffers", options.fixed_buffers,
-               "Do not register the buffers: each operation pins its memory anew")
-      ->group(group);
-  app.add_flag("!--no-fixed-files", options.fixed_files,
-               "Do not register the files: each operation looks its descriptor up")
-      ->group(group);
-  CLI::Option* iopoll =
-      app.add_flag("--iopoll", options.iopoll,
-                   "Look for completions instead of waiting for an interrupt; the device needs "
-                   "poll queues (NVMe: nvme.poll_queues=1)")
-          ->group(group);
-  iopoll->excludes(app.get_option("--buffered"));
-  app.add_flag("--sqpoll", options.sqpoll,
-               "A thread of the kernel submits; it takes a core for itself")
-      ->group(group);
-  app.add_option("--batch", options.batch,
-                 "Completions to wait for: more of them cost fewer system calls and more latency")
-      ->check(in_range(1U, 16384U))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--submit", options.submit,
-                 "Operations to gather before they go out: more of them cost fewer system calls, "
-                 "but the device waits for its work")
-      ->check(in_range(1U, 16384U))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--cpus", options.cpus, "Pin the jobs to these processors in turn (0,1)")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(in_range(0, 4095))
-      ->group(group);
+  line.add_flag("!--buffered", options.direct, "Through the page cache; otherwise O_DIRECT")
+      .group(group);
+  line.add_flag("!--no-fixed-buffers", options.fixed_buffers,
+                "Do not register the buffers: each operation pins its memory anew")
+      .group(group);
+  line.add_flag("!--no-fixed-files", options.fixed_files,
+                "Do not register the files: each operation looks its descriptor up")
+      .group(group);
+  const CommandOption iopoll =
+      line.add_flag("--iopoll", options.iopoll,
+                    "Look for completions instead of waiting for an interrupt; the device needs "
+                    "poll queues (NVMe: nvme.poll_queues=1)")
+          .group(group);
+  iopoll.excludes(line.get_option("--buffered"));
+  line.add_flag("--sqpoll", options.sqpoll,
+                "A thread of the kernel submits; it takes a core for itself")
+      .group(group);
+  line.add_option("--batch", options.batch,
+                  "Completions to wait for: more of them cost fewer system calls and more latency")
+      .check(in_range(1U, 16384U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("--submit", options.submit,
+                  "Operations to gather before they go out: more of them cost fewer system calls, "
+                  "but the device waits for its work")
+      .check(in_range(1U, 16384U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("--cpus", options.cpus, "Pin the jobs to these processors in turn (0,1)")
+      .delimiter(',')
+      .allow_extra_args(false)
+      .check(in_range(0, 4095))
+      .group(group);
 }
 
-void add_time_options(CLI::App& app, IoOptions& options) {
+void add_time_options(CommandLine& line, IoOptions& options) {
   const std::string group = "How long";
-  app.add_option("--warmup", options.warmup_s, "Seconds of load before measuring begins")
-      ->check(in_range(0.0, 3600.0))
-      ->capture_default_str()
-      ->group(group);
-  CLI::Option* runtime = app.add_option("-t,--runtime", options.runtime_s, "Seconds to measure")
-                             ->check(in_range(0.01, 86400.0))
-                             ->capture_default_str()
-                             ->group(group);
-  app.add_option("-n,--count", options.count, "Exactly this many operations, over all jobs")
-      ->check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
-      ->excludes(runtime)
-      ->group(group);
+  line.add_option("--warmup", options.warmup_s, "Seconds of load before measuring begins")
+      .check(in_range(0.0, 3600.0))
+      .capture_default_str()
+      .group(group);
+  const CommandOption runtime =
+      line.add_option("-t,--runtime", options.runtime_s, "Seconds to measure")
+          .check(in_range(0.01, 86400.0))
+          .capture_default_str()
+          .group(group);
+  line.add_option("-n,--count", options.count, "Exactly this many operations, over all jobs")
+      .check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
+      .excludes(runtime)
+      .group(group);
 }
 
-void add_output_options(CLI::App& app, IoOptions& options) {
-  app.add_flag("--verify", options.verify,
-               "Blocks carry their place, the seed and a checksum. Reads check them; what was "
-               "written is read back at the end")
-      ->group("Content");
-  app.add_option("--seed", options.seed, "Of the random places and of the content")
-      ->check(in_range<std::uint64_t>(0, seed_max))
-      ->capture_default_str()
-      ->group("Content");
+void add_output_options(CommandLine& line, IoOptions& options) {
+  line.add_flag("--verify", options.verify,
+                "Blocks carry their place, the seed and a checksum. Reads check them; what was "
+                "written is read back at the end")
+      .group("Content");
+  line.add_option("--seed", options.seed, "Of the random places and of the content")
+      .check(in_range<std::uint64_t>(0, seed_max))
+      .capture_default_str()
+      .group("Content");
   const std::string group = "Output";
-  app.add_flag("--histogram", options.histogram, "Draw the latencies as bars")->group(group);
-  app.add_flag("--json", options.json, "Print the result as one JSON object on stdout")
-      ->group(group);
-  app.add_option("--plot", options.plot,
-                 "Folder for latency.svg and iops.svg (gnuplot), with their data")
-      ->group(group);
-  app.add_flag("-q,--quiet", options.quiet, "No progress line (there is none without a terminal)")
-      ->group(group);
+  line.add_flag("--histogram", options.histogram, "Draw the latencies as bars").group(group);
+  line.add_flag("--json", options.json, "Print the result as one JSON object on stdout")
+      .group(group);
+  line.add_option("--plot", options.plot,
+                  "Folder for latency.svg and iops.svg (gnuplot), with their data")
+      .group(group);
+  line.add_flag("-q,--quiet", options.quiet, "No progress line (there is none without a terminal)")
+      .group(group);
 }
 
 // What no single option can know.
-void check_together(const IoOptions& options, const CLI::App& app) {
-  const auto refuse = [](const char* option, const std::string& text) {
-    throw CLI::ValidationError(option, text);
+void check_together(const IoOptions& options, const CommandLine& line) {
+  const auto refuse = [&](const char* option, const std::string& text) {
+    line.refuse(option, text);
   };
-  if (app.count("--read-share") > 0 && options.mode != IoMode::mixed) {
+  if (line.count("--read-share") > 0 && options.mode != IoMode::mixed) {
     refuse("--read-share", "only with --mode mixed");
   }
-  if (!options.paths.empty() && app.count("--files") > 0) {
+  if (!options.paths.empty() && line.count("--files") > 0) {
     refuse("--files", "only without FILE: these are files of its own");
   }
   // Before a file is made for nothing.
@@ -211,24 +210,21 @@ void check_together(const IoOptions& options, const CLI::App& app) {
 
 IoOptions parse_options(int argc, char** argv) {
   IoOptions options;
-  CLI::App app(description, "ringio");
-  app.footer(examples);
-  app.get_formatter()->column_width(34);
-  app.add_option("FILE", options.paths,
-                 "Files or devices to use; new ones are made (to write). After -- a name may begin "
-                 "with a dash")
-      ->type_name("");
-  add_file_options(app, options);
-  add_load_options(app, options);
-  add_way_options(app, options);
-  add_time_options(app, options);
-  add_output_options(app, options);
-  try {
-    app.parse(operands_as_written(argc, argv));
-    check_together(options, app);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 && output_written("ringio") ? 0 : 2);
-  }
+  CommandLine line("ringio", description);
+  line.footer(examples);
+  line.column_width(34);
+  line.add_option(
+          "FILE", options.paths,
+          "Files or devices to use; new ones are made (to write). After -- a name may begin "
+          "with a dash")
+      .type_name("");
+  add_file_options(line, options);
+  add_load_options(line, options);
+  add_way_options(line, options);
+  add_time_options(line, options);
+  add_output_options(line, options);
+  line.parse(operands_as_written(argc, argv));
+  check_together(options, line);
   return options;
 }
 

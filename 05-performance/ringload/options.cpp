@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/host_port.hpp"
-#include "05-performance/bench/option_range.hpp"
 #include "05-performance/bench/say.hpp"
 
 namespace lab {
@@ -60,7 +59,7 @@ constexpr double brief_duration_s = 0.5;
 constexpr double brief_warmup_s = 0.2;
 
 /// For an option with AsSizeValue, whose own answer to 1.5KiB tells the C++ type and no cure.
-CLI::Validator whole_with_unit() {
+WordCheck whole_with_unit() {
   return {[](std::string& text) -> std::string {
             const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
             const bool point = text.find_first_of(".,-+", digits) != std::string::npos;
@@ -70,24 +69,24 @@ CLI::Validator whole_with_unit() {
           ""};
 }
 
-void take_address(const std::string& address, std::optional<std::uint16_t> port,
-                  LoadOptions& options) {
+void take_address(const CommandLine& line, const std::string& address,
+                  std::optional<std::uint16_t> port, LoadOptions& options) {
   try {
     const HostPort server = split_host_port(address, port);
     options.host = server.host;
     options.port = *server.port;
   } catch (const std::invalid_argument& error) {
-    throw CLI::ValidationError("HOST", error.what());
+    line.refuse("HOST", error.what());
   }
 }
 
 // FROM:TO:STEPS, or R1,R2,..., or auto.
-SweepPlan parse_sweep(const std::string& text) {
-  const auto fail = [&](const std::string& cause) -> CLI::ValidationError {
-    return CLI::ValidationError(
-        "--sweep", fmt::format("\"{}\": {}. Give FROM:TO:STEPS (10000:100000:10), a list of rates "
-                               "(1000,5000,20000), or auto",
-                               text, cause));
+SweepPlan parse_sweep(const CommandLine& line, const std::string& text) {
+  const auto fail = [&](const std::string& cause) {
+    line.refuse("--sweep",
+                fmt::format("\"{}\": {}. Give FROM:TO:STEPS (10000:100000:10), a list of rates "
+                            "(1000,5000,20000), or auto",
+                            text, cause));
   };
   SweepPlan plan;
   if (text == "auto") return plan;
@@ -96,19 +95,19 @@ SweepPlan parse_sweep(const std::string& text) {
   for (std::string word; std::getline(words, word, range ? ':' : ',');) {
     char* end = nullptr;
     const double number = std::strtod(word.c_str(), &end);
-    if (word.empty() || *end != '\0') throw fail(fmt::format("\"{}\" is not a number", word));
+    if (word.empty() || *end != '\0') fail(fmt::format("\"{}\" is not a number", word));
     if (!(number >= rate_min && number <= rate_max)) {
-      throw fail(fmt::format("{:g} is not in range {:g} to {:g}", number, rate_min, rate_max));
+      fail(fmt::format("{:g} is not in range {:g} to {:g}", number, rate_min, rate_max));
     }
     plan.rates.push_back(number);
   }
-  if (plan.rates.empty()) throw fail("no rate");
+  if (plan.rates.empty()) fail("no rate");
   if (range) {
     constexpr double steps_max = 1000;
-    if (plan.rates.size() != 3) throw fail("a range has three numbers");
+    if (plan.rates.size() != 3) fail("a range has three numbers");
     const double from = plan.rates[0], to = plan.rates[1], steps = plan.rates[2];
     if (steps < 2 || steps > steps_max || steps != std::floor(steps)) {
-      throw fail(fmt::format("STEPS is a whole number from 2 to {:g}", steps_max));
+      fail(fmt::format("STEPS is a whole number from 2 to {:g}", steps_max));
     }
     plan.rates.clear();
     for (double step = 0; step < steps; ++step) {
@@ -117,163 +116,165 @@ SweepPlan parse_sweep(const std::string& text) {
   }
   for (std::size_t place = 1; place < plan.rates.size(); ++place) {
     if (plan.rates[place] <= plan.rates[place - 1]) {
-      throw fail("the rates have to rise, for a sweep ends at the first that is not reached");
+      fail("the rates have to rise, for a sweep ends at the first that is not reached");
     }
   }
   return plan;
 }
 
-void add_sweep_options(CLI::App& app, LoadOptions& options, CLI::Option* rate,
-                       CLI::Option* stream) {
+void add_sweep_options(CommandLine& line, LoadOptions& options, CommandOption rate,
+                       CommandOption stream) {
   const std::string group = "Sweep: latency against load";
-  CLI::Option* sweep =
-      app.add_option_function<std::string>(
-             "--sweep", [&](const std::string& text) { options.sweep = parse_sweep(text); },
-             "An open loop at each of these rates: FROM:TO:STEPS, or R1,R2,..., or auto (finds the "
-             "peak with a closed loop, then 10 % to 100 % of it). Ends early at the first rate "
-             "that is not reached. --duration is that of one rate, 2 s unless given")
-          ->type_name("RATES")
-          ->excludes(rate)
-          ->excludes(stream)
-          ->group(group);
-  app.add_option("--plot", options.plot,
-                 "Folder for latency-over-load.svg (by gnuplot) and its data, "
-                 "latency-over-load.tsv")
-      ->needs(sweep)
-      ->group(group);
+  const CommandOption sweep =
+      line.add_option_function(
+              "--sweep", [&](const std::string& text) { options.sweep = parse_sweep(line, text); },
+              "An open loop at each of these rates: FROM:TO:STEPS, or R1,R2,..., or auto (finds "
+              "the peak with a closed loop, then 10 % to 100 % of it). Ends early at the first "
+              "rate "
+              "that is not reached. --duration is that of one rate, 2 s unless given")
+          .type_name("RATES")
+          .excludes(rate)
+          .excludes(stream)
+          .group(group);
+  line.add_option("--plot", options.plot,
+                  "Folder for latency-over-load.svg (by gnuplot) and its data, "
+                  "latency-over-load.tsv")
+      .needs(sweep)
+      .group(group);
 }
 
-void add_churn_options(CLI::App& app, LoadOptions& options, CLI::Option* rate,
-                       CLI::Option* stream) {
+void add_churn_options(CommandLine& line, LoadOptions& options, CommandOption rate,
+                       CommandOption stream) {
   const std::string group = "Other loads";
-  CLI::Option* churn =
-      app.add_flag("--churn", options.churn,
-                   "Connection churn: connect, exchange --messages, close, and again; "
-                   "--connections of them at a time")
-          ->excludes(rate)
-          ->excludes(stream)
-          ->excludes("--sweep")
-          ->group(group);
-  app.add_option("--messages", options.messages, "Messages of one connection")
-      ->check(in_range(1U, 1'000'000'000U))
-      ->capture_default_str()
-      ->needs(churn)
-      ->group(group);
-  app.add_flag("--linger-reset", options.linger_reset,
-               "Close with a reset (SO_LINGER 0): no port stays in TIME_WAIT, so ports do not run "
-               "out; but the server sees ECONNRESET where real clients send a FIN")
-      ->needs(churn)
-      ->group(group);
-  CLI::Option* udp =
-      app.add_flag("--udp", options.udp,
-                   "Numbered datagrams: counts the lost, the reordered, the duplicate. "
-                   "--connections are sockets, --depth datagrams of each may be unanswered")
-          ->excludes(churn)
-          ->excludes(stream)
-          ->group(group);
-  app.add_option("--timeout-ms", options.timeout_ms,
-                 "A datagram without an answer for so long is lost, and the next may go")
-      ->check(in_range(1.0, 60'000.0))
-      ->capture_default_str()
-      ->needs(udp)
-      ->group(group);
+  const CommandOption churn =
+      line.add_flag("--churn", options.churn,
+                    "Connection churn: connect, exchange --messages, close, and again; "
+                    "--connections of them at a time")
+          .excludes(rate)
+          .excludes(stream)
+          .excludes(line.get_option("--sweep"))
+          .group(group);
+  line.add_option("--messages", options.messages, "Messages of one connection")
+      .check(in_range(1U, 1'000'000'000U))
+      .capture_default_str()
+      .needs(churn)
+      .group(group);
+  line.add_flag("--linger-reset", options.linger_reset,
+                "Close with a reset (SO_LINGER 0): no port stays in TIME_WAIT, so ports do not run "
+                "out; but the server sees ECONNRESET where real clients send a FIN")
+      .needs(churn)
+      .group(group);
+  const CommandOption udp =
+      line.add_flag("--udp", options.udp,
+                    "Numbered datagrams: counts the lost, the reordered, the duplicate. "
+                    "--connections are sockets, --depth datagrams of each may be unanswered")
+          .excludes(churn)
+          .excludes(stream)
+          .group(group);
+  line.add_option("--timeout-ms", options.timeout_ms,
+                  "A datagram without an answer for so long is lost, and the next may go")
+      .check(in_range(1.0, 60'000.0))
+      .capture_default_str()
+      .needs(udp)
+      .group(group);
 }
 
-void add_load_options(CLI::App& app, LoadOptions& options) {
+void add_load_options(CommandLine& line, LoadOptions& options) {
   const std::string group = "Load";
-  app.add_option("-c,--connections", options.connections,
-                 "Connections, all opened before the start")
-      ->check(in_range(1U, 1'000'000U))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("-s,--size", options.size,
-                 "Bytes a message (64, 16KiB, 1MiB); with --stream only the unit of a request")
-      ->transform(CLI::AsSizeValue(false))
-      ->transform(whole_with_unit())  // the last one is asked first
-      ->check(in_range<std::size_t>(1, std::size_t{1} << 30))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("-d,--depth", options.depth, "Messages that a connection may have unanswered")
-      ->check(in_range(1U, 65536U))
-      ->capture_default_str()
-      ->group(group);
-  CLI::Option* rate =
-      app.add_option("-r,--rate", options.rate, "Open loop: messages a second over all connections")
-          ->check(in_range(rate_min, rate_max))
-          ->group(group);
-  CLI::Option* stream =
-      app.add_flag(
-             "--stream", options.stream,
-             "No messages: every connection writes as fast as its socket takes and reads back")
-          ->excludes(rate)
-          ->group(group);
-  add_sweep_options(app, options, rate, stream);
-  add_churn_options(app, options, rate, stream);
+  line.add_option("-c,--connections", options.connections,
+                  "Connections, all opened before the start")
+      .check(in_range(1U, 1'000'000U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("-s,--size", options.size,
+                  "Bytes a message (64, 16KiB, 1MiB); with --stream only the unit of a request")
+      .take_unit()
+      .transform(whole_with_unit())  // the last one is asked first
+      .check(in_range<std::size_t>(1, std::size_t{1} << 30))
+      .capture_default_str()
+      .group(group);
+  line.add_option("-d,--depth", options.depth, "Messages that a connection may have unanswered")
+      .check(in_range(1U, 65536U))
+      .capture_default_str()
+      .group(group);
+  const CommandOption rate = line.add_option("-r,--rate", options.rate,
+                                             "Open loop: messages a second over all connections")
+                                 .check(in_range(rate_min, rate_max))
+                                 .group(group);
+  const CommandOption stream =
+      line.add_flag(
+              "--stream", options.stream,
+              "No messages: every connection writes as fast as its socket takes and reads back")
+          .excludes(rate)
+          .group(group);
+  add_sweep_options(line, options, rate, stream);
+  add_churn_options(line, options, rate, stream);
 }
 
-void add_time_options(CLI::App& app, LoadOptions& options) {
+void add_time_options(CommandLine& line, LoadOptions& options) {
   const std::string group = "How long";
-  app.add_option("--warmup", options.warmup_s, "Seconds of load before measuring begins")
-      ->check(in_range(0.0, 3600.0))
-      ->capture_default_str()
-      ->group(group);
-  CLI::Option* duration = app.add_option("-t,--duration", options.duration_s, "Seconds to measure")
-                              ->check(in_range(0.01, 86400.0))
-                              ->capture_default_str()
-                              ->group(group);
-  app.add_flag("--short", options.brief,
-               "A first look: 0.5 s of measuring and 0.2 s of warm-up, unless given")
-      ->group(group);
-  app.add_option("-n,--count", options.count, "Measure until this many replies came")
-      ->check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
-      ->excludes(duration)
-      ->group(group);
-  app.add_option(
-         "--patience", options.patience_s,
-         "Seconds without an answer or a connection after which a server is given up. A run "
-         "with --duration measures pauses in full")
-      ->check(in_range(0.1, 3600.0))
-      ->capture_default_str()
-      ->group(group);
+  line.add_option("--warmup", options.warmup_s, "Seconds of load before measuring begins")
+      .check(in_range(0.0, 3600.0))
+      .capture_default_str()
+      .group(group);
+  const CommandOption duration =
+      line.add_option("-t,--duration", options.duration_s, "Seconds to measure")
+          .check(in_range(0.01, 86400.0))
+          .capture_default_str()
+          .group(group);
+  line.add_flag("--short", options.brief,
+                "A first look: 0.5 s of measuring and 0.2 s of warm-up, unless given")
+      .group(group);
+  line.add_option("-n,--count", options.count, "Measure until this many replies came")
+      .check(in_range<std::uint64_t>(1, std::uint64_t{1} << 50))
+      .excludes(duration)
+      .group(group);
+  line.add_option(
+          "--patience", options.patience_s,
+          "Seconds without an answer or a connection after which a server is given up. A run "
+          "with --duration measures pauses in full")
+      .check(in_range(0.1, 3600.0))
+      .capture_default_str()
+      .group(group);
 }
 
-void add_measure_options(CLI::App& app, LoadOptions& options) {
+void add_measure_options(CommandLine& line, LoadOptions& options) {
   const std::string group = "What is measured, and from where";
-  app.add_option("--cpu", options.cpu, "Pin the generator to this processor")
-      ->check(in_range(0, 4095))
-      ->group(group);
-  app.add_option("--server-cpu", options.server_cpu,
-                 "Report the busy time of this processor (user, system, irq and softirq time)")
-      ->check(in_range(0, 4095))
-      ->group(group);
-  app.add_option("--server-pid", options.server_pid,
-                 "Report the CPU time of this process and its children")
-      ->check(in_range(1, 1 << 22))
-      ->group(group);
-  app.add_flag("!--no-check", options.check,
-               "Do not compare what comes back (large messages: it is not even copied)")
-      ->group(group);
-  app.add_flag("--spin", options.spin,
-               "Never sleep: look for answers again and again, so that waking the generator costs "
-               "the server nothing. Lightest under full load; takes a whole core")
-      ->group(group);
-  app.add_option(
-         "--congestion", options.congestion,
-         "TCP_CONGESTION of the generator's side (cubic, reno, bbr); otherwise the system's")
-      ->group(group);
-  app.add_option(
-         "--receive-buffer", options.receive_buffer_size,
-         "SO_RCVBUF of the generator's side; otherwise it grows by itself, which costs time")
-      ->transform(CLI::AsSizeValue(false))
-      ->transform(whole_with_unit())
-      ->check(in_range(4096, 1 << 30))
-      ->group(group);
+  line.add_option("--cpu", options.cpu, "Pin the generator to this processor")
+      .check(in_range(0, 4095))
+      .group(group);
+  line.add_option("--server-cpu", options.server_cpu,
+                  "Report the busy time of this processor (user, system, irq and softirq time)")
+      .check(in_range(0, 4095))
+      .group(group);
+  line.add_option("--server-pid", options.server_pid,
+                  "Report the CPU time of this process and its children")
+      .check(in_range(1, 1 << 22))
+      .group(group);
+  line.add_flag("!--no-check", options.check,
+                "Do not compare what comes back (large messages: it is not even copied)")
+      .group(group);
+  line.add_flag("--spin", options.spin,
+                "Never sleep: look for answers again and again, so that waking the generator costs "
+                "the server nothing. Lightest under full load; takes a whole core")
+      .group(group);
+  line.add_option(
+          "--congestion", options.congestion,
+          "TCP_CONGESTION of the generator's side (cubic, reno, bbr); otherwise the system's")
+      .group(group);
+  line.add_option(
+          "--receive-buffer", options.receive_buffer_size,
+          "SO_RCVBUF of the generator's side; otherwise it grows by itself, which costs time")
+      .take_unit()
+      .transform(whole_with_unit())
+      .check(in_range(4096, 1 << 30))
+      .group(group);
 }
 
 // What CLI11's excludes() and needs() cannot say: the cause, and the cure.
-void check_combinations(const CLI::App& app, const LoadOptions& options) {
-  const auto refuse = [](const char* option, const std::string& cause) {
-    throw CLI::ValidationError(option, cause);
+void check_combinations(const CommandLine& line, const LoadOptions& options) {
+  const auto refuse = [&](const char* option, const std::string& cause) {
+    line.refuse(option, cause);
   };
   // The times at which messages were sent are kept for every message in flight.
   constexpr std::uint64_t in_flight_max = std::uint64_t{1} << 24;
@@ -314,7 +315,7 @@ void check_combinations(const CLI::App& app, const LoadOptions& options) {
            "connections x depth x size is more than 1 GiB of datagrams. Cure: less of "
            "one of them");
   }
-  if (app.count("--count") != 0) {
+  if (line.count("--count") != 0) {
     refuse("--count",
            "with --udp a run is measured by time, as answers may be lost. Cure: "
            "--duration");
@@ -325,33 +326,30 @@ void check_combinations(const CLI::App& app, const LoadOptions& options) {
 
 LoadOptions parse_options(int argc, char** argv) {
   LoadOptions options;
-  CLI::App app(description, "ringload");
-  app.footer(examples);
-  app.get_formatter()->column_width(34);
+  CommandLine line("ringload", description);
+  line.footer(examples);
+  line.column_width(34);
   std::string address;
   std::optional<std::uint16_t> port;
-  app.add_option("HOST", address, "Name or address of the server, also as HOST:PORT or [IPV6]:PORT")
-      ->required();
-  app.add_option("PORT", port, "Its port")->check(in_range<std::uint16_t>(1, 65535));
-  add_load_options(app, options);
-  add_time_options(app, options);
-  add_measure_options(app, options);
-  app.add_flag("--json", options.json, "Print the result as one JSON object on stdout")
-      ->group("Output");
-  app.add_flag("-q,--quiet", options.quiet, "No progress line (there is none without a terminal)")
-      ->group("Output");
-  try {
-    app.parse(argc, argv);
-    take_address(address, port, options);
-    if (app.count("--duration") == 0) {
-      if (options.sweep) options.duration_s = sweep_duration_s;
-      if (options.brief) options.duration_s = brief_duration_s;
-    }
-    if (options.brief && app.count("--warmup") == 0) options.warmup_s = brief_warmup_s;
-    check_combinations(app, options);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 && output_written("ringload") ? 0 : 2);
+  line.add_option("HOST", address,
+                  "Name or address of the server, also as HOST:PORT or [IPV6]:PORT")
+      .required();
+  line.add_option("PORT", port, "Its port").check(in_range<std::uint16_t>(1, 65535));
+  add_load_options(line, options);
+  add_time_options(line, options);
+  add_measure_options(line, options);
+  line.add_flag("--json", options.json, "Print the result as one JSON object on stdout")
+      .group("Output");
+  line.add_flag("-q,--quiet", options.quiet, "No progress line (there is none without a terminal)")
+      .group("Output");
+  line.parse(argc, argv);
+  take_address(line, address, port, options);
+  if (line.count("--duration") == 0) {
+    if (options.sweep) options.duration_s = sweep_duration_s;
+    if (options.brief) options.duration_s = brief_duration_s;
   }
+  if (options.brief && line.count("--warmup") == 0) options.warmup_s = brief_warmup_s;
+  check_combinations(line, options);
   return options;
 }
 

@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <system_error>
 
 #include "01-core/standard_fds.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/trace.hpp"
 #include "05-performance/trace/latency_table.hpp"
@@ -50,19 +50,15 @@ struct Options {
 
 Options parse_options(int argc, char** argv) {
   Options options;
-  CLI::App app(description, "ring-trace");
-  app.footer(examples);
-  app.get_formatter()->column_width(34);
-  app.add_option("PID", options.pid, "The process")->required()->check(CLI::Range(1, 1 << 22));
-  app.add_option("-s,--seconds", options.seconds, "How long to watch, each half")
-      ->check(CLI::Range(1U, 3600U))
-      ->capture_default_str();
-  app.add_flag("!--no-latencies", options.latencies, "Do not run bpftrace");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
-  }
+  lab::CommandLine line("ring-trace", description);
+  line.footer(examples);
+  line.column_width(34);
+  line.add_option("PID", options.pid, "The process").required().check(lab::in_range(1, 1 << 22));
+  line.add_option("-s,--seconds", options.seconds, "How long to watch, each half")
+      .check(lab::in_range(1U, 3600U))
+      .capture_default_str();
+  line.add_flag("!--no-latencies", options.latencies, "Do not run bpftrace");
+  line.parse(argc, argv);
   return options;
 }
 

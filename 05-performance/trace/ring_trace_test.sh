@@ -36,7 +36,7 @@ done
 
 try 0 'How to read it' --help
 try 2 'PID is required'
-try 2 'not in range' 0
+try 2 'not between' 0
 try 2 '--seconds' $$ --seconds 0
 # No process has a number beyond the system's limit.
 try 1 'there is no process 4194304' 4194304

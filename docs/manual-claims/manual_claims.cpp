@@ -3,13 +3,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "05-performance/bench/command_line.hpp"
 #include "docs/manual-claims/claim.hpp"
 #include "docs/manual-claims/probe.hpp"
 
@@ -173,16 +173,13 @@ int check(const std::vector<std::vector<Tried>>& all) {
 
 Options parse_options(int argc, char** argv) {
   Options options;
-  CLI::App app(description, "manual-claims");
-  app.footer(examples);
-  CLI::Option* output = app.add_option("-o,--output", options.output, "Write the report there");
-  app.add_flag("--check", options.check, "Compare with the expected verdicts, print no report")
-      ->excludes(output);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error) == 0 ? 0 : 2);
-  }
+  lab::CommandLine line("manual-claims", description);
+  line.footer(examples);
+  const lab::CommandOption output =
+      line.add_option("-o,--output", options.output, "Write the report there");
+  line.add_flag("--check", options.check, "Compare with the expected verdicts, print no report")
+      .excludes(output);
+  line.parse(argc, argv);
   return options;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -18,6 +17,7 @@
 #include <utility>
 #include <vector>
 #include "01-core/standard_fds.hpp"
+#include "05-performance/bench/command_line.hpp"
 
 // An echo server that is wrong on purpose, one bug at a time: the test of the conformance client.
 // With
@@ -209,18 +209,17 @@ void Server::flush(Connection& connection) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"An echo server with a bug, to test the conformance client with."};
+  CommandLine line("broken_echo",
+                   "An echo server with a bug, to test the conformance client with.");
   std::string bug = "none";
   std::size_t connections_max = 1'000'000;
   std::vector<std::string> names;
   for (const auto& [name, value] : bug_names) names.emplace_back(name);
-  app.add_option("--bug", bug, "What is wrong with it")
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
-  app.add_option("--connections", connections_max, "Connections that it serves; more wait")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  line.add_option("--bug", bug, "What is wrong with it").check(one_of(names)).capture_default_str();
+  line.add_option("--connections", connections_max, "Connections that it serves; more wait")
+      .check(in_range(1, 1'000'000))
+      .capture_default_str();
+  line.parse(argc, argv);
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;

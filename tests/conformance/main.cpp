@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <regex.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
 #include <cstdint>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "01-core/standard_fds.hpp"
+#include "05-performance/bench/command_line.hpp"
 #include "05-performance/bench/host_port.hpp"
 #include "tests/conformance/cases.hpp"
 
@@ -42,8 +42,8 @@ const char* word(Verdict verdict) {
   return "?";
 }
 
-// What CLI11 asks of a validator: the complaint about `text`, empty when it is an extended regular
-// expression.
+// What CommandLine asks of a validator: the complaint about `text`, empty when it is an extended
+// regular expression.
 std::string is_regex(const std::string& text) {
   regex_t compiled;
   const int error = regcomp(&compiled, text.c_str(), REG_EXTENDED | REG_NOSUB);
@@ -131,7 +131,8 @@ int run_all(const std::vector<Case>& cases, const Settings& settings) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{
+  CommandLine line(
+      "conformance",
       "A black-box client for any TCP echo server. Every byte is checked: what a connection sends "
       "is a function\n"
       "of the seed, the connection and the position, so lost, repeated, moved and foreign bytes "
@@ -139,58 +140,59 @@ int run(int argc, char** argv) {
       "and the table says what happened at which byte. Exit code 1 when a case failed.\n\n"
       "  conformance 127.0.0.1 8000\n"
       "  conformance ::1 8000 --only 'stalled|flood' --server-limit 1000 --server-pid $(pidof "
-      "echo-server)"};
+      "echo-server)");
   Settings settings;
   std::string address;
   std::optional<std::uint16_t> port;
   std::string only;
   std::string skip;
   bool list = false;
-  const CLI::Validator regex(is_regex, "REGEX");
+  const WordCheck regex{is_regex, "REGEX"};
 
-  app.add_option("HOST", address,
-                 "Name, IPv4 or IPv6 address of the server, also as HOST:PORT or [IPV6]:PORT");
-  app.add_option("PORT", port, "Its port")->check(CLI::Range(1, 65535));
-  app.add_flag("--list", list, "Print the cases and what each demands");
-  app.add_option("--only", only, "Run the cases whose name this matches")->check(regex);
-  app.add_option("--skip", skip, "Leave out the cases whose name this matches")->check(regex);
-  app.add_flag("--quick", settings.quick,
-               "Fewer rounds in every case, for runs that try many configurations");
-  app.add_option("--seed", settings.seed, "Repeats a run: same bytes, same sizes")
-      ->capture_default_str();
-  app.add_option("--time-scale", settings.time_scale,
-                 "Multiplies every deadline and the 500 ms limit, for slow machines and sanitizers")
-      ->check(CLI::Range(0.01, 100.0))
-      ->capture_default_str();
-  app.add_option("--stream-bytes", settings.stream_bytes,
-                 "Size of the case stream; 8388608 suits a server with tiny buffers")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
-      ->capture_default_str();
-  app.add_option(
-         "--idle-connections", settings.idle_connections,
-         "How many the case idle opens (default: what this client may have open, see ulimit -n)")
-      ->check(CLI::Range(1, 1'000'000));
-  app.add_option("--server-limit", settings.server_limit,
-                 "How many connections the server takes in all; without it, flood is skipped")
-      ->check(CLI::Range(8, 1'000'000));
-  app.add_option(
-         "--server-workers", settings.server_workers,
-         "Among how many workers the limit is divided; with more than one, each may be full alone")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--server-pid", settings.server_pid,
-                 "Its process, whose CPU (children too) flood looks at")
-      ->check(CLI::Range(1, 1 << 22));
-  app.add_option("--stats-file", settings.stats_file,
-                 "The server's statistics (JSON lines, a line per interval): stalled peers must "
-                 "show in them")
-      ->check(CLI::ExistingFile);
-  app.add_option("--may-shed", settings.may_shed,
-                 "In the cases whose name this matches, the server may reset a peer that does not "
-                 "read, as it must "
-                 "when its buffers are few")
-      ->check(regex);
-  CLI11_PARSE(app, argc, argv);
+  line.add_option("HOST", address,
+                  "Name, IPv4 or IPv6 address of the server, also as HOST:PORT or [IPV6]:PORT");
+  line.add_option("PORT", port, "Its port").check(in_range(1, 65535));
+  line.add_flag("--list", list, "Print the cases and what each demands");
+  line.add_option("--only", only, "Run the cases whose name this matches").check(regex);
+  line.add_option("--skip", skip, "Leave out the cases whose name this matches").check(regex);
+  line.add_flag("--quick", settings.quick,
+                "Fewer rounds in every case, for runs that try many configurations");
+  line.add_option("--seed", settings.seed, "Repeats a run: same bytes, same sizes")
+      .capture_default_str();
+  line.add_option(
+          "--time-scale", settings.time_scale,
+          "Multiplies every deadline and the 500 ms limit, for slow machines and sanitizers")
+      .check(in_range(0.01, 100.0))
+      .capture_default_str();
+  line.add_option("--stream-bytes", settings.stream_bytes,
+                  "Size of the case stream; 8388608 suits a server with tiny buffers")
+      .check(in_range(std::uint64_t{1}, std::uint64_t{1} << 40))
+      .capture_default_str();
+  line.add_option(
+          "--idle-connections", settings.idle_connections,
+          "How many the case idle opens (default: what this client may have open, see ulimit -n)")
+      .check(in_range(1, 1'000'000));
+  line.add_option("--server-limit", settings.server_limit,
+                  "How many connections the server takes in all; without it, flood is skipped")
+      .check(in_range(8, 1'000'000));
+  line.add_option(
+          "--server-workers", settings.server_workers,
+          "Among how many workers the limit is divided; with more than one, each may be full alone")
+      .check(in_range(1, 1024))
+      .capture_default_str();
+  line.add_option("--server-pid", settings.server_pid,
+                  "Its process, whose CPU (children too) flood looks at")
+      .check(in_range(1, 1 << 22));
+  line.add_option("--stats-file", settings.stats_file,
+                  "The server's statistics (JSON lines, a line per interval): stalled peers must "
+                  "show in them")
+      .check(existing_file());
+  line.add_option("--may-shed", settings.may_shed,
+                  "In the cases whose name this matches, the server may reset a peer that does not "
+                  "read, as it must "
+                  "when its buffers are few")
+      .check(regex);
+  line.parse(argc, argv);
 
   std::vector<Case> cases;
   for (const Case& one : all_cases()) {

@@ -30,5 +30,5 @@ refused 'the same as --client-cpu' "$bench" --server-cpu "$cpu" --client-cpu "$c
 refused '/nope cannot be run: No such file or directory' \
   "$bench" --memory --server /nope --server-cpu "$cpu" --out "$scratch/out"
 refused 'not expected: --nope' "$baseline" --nope
-refused 'not in range' "$baseline" --workers 0
+refused 'not between' "$baseline" --workers 0
 [ $failures = 0 ]
