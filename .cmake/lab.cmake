@@ -151,7 +151,7 @@ endfunction()
 
 # lab_lessons(): every folder of this chapter that has a facts.txt. Call it after the components.
 # A lesson's target is its chapter's and its own number and its name: 03-07-multishot-recv. Beside it:
-#   -broken                 its program with break.diff applied
+#   -broken                 its program with break.diff applied to it, or to a header of its own
 #   -exercise, -solution    where it has an exercise; -mine once a learner has begun one
 #   -NAME                   a second program NAME.cpp, compared with NAME.expected.txt
 # Under a sanitizer the broken program, the exercise and the solution are tested only where memory is the
@@ -194,12 +194,19 @@ function(lab_lesson folder)
     endif()
   endforeach()
   if(EXISTS ${folder}/break.diff)
-    set(broken ${CMAKE_CURRENT_BINARY_DIR}/${lesson}-broken/${main}.cpp)
+    # What is broken is the program, or a header of the lesson's own: that is then found before the whole one.
+    file(STRINGS ${folder}/break.diff name REGEX "^--- a/" LIMIT_COUNT 1)
+    string(REGEX REPLACE "^--- a/([a-z0-9_.]+).*" "\\1" name "${name}")
+    set(top ${CMAKE_CURRENT_BINARY_DIR}/${lesson}-broken)
+    set(broken ${top}/${chapter}/${lesson}/${name})
+    file(MAKE_DIRECTORY ${top}/${chapter}/${lesson})
     add_custom_command(OUTPUT ${broken}
-      COMMAND patch --quiet --fuzz=0 --output=${broken} ${folder}/${main}.cpp ${folder}/break.diff
-      DEPENDS ${folder}/${main}.cpp ${folder}/break.diff
+      COMMAND patch --quiet --fuzz=0 --output=${broken} ${folder}/${name} ${folder}/break.diff
+      DEPENDS ${folder}/${name} ${folder}/break.diff
       COMMENT "Breaking ${target}")
-    lab_lesson_program(${target}-broken ${folder}/${main}.cpp GENERATED ${broken} TESTED ${variants})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/break.diff)
+    lab_lesson_program(${target}-broken ${folder}/${main}.cpp GENERATED ${broken} UNDER ${top}
+      TESTED ${variants})
     if(variants)
       lab_lesson_test(${target}-broken ${target}-broken ${folder}/broken.txt)
     endif()
@@ -215,33 +222,36 @@ function(lab_lesson folder)
   endif()
 endfunction()
 
-# The components that a lesson includes are the ones it is linked with.
-# lab_lesson_program(target source [GENERATED file] [TESTED bool]): what the source includes, built from the
-# file. Without a test of its own it is built only when it is asked for.
+# The components that a lesson includes, itself or by a header of its own, are the ones it is linked with.
+# lab_lesson_program(target source [GENERATED file UNDER folder] [TESTED bool]): what the source includes, built
+# with the file in its place, or in that of the header that it has the path of under the folder. Without a test
+# of its own it is built only when it is asked for.
 function(lab_lesson_program target source)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "GENERATED;TESTED" "")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "GENERATED;UNDER;TESTED" "")
   if(NOT DEFINED arg_TESTED)
     set(arg_TESTED ${LAB_TESTS})
   endif()
   get_filename_component(folder ${source} DIRECTORY)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-  set(readers ${source})
-  if(source MATCHES "/(exercise|solution|mine).cpp$")
-    list(APPEND readers ${folder}/check.hpp)
+  file(GLOB readers CONFIGURE_DEPENDS ${folder}/*.hpp)
+  list(PREPEND readers ${source})
+  if(NOT source MATCHES "/(exercise|solution|mine).cpp$")
+    list(FILTER readers EXCLUDE REGEX "/check.hpp$")
   endif()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${readers})
   set(components)
   foreach(reader IN LISTS readers)
-    if(EXISTS ${reader})
-      file(STRINGS ${reader} lines REGEX "^#include \"0[1-6]-[a-z]+/lib/")
-      foreach(line IN LISTS lines)
-        string(REGEX REPLACE ".*/lib/([a-z_]+)\\.hpp.*" "\\1" component "${line}")
-        list(APPEND components ${component})
-      endforeach()
-    endif()
+    file(STRINGS ${reader} lines REGEX "^#include \"0[1-6]-[a-z]+/lib/")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE ".*/([a-z_]+)\\.hpp.*" "\\1" component "${line}")
+      list(APPEND components ${component})
+    endforeach()
   endforeach()
   lab_program(${target} SOURCES ${source} DEPENDS ${components})
-  if(arg_GENERATED)
+  if(arg_GENERATED MATCHES "\\.cpp$")
     set_property(TARGET ${target} PROPERTY SOURCES ${arg_GENERATED})
+  elseif(arg_GENERATED)
+    target_sources(${target} PRIVATE ${arg_GENERATED})
+    target_include_directories(${target} BEFORE PRIVATE ${arg_UNDER})
   endif()
   if(NOT arg_TESTED OR target MATCHES "-mine$")
     set_property(TARGET ${target} PROPERTY EXCLUDE_FROM_ALL TRUE)

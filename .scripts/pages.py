@@ -276,6 +276,20 @@ class Pages:
         names = ["README.md", "*.md", "README.md", "README.md"]
         return [page for place, name in zip(places, names) for page in self.find(place + name)]
 
+    def included(self, path):
+        """The headers of the repository that a source is made with, and their own."""
+        found, due = set(), [path]
+        while due:
+            source = self.read(due.pop())
+            for header in re.findall(r'^#include "(0[1-6]-[^"]+)"', source, flags=re.MULTILINE):
+                if header in found:
+                    continue
+                found.add(header)
+                due.append(header)
+                if self.exists(header[:-4] + ".cpp"):
+                    due.append(header[:-4] + ".cpp")
+        return found
+
     def fill(self, page):
         """(the page's text with its regions filled, [(line, region)] of what changed,
         [(line, message)] of what is wrong)"""
@@ -515,12 +529,17 @@ class Region:
         yield from self.table(("operation", "lessons"),
                               [(f"`IORING_OP_{name}`", of[name]) for name in sorted(of)])
 
-    def fill_components(self):
+    def fill_components(self, program=None):
+        """All of the chapters 01 to 05, and of the server's those that a lesson leads to; or what
+        a program is made of."""
         of = {path: one for one in self.pages.lessons
               for path in one.listed("component", r"\s+")}
+        paths = self.pages.find("0[1-5]-*/lib/*.hpp")
+        if program:
+            paths = sorted(set(paths) & self.pages.included(program))
         yield "| component | its lesson |"
         yield "| --- | --- |"
-        for path in self.pages.find("0[1-5]-*/lib/*.hpp"):
+        for path in paths + sorted(set(of) - set(self.pages.find("0[1-5]-*/lib/*.hpp"))):
             lesson = cell(self.link(of[path])) if path in of else "its lesson is not written yet"
             yield f"| [{path}]({self.path_to(path)}) | {lesson} |"
 
