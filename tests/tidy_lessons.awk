@@ -47,7 +47,7 @@ is_program && FNR <= 12 && match($0, /^\/\/ *(shows|needs|try):/) {
   sub(/^\/\/ */, "", first_word)
   begins[FILENAME, first_word] = 1
 }
-/^#include "0[1-6]-[a-z]+\/lib\// {
+/^#include "0[1-6]-[a-z]+\// {
   split($0, quoted, "\"")
   included[++includes] = FILENAME ":" FNR "\n" quoted[2] "\n" folder
 }
@@ -203,7 +203,7 @@ function check_includes(    i, part, component) {
   for (i = 1; i <= includes; ++i) {
     split(included[i], part, "\n")
     component = part[2]
-    if (!(part[3] in place_of)) continue
+    if (!(part[3] in place_of) || component !~ /\/lib\//) continue
     if (!(component in star)) found(part[1], component " has no ★ lesson yet")
     else if (star[component] > place_of[part[3]])
       found(part[1], component " is built later, in " lesson[star[component]])
