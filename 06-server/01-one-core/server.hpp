@@ -45,7 +45,7 @@ class Connection {
 
 // [walk options]
 struct Options {
-  unsigned connections_max = 20'000;
+  unsigned connections_max = 4096;
   unsigned buffer_count = 64;
   unsigned buffer_size = 16 * 1024;
   unsigned clients_max = ~0U;  // it ends when so many have come and gone

@@ -1,0 +1,82 @@
+// shows: a server whose connections take no descriptor, and so no part of the process's limit
+// needs: Linux 6.1 for the ring it uses; the idea 5.19
+// try:   ./lab run 06-03; then "ulimit -Sn 64" and the conformance case idle, with 06-02 and 06-03
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "01-core/lesson.hpp"
+#include "06-server/03-direct/server.hpp"
+#include "06-server/stage.hpp"
+
+namespace {
+
+// Counted without opening /proc, which would need one.
+int open_descriptors() {
+  int count = 0;
+  for (int fd = 0; fd < 20'000; ++fd) count += fcntl(fd, F_GETFD) != -1 ? 1 : 0;
+  return count;
+}
+
+// [walk limit]
+// No call of this process gets a new descriptor; those that it has stay.
+void allow_no_more_descriptors() {
+  rlimit limit{};
+  lab::need_errno(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = 3;
+  lab::need_errno(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+}
+// [/walk]
+
+bool is_answered(int fd) {
+  std::string answer(8, ' ');
+  return recv(fd, answer.data(), answer.size(), MSG_WAITALL) == 8 && answer == "question";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool serves = stage::wants_to_serve(argc, argv);
+  lab::Lesson lesson(argc, argv, "[serve]: serves until SIGTERM; without: a demonstration",
+                     serves ? 86'400 : 20);
+  std::uint16_t port = 0;
+  const int listener = lab::listen_on_loopback(port, 4096);
+  // [walk main]
+  constexpr unsigned clients_max = 32;
+  stage::Worker worker(listener, {.connections_max = 4096});
+  // [/walk]
+  lesson.watch(*worker.ring.raw());
+  if (serves) {
+    stage::say_where(port);
+    worker.run();
+  }
+
+  // [walk main]
+  std::vector<int> fds(clients_max);
+  for (int& fd : fds) fd = lab::connect_to(port);  // they wait in the backlog
+  allow_no_more_descriptors();
+  const int before = open_descriptors();
+  lab::ClientThread clients([&] {
+    for (const int fd : fds) lab::send_all(fd, "question");
+    std::size_t lost = 0;
+    std::size_t asked = 0;
+    for (const int fd : fds) {
+      if (!is_answered(fd)) ++lost;
+      if (++asked == fds.size()) {
+        std::printf("descriptors for the connections: %d\n", open_descriptors() - before);
+      }
+    }
+    std::printf("of %u clients lost: %zu\n", clients_max, lost);
+    for (const int fd : fds) close(fd);
+    shutdown(listener, SHUT_RD);  // ends the accept, and with it the worker
+  });
+  worker.run();
+  // [/walk]
+  clients.join();
+  std::printf("the ring's own descriptor is registered: %s\n",
+              worker.ring.registered_fd() ? "yes" : "no");
+  return lab::ok();
+}
