@@ -20,6 +20,7 @@
 
 #include "01-core/lesson.hpp"
 #include "05-performance/bench/statistics.hpp"
+#include "05-performance/bench/system_call_price.hpp"
 
 namespace lab {
 
@@ -127,7 +128,7 @@ class Knob {
     uname(&system);
     const std::string release = system.release;
     return "Linux " + release.substr(0, release.find_first_not_of("0123456789.")) + ", " +
-           std::to_string(sysconf(_SC_NPROCESSORS_ONLN)) + " processors";
+           std::to_string(sysconf(_SC_NPROCESSORS_ONLN)) + " processors, " + system_call_text();
   }
 
   // Lines that begin with "# " hold figures; no test compares them.

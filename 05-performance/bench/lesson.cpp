@@ -51,10 +51,12 @@ std::string kernel_of(const Results& results) {
 
 std::string head(const Results& results) {
   return fmt::format(
-      "{}, {} processors; {} rounds of {:g} s; io_uring / epoll, medians, 95 % "
+      "{}, {} processors, a system call takes {:.0f} ns; {} rounds of {:g} s; io_uring / epoll, "
+      "medians, 95 % "
       "intervals{}",
-      kernel_of(results), results.circumstances.cores, results.circumstances.rounds,
-      results.circumstances.seconds, results.cpu_of_process ? "; CPU of the server's process" : "");
+      kernel_of(results), results.circumstances.cores, results.circumstances.system_call_ns,
+      results.circumstances.rounds, results.circumstances.seconds,
+      results.cpu_of_process ? "; CPU of the server's process" : "");
 }
 
 // A curve: rows that differ in the number of connections alone, under one comparison. In the data

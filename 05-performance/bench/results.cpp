@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "05-performance/bench/gnuplot.hpp"
+#include "05-performance/bench/system_call_price.hpp"
 
 namespace lab {
 
@@ -85,8 +86,8 @@ std::string bounds(const Target& target) {
 std::string comparison_table(const Results& results, const Comparison& comparison, bool& below) {
   std::string text = comparison.text + "\n";
   const auto out = std::back_inserter(text);
-  fmt::format_to(out, "{:<20} {:>17} {:^24} {:>13} {:^21} {:>6}  {}\n", "row", "requests/s",
-                 "ratio [95 %]", "CPU us/req", "ratio [95 %]", "full",
+  fmt::format_to(out, "{:<20} {:>17} {:^24} {:>13} {:^21} {:>6}  {:<8}  {}\n", "row", "requests/s",
+                 "ratio [95 %]", "CPU us/req", "ratio [95 %]", "full", "limit",
                  comparison.judged ? "targets" : "");
   for (std::size_t row = 0; row < results.rows.size(); ++row) {
     const Outcome outcome = results.compare(comparison, row);
@@ -101,12 +102,12 @@ std::string comparison_table(const Results& results, const Comparison& compariso
     if (const std::string wanted = bounds(target); !wanted.empty()) marks += ": " + wanted;
     below = below || (comparison.judged && verdict.loss) || verdict.requests == "BELOW" ||
             verdict.cpu == "BELOW";
-    fmt::format_to(out, "{:<20} {:>17} {:^24} {:>13} {:^21} {:>4.0f} %  {}\n",
+    fmt::format_to(out, "{:<20} {:>17} {:^24} {:>13} {:^21} {:>4.0f} %  {:<8}  {}\n",
                    results.rows[row].text,
                    thousands(outcome.first_requests) + " / " + thousands(outcome.second_requests),
                    requests_ratio(outcome),
                    fmt::format("{:.2f} / {:.2f}", outcome.first_cpu_us, outcome.second_cpu_us),
-                   interval(outcome.cpu), outcome.full_share * 100, marks);
+                   interval(outcome.cpu), outcome.full_share * 100, outcome.limit, marks);
   }
   return text + "\n";
 }
@@ -198,12 +199,14 @@ Circumstances find_circumstances() {
   circumstances.cores = static_cast<std::size_t>(std::max(0L, sysconf(_SC_NPROCESSORS_ONLN)));
   circumstances.date = fmt::format("{:%F %H:%M}", fmt::localtime(std::time(nullptr)));
   std::ifstream("/proc/sys/net/ipv4/tcp_congestion_control") >> circumstances.congestion;
+  circumstances.system_call_ns = system_call_ns();
   return circumstances;
 }
 
 std::string machine_text(const Circumstances& circumstances) {
-  return fmt::format("{}, {} cores, {}, {}", circumstances.processor, circumstances.cores,
-                     circumstances.kernel, circumstances.date);
+  return fmt::format("{}, {} cores, a system call takes {:.0f} ns, {}, {}", circumstances.processor,
+                     circumstances.cores, circumstances.system_call_ns, circumstances.kernel,
+                     circumstances.date);
 }
 
 std::string to_text(const Circumstances& circumstances) {
@@ -220,7 +223,7 @@ Outcome Results::compare(const Comparison& comparison, std::size_t row) const {
   const std::size_t first = index_of(variants, comparison.first);
   const std::size_t second = index_of(variants, comparison.second);
   std::vector<double> requests, requests_full, requests_at_least, cpu, first_requests,
-      second_requests, first_cpu, second_cpu;
+      second_requests, first_cpu, second_cpu, client_busy;
   for (const Run& a : runs) {
     if (a.row != row || a.variant != first) continue;
     for (const Run& b : runs) {
@@ -234,6 +237,7 @@ Outcome Results::compare(const Comparison& comparison, std::size_t row) const {
       cpu.push_back(first_cpu.back() / second_cpu.back());
       first_requests.push_back(a.requests_per_second);
       second_requests.push_back(b.requests_per_second);
+      client_busy.push_back(a.client_busy);
     }
   }
   Outcome outcome;
@@ -243,6 +247,8 @@ Outcome Results::compare(const Comparison& comparison, std::size_t row) const {
       static_cast<double>(requests_full.size()) / static_cast<double>(requests.size());
   outcome.requests_count = 2 * requests_full.size() >= requests.size();
   outcome.at_least = 2 * requests_at_least.size() >= requests.size();
+  const bool client_full = median(client_busy) >= core_full_share;
+  outcome.limit = outcome.requests_count ? "server" : client_full ? "client" : "wake-ups";
   outcome.requests = bootstrap_median(outcome.requests_count ? requests_full : requests);
   outcome.cpu = bootstrap_median(cpu);
   outcome.first_requests = median(first_requests);
@@ -265,7 +271,10 @@ std::string to_text(const Results& results, bool& below) {
       "with others,\nfor both servers. Where that was rare the servers did not set the pace: the "
       "ratio of requests/s stands in\nbrackets, with > when only the second server was at its "
       "limit. "
-      "others: time of the server's core that\nneither the server nor idleness took. steal: "
+      "limit: what kept the first\nserver from answering more; wake-ups: neither core was full, "
+      "each "
+      "waited for the other. others: time of the server's core that\nneither the server nor "
+      "idleness took. steal: "
       "largest "
       "seen.\n",
       results.cpu_of_process ? "time of the server's processes" : "busy time of the server's core",
@@ -283,12 +292,14 @@ std::string to_text(const Results& results, bool& below) {
 std::string to_json(const Results& results) {
   const Circumstances& with = results.circumstances;
   std::string json = fmt::format(
-      "{{\"processor\":{},\"kernel\":{},\"cores\":{},\"date\":{},\"server_cpu\":{},"
+      "{{\"processor\":{},\"kernel\":{},\"cores\":{},\"system_call_ns\":{:.0f},\"date\":{},"
+      "\"server_cpu\":{},"
       "\"client_cpu\":{},\"rounds\":{},\"seconds\":{},\"priority\":{},\"congestion\":{},"
       "\"receive_steering\":{},\"client_options\":{},\n\"comparisons\":[",
-      json_text(with.processor), json_text(with.kernel), with.cores, json_text(with.date),
-      with.server_cpu, with.client_cpu, with.rounds, with.seconds, json_text(with.priority),
-      json_text(with.congestion), with.receive_steering, json_text(with.client_options));
+      json_text(with.processor), json_text(with.kernel), with.cores, with.system_call_ns,
+      json_text(with.date), with.server_cpu, with.client_cpu, with.rounds, with.seconds,
+      json_text(with.priority), json_text(with.congestion), with.receive_steering,
+      json_text(with.client_options));
   const auto out = std::back_inserter(json);
   const char* separator = "\n";
   for (const Comparison& comparison : results.comparisons) {
@@ -299,11 +310,12 @@ std::string to_json(const Results& results) {
       fmt::format_to(out,
                      "{}{{\"comparison\":{},\"row\":{},\"rounds\":{},\"requests_ratio\":{},"
                      "\"requests_count\":{},\"at_least\":{},\"cpu_ratio\":{},\"full_share\":{:.3f},"
+                     "\"limit\":{},"
                      "\"requests_verdict\":{},\"cpu_verdict\":{},\"loss\":{}}}",
                      separator, json_text(comparison.name), json_text(results.rows[row].name),
                      outcome.rounds, json_interval(outcome.requests), outcome.requests_count,
                      outcome.at_least, json_interval(outcome.cpu), outcome.full_share,
-                     json_text(verdict.requests), json_text(verdict.cpu),
+                     json_text(outcome.limit), json_text(verdict.requests), json_text(verdict.cpu),
                      comparison.judged && verdict.loss);
       separator = ",\n";
     }

@@ -41,6 +41,7 @@ struct Circumstances {
   std::string processor;
   std::string kernel;
   std::size_t cores = 0;
+  double system_call_ns = 0;  ///< what a system call costs there
   std::string date;
   std::string priority;
   std::string congestion;
@@ -68,6 +69,9 @@ struct Outcome {
   bool at_least = false;
   double first_requests = 0, second_requests = 0;
   double first_cpu_us = 0, second_cpu_us = 0;
+  /// What kept the first server from answering more: "server" (its core was full, and so was the
+  /// second's), "client", or "wake-ups" (neither core was full, so the load asked for no more).
+  const char* limit = "";
 };
 
 /// Everything measured, with the plan that it belongs to.

@@ -14,6 +14,7 @@
 #include "01-core/lib/features.hpp"
 #include "01-core/standard_fds.hpp"
 #include "02-files/lib/huge_arena.hpp"
+#include "05-performance/bench/system_call_price.hpp"
 
 namespace {
 
@@ -126,6 +127,13 @@ void show_memory() {
        plain ? "Cure: sysctl vm.nr_hugepages=64, or transparent huge pages on madvise" : "");
 }
 
+// What io_uring saves is mostly system calls: so this says how much there is to save.
+void show_prices() {
+  fmt::print("\nPrices\n");
+  line(Mark::good, "a system call",
+       fmt::format("{:.0f} ns (lesson 05-10 says what follows from it)", lab::system_call_ns()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -140,6 +148,7 @@ int main(int argc, char** argv) try {
   show_features(features);
   show_switches();
   if (features.has(lab::Feature::ring)) show_memory();
+  show_prices();
   const bool runs = problems == 0 && features.missing() == lab::Feature::count;
   fmt::print("\n{}\n",
              runs ? "The capstone runs here: ./lab serve"
