@@ -30,12 +30,15 @@ struct Echo {
   std::uint64_t calls = 0;
 };
 
+// [walk enter]
 // The only place of this program that enters the kernel for a ring: so they can be counted.
 void enter(Echo& echo, unsigned wait_nr) {
   ++echo.calls;
   lab::need(io_uring_submit_and_wait(&echo.ring, wait_nr), "io_uring_submit_and_wait");
 }
+// [/walk]
 
+// [walk nops]
 lab::Round nops(Echo& echo, unsigned batch) {
   constexpr std::uint64_t count = 6'400;
   const std::uint64_t calls_before = echo.calls;
@@ -46,6 +49,7 @@ lab::Round nops(Echo& echo, unsigned batch) {
   }
   return {count, static_cast<double>(echo.calls - calls_before) / count};
 }
+// [/walk]
 
 // A timer is not over when the submit returns. So a wait comes on top, or it is in the same call.
 void timer(Echo& echo, bool in_one_call) {
@@ -78,6 +82,7 @@ void take_whole_message(Echo& echo) {
   io_uring_cqe_seen(&echo.ring, cqe);
 }
 
+// [walk one-by-one]
 // As one would write it with recv() and send().
 void serve_one_by_one(Echo& echo) {
   for (unsigned i = 0; i < connection_count; ++i) {
@@ -90,7 +95,9 @@ void serve_one_by_one(Echo& echo) {
     take_whole_message(echo);
   }
 }
+// [/walk]
 
+// [walk turns]
 // The receives stay with the kernel; a call submits all sends of a turn and waits for the next one.
 void serve_in_turns(Echo& echo) {
   unsigned answered = 0;
@@ -110,7 +117,9 @@ void serve_in_turns(Echo& echo) {
     }
   }
 }
+// [/walk]
 
+// [walk receives]
 void start_receives(Echo& echo) {
   for (std::size_t i = 0; i < connection_count; ++i) {
     io_uring_sqe* sqe = io_uring_get_sqe(&echo.ring);
@@ -121,6 +130,7 @@ void start_receives(Echo& echo) {
   }
   enter(echo, 0);
 }
+// [/walk]
 
 // Every client asks, the server answers all, every client reads: in one thread.
 lab::Round echoes(Echo& echo, void (*serve)(Echo&)) {

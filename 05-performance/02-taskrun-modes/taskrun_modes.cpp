@@ -23,9 +23,11 @@ struct Mode {
   const char* name;
   unsigned flags;
 };
+// [walk modes]
 constexpr unsigned defer = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
 constexpr std::array<Mode, 3> modes = {Mode{"default", 0}, Mode{"COOP", IORING_SETUP_COOP_TASKRUN},
                                        Mode{"DEFER", defer}};
+// [/walk]
 
 constexpr unsigned connection_count = 64;
 constexpr unsigned message_size = 64;
@@ -63,6 +65,7 @@ int interruptions(const Mode& mode) {
   std::atomic<unsigned> turns = 0;
   std::atomic<int> moments = 0;
   std::atomic<bool> all_sent = false;
+  // [walk writer]
   std::thread writer([&] {
     stay_on(1);
     for (int sent = 0; sent < message_count; ++sent) {
@@ -74,11 +77,14 @@ int interruptions(const Mode& mode) {
     }
     all_sent = true;
   });
+  // [/walk]
+  // [walk computes]
   for (unsigned seen = 0; !all_sent; turns.store(turns + 1, std::memory_order_relaxed)) {
     const unsigned ready = io_uring_cq_ready(&ring);
     if (ready != seen) ++moments;
     seen = ready;
   }
+  // [/walk]
   writer.join();
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe_nr(&ring, &cqe, message_count), "io_uring_wait_cqe_nr");
@@ -145,6 +151,7 @@ lab::Round echoes(Server& server) {
     }
   });
   const double interrupts_before = interrupts();
+  // [walk turn]
   for (unsigned answered = 0; answered < requests;) {
     lab::need(io_uring_submit_and_wait(&server.ring, 1), "io_uring_submit_and_wait");
     io_uring_cqe* cqe = nullptr;
@@ -156,6 +163,7 @@ lab::Round echoes(Server& server) {
       io_uring_cqe_seen(&server.ring, cqe);
     }
   }
+  // [/walk]
   const double interrupted = interrupts() - interrupts_before;
   client.join();
   return {requests, interrupted / requests};

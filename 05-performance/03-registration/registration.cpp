@@ -46,6 +46,7 @@ void open(Reader& reader, const Setting& setting, const std::string& path) {
   reader.setting = setting;
   reader.fd = lab::need_errno(::open(path.c_str(), O_RDONLY | O_CLOEXEC), path.c_str());
   lab::need(io_uring_queue_init(64, &reader.ring, 0), "io_uring_queue_init");
+  // [walk register]
   if (setting.file) {
     lab::need(io_uring_register_files_sparse(&reader.ring, table_size), "register_files_sparse");
     lab::need(io_uring_register_files_update(&reader.ring, table_place, &reader.fd, 1),
@@ -60,6 +61,7 @@ void open(Reader& reader, const Setting& setting, const std::string& path) {
     if (made == -EINVAL) lab::skip("needs Linux 5.18: io_uring_register_ring_fd");
     lab::need(made, "io_uring_register_ring_fd");
   }
+  // [/walk]
 }
 
 void close(Reader& reader) {
@@ -67,6 +69,7 @@ void close(Reader& reader) {
   ::close(reader.fd);
 }
 
+// [walk read]
 void prepare_read(Reader& reader) {
   const Setting& setting = reader.setting;
   io_uring_sqe* sqe = io_uring_get_sqe(&reader.ring);
@@ -78,6 +81,7 @@ void prepare_read(Reader& reader) {
   }
   if (setting.file) sqe->flags |= IOSQE_FIXED_FILE;
 }
+// [/walk]
 
 int take_read(Reader& reader) {
   io_uring_cqe* cqe = nullptr;
@@ -99,6 +103,7 @@ lab::Round reads(Reader& reader, unsigned count) {
   return {count};
 }
 
+// [walk beside]
 // The same while another thread uses the same file: both count its users up and down.
 lab::Round reads_beside_a_thread(Reader& reader, unsigned count) {
   std::atomic<bool> done = false;
@@ -110,7 +115,9 @@ lab::Round reads_beside_a_thread(Reader& reader, unsigned count) {
   other.join();
   return round;
 }
+// [/walk]
 
+// [walk held]
 // What is registered, the ring holds: the program's own handle may go.
 void show_what_is_held(const std::string& path) {
   for (const Setting& setting : {settings[0], settings[4]}) {
@@ -125,6 +132,7 @@ void show_what_is_held(const std::string& path) {
     io_uring_queue_exit(&reader.ring);
   }
 }
+// [/walk]
 
 // With O_DIRECT the kernel pins the memory of each read: 64 pages here. Not every file system can.
 void measure_direct(const lab::Lesson& lesson, const std::string& path) {

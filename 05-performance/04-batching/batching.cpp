@@ -24,6 +24,7 @@ constexpr double pace_ns = 10'000;
 
 enum class Operation { nop, read };
 
+// [walk submit]
 // A batch is done when all of it is done: so the batch's time is the latency of its first request.
 lab::Round submit_in_batches(io_uring& ring, unsigned batch, Operation operation, int fd) {
   static std::array<char, block_size> block;
@@ -42,7 +43,9 @@ lab::Round submit_in_batches(io_uring& ring, unsigned batch, Operation operation
   const double spent = lab::clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
   return {count, spent / 1000 / (count / batch)};
 }
+// [/walk]
 
+// [walk sender]
 // Another process: it sends a message to the ring every pace_ns, with the time as its user_data.
 // So its CPU time is not in our figures.
 void send_messages(int start, int target) {
@@ -63,6 +66,7 @@ void send_messages(int start, int target) {
   }
   _exit(0);
 }
+// [/walk]
 
 struct Sum {
   unsigned waits = 0;
@@ -72,6 +76,7 @@ struct Sum {
 lab::Round wait_in_batches(io_uring& ring, int start, unsigned batch, Sum& sum) {
   lab::need_errno(static_cast<int>(write(start, "s", 1)), "write");
   double latency_ns = 0;
+  // [walk wait]
   for (unsigned taken = 0; taken < message_count;) {
     io_uring_cqe* cqe = nullptr;
     const unsigned still_to_come = message_count - taken;
@@ -88,6 +93,7 @@ lab::Round wait_in_batches(io_uring& ring, int start, unsigned batch, Sum& sum) 
     io_uring_cq_advance(&ring, seen);
     taken += seen;
   }
+  // [/walk]
   ++sum.rounds;
   return {message_count, latency_ns / 1000 / message_count};
 }

@@ -30,6 +30,7 @@ struct Waiter {
   unsigned waits = 0;
 };
 
+// [walk limit]
 // -ETIME says that the time is over and nothing came. That is no failure.
 void wait_with_a_limit(Waiter& waiter) {
   io_uring_cqe* cqe = nullptr;
@@ -37,7 +38,9 @@ void wait_with_a_limit(Waiter& waiter) {
   const int res = io_uring_submit_and_wait_timeout(&waiter.ring, &cqe, batch, &limit, nullptr);
   if (res != -ETIME) lab::need(res, "io_uring_submit_and_wait_timeout");
 }
+// [/walk]
 
+// [walk min-wait]
 // For `batch` CQEs, but after batch_ns one is enough: it sleeps on when there is none. The long
 // limit is the one that ends with -ETIME.
 void min_wait(Waiter& waiter) {
@@ -47,14 +50,18 @@ void min_wait(Waiter& waiter) {
                                                        batch_ns / 1000, nullptr);
   if (res != -ETIME) lab::need(res, "io_uring_submit_and_wait_min_timeout");
 }
+// [/walk]
 
+// [walk registered]
 // The same, and the times lie in memory that the kernel knows already: place 0 of the region.
 void registered_wait(Waiter& waiter) {
   io_uring_cqe* cqe = nullptr;
   const int res = io_uring_submit_and_wait_reg(&waiter.ring, &cqe, batch, 0);
   if (res != -ETIME) lab::need(res, "io_uring_submit_and_wait_reg");
 }
+// [/walk]
 
+// [walk one-and-spin]
 void wait_for_one(Waiter& waiter) {
   lab::need(io_uring_submit_and_wait(&waiter.ring, 1), "io_uring_submit_and_wait");
 }
@@ -63,7 +70,9 @@ void wait_for_one(Waiter& waiter) {
 void spin(Waiter& waiter) {
   while (io_uring_cq_ready(&waiter.ring) == 0) io_uring_get_events(&waiter.ring);
 }
+// [/walk]
 
+// [walk region]
 // Only a ring that is not enabled yet takes such a region.
 bool register_wait(Waiter& waiter) {
   auto* wait = new (waiter.region.data()) io_uring_reg_wait{};
@@ -78,6 +87,7 @@ bool register_wait(Waiter& waiter) {
                                  .flags = IORING_MEM_REGION_REG_WAIT_ARG};
   return io_uring_register_region(&waiter.ring, &region) == 0;
 }
+// [/walk]
 
 // A hint only: where this process may not choose, the scheduler does.
 void prefer_processor(int processor) {
@@ -110,6 +120,7 @@ void send_messages(int start, int target) {
 lab::Round receive(Waiter& waiter, int start, void (*wait)(Waiter&)) {
   lab::need_errno(static_cast<int>(write(start, "s", 1)), "write");
   double age_ns = 0;
+  // [walk receive]
   for (unsigned taken = 0; taken < message_count;) {
     wait(waiter);
     ++waiter.waits;
@@ -124,6 +135,7 @@ lab::Round receive(Waiter& waiter, int start, void (*wait)(Waiter&)) {
     io_uring_cq_advance(&waiter.ring, seen);
     taken += seen;
   }
+  // [/walk]
   return {message_count, age_ns / 1000 / message_count};
 }
 

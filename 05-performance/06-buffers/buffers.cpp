@@ -25,6 +25,7 @@ constexpr int group = 1;
 constexpr double kibibyte = 1024;
 constexpr double mebibyte = 1024 * kibibyte;
 
+// [walk kinds]
 struct Kind {
   const char* name;
   unsigned buffer_size;
@@ -35,6 +36,7 @@ constexpr std::array<Kind, 5> kinds = {
     Kind{"4 KiB", 4 << 10, false, false}, Kind{"64 KiB", 64 << 10, false, false},
     Kind{"4 KiB, bundle", 4 << 10, true, false}, Kind{"64 KiB, incremental", 64 << 10, false, true},
     Kind{"4 KiB, both", 4 << 10, true, true}};
+// [/walk]
 
 struct Receiver {
   Kind kind;
@@ -58,6 +60,7 @@ void give_back(Receiver& receiver, unsigned id) {
   io_uring_buf_ring_advance(receiver.provided, 1);
 }
 
+// [walk start]
 void start_receive(Receiver& receiver) {
   io_uring_sqe* sqe = io_uring_get_sqe(&receiver.ring);
   io_uring_prep_recv_multishot(sqe, receiver.server, nullptr, 0, 0);
@@ -65,6 +68,7 @@ void start_receive(Receiver& receiver) {
   sqe->buf_group = group;
   if (receiver.kind.bundle) sqe->ioprio |= IORING_RECVSEND_BUNDLE;
 }
+// [/walk]
 
 void open(Receiver& receiver, const Kind& kind) {
   receiver.kind = kind;
@@ -92,6 +96,7 @@ void open(Receiver& receiver, const Kind& kind) {
   start_receive(receiver);
 }
 
+// [walk pieces]
 // Without bundles it runs once; without incremental buffers each piece begins its buffer.
 void take_pieces(Receiver& receiver, const io_uring_cqe& cqe, char letter) {
   auto left = static_cast<unsigned>(cqe.res);
@@ -108,6 +113,7 @@ void take_pieces(Receiver& receiver, const io_uring_cqe& cqe, char letter) {
     if (!kernel_goes_on && !receiver.keeps_buffers) give_back(receiver, id);
   }
 }
+// [/walk]
 
 // The whole message lies in the socket before the ring looks: so the counts do not depend on who
 // was faster.
@@ -121,6 +127,7 @@ bool receive_message(Receiver& receiver, std::size_t size, char letter) {
   for (std::size_t received = 0; received < size;) {
     lab::need(io_uring_submit_and_wait(&receiver.ring, 1), "io_uring_submit_and_wait");
     io_uring_cqe* cqe = nullptr;
+    // [walk message]
     while (io_uring_peek_cqe(&receiver.ring, &cqe) == 0) {
       const io_uring_cqe copy{.user_data = 0, .res = cqe->res, .flags = cqe->flags};
       io_uring_cqe_seen(&receiver.ring, cqe);
@@ -133,6 +140,7 @@ bool receive_message(Receiver& receiver, std::size_t size, char letter) {
       take_pieces(receiver, copy, letter);
       if ((copy.flags & IORING_CQE_F_MORE) == 0) start_receive(receiver);
     }
+    // [/walk]
   }
   return true;
 }
@@ -149,6 +157,7 @@ lab::Round messages(Receiver& receiver, unsigned size) {
   return {count, static_cast<double>(receiver.cqes - cqes_before) / count};
 }
 
+// [walk held]
 unsigned messages_held(Receiver& receiver) {
   receiver.keeps_buffers = true;
   for (unsigned count = 0;; ++count) {
@@ -156,6 +165,7 @@ unsigned messages_held(Receiver& receiver) {
     if (!receive_message(receiver, small_message, 'x')) return count;
   }
 }
+// [/walk]
 
 }  // namespace
 

@@ -34,6 +34,7 @@ struct Sender {
   unsigned not_copied = 0;
 };
 
+// [walk prepare]
 void prepare_send(Sender& sender, How how, unsigned size) {
   io_uring_sqe* sqe = io_uring_get_sqe(&sender.ring);
   const char* payload = sender.payload.data();
@@ -47,12 +48,16 @@ void prepare_send(Sender& sender, How how, unsigned size) {
   }
   if (how != How::plain) ++sender.zero_copy_sends;
 }
+// [/walk]
 
+// [walk notification]
 void on_notification(Sender& sender, const io_uring_cqe& cqe) {
   const bool copied = (static_cast<unsigned>(cqe.res) & IORING_NOTIF_USAGE_ZC_COPIED) != 0;
   ++(copied ? sender.copied : sender.not_copied);
 }
+// [/walk]
 
+// [walk take]
 // One CQE of a plain send, two of a zero-copy send: F_MORE decides. Returns how many.
 unsigned take_cqes(Sender& sender, unsigned size) {
   unsigned cqes = 0;
@@ -71,6 +76,7 @@ unsigned take_cqes(Sender& sender, unsigned size) {
   }
   return cqes;
 }
+// [/walk]
 
 void read_all(Sender& sender, unsigned size) {
   for (unsigned at = 0; at < size;) {
@@ -80,6 +86,7 @@ void read_all(Sender& sender, unsigned size) {
   }
 }
 
+// [walk sends]
 // The payload waits in the socket, the client reads it, then the next one: all in one thread.
 lab::Round sends(Sender& sender, How how, unsigned size) {
   unsigned cqes = 0;
@@ -91,6 +98,7 @@ lab::Round sends(Sender& sender, How how, unsigned size) {
   }
   return {sends_a_round, static_cast<double>(cqes) / sends_a_round};
 }
+// [/walk]
 
 void open(Sender& sender) {
   lab::need(io_uring_queue_init(8, &sender.ring, 0), "io_uring_queue_init");
