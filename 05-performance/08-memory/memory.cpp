@@ -61,6 +61,7 @@ char* reserve() {
   return static_cast<char*>(got) + (large_page - address % large_page) % large_page;
 }
 
+// [walk map]
 // Fresh memory: what was there before is gone, its pages are given back.
 void map(Machine& machine, const Kind& kind) {
   void* got = mmap(machine.arena, arena_size, PROT_READ | PROT_WRITE,
@@ -72,7 +73,9 @@ void map(Machine& machine, const Kind& kind) {
   const bool done = madvise(got, arena_size, MADV_POPULATE_WRITE) == 0;
   if (!done) lab::skip("needs Linux 5.14, and 8 MiB that are free: MADV_POPULATE_WRITE");
 }
+// [/walk]
 
+// [walk fill]
 // A message for each page, in batches.
 void fill(Machine& machine) {
   for (unsigned done = 0; done < page_count; done += batch) {
@@ -89,6 +92,7 @@ void fill(Machine& machine) {
     }
   }
 }
+// [/walk]
 
 lab::Round first_use(Machine& machine, const Kind& kind) {
   map(machine, kind);
@@ -116,6 +120,7 @@ lab::Round touches(const volatile char* memory) {
   return {count};
 }
 
+// [walk waves]
 // A wave of connections comes, and goes.
 template <class Create, class Destroy>
 lab::Round waves(std::vector<Connection*>& connections, Create create, Destroy destroy) {
@@ -127,6 +132,7 @@ lab::Round waves(std::vector<Connection*>& connections, Create create, Destroy d
   }
   return {count * connection_count, static_cast<double>(faults() - before) / count};
 }
+// [/walk]
 
 }  // namespace
 
@@ -143,6 +149,7 @@ int main(int argc, char** argv) {
                           .operation = "page",
                           .extra = "CPU ns per page, set-up left out"});
   std::printf("page faults of %u pages  in set-up  first use  second use\n", page_count);
+  // [walk count]
   for (const Kind& kind : {at_first_use, populated, large_pages}) {
     const long begin = faults();
     map(machine, kind);
@@ -154,6 +161,7 @@ int main(int argc, char** argv) {
                 faults() - once);
     used.add(kind.name, [&machine, kind] { return first_use(machine, kind); });
   }
+  // [/walk]
   used.run();
 
   char* const large = machine.arena;
@@ -184,11 +192,13 @@ int main(int argc, char** argv) {
         connections, [](unsigned wave) { return new Connection(wave); },
         [](Connection* connection) { delete connection; });
   });
+  // [walk pool]
   waved.add("SlabPool", [&] {
     return waves(
         connections, [&](unsigned wave) { return pool.create(wave); },
         [&](Connection* connection) { pool.destroy(connection); });
   });
+  // [/walk]
   waved.run();
   std::printf("page faults of a wave of connections in a SlabPool: %g\n", waved.extra("SlabPool"));
 

@@ -38,6 +38,7 @@ struct Histogram {
   std::uint64_t sum_ns = 0;
   std::uint64_t max_ns = 0;
 
+  // [walk record]
   void record(std::uint64_t ns) {
     const auto shift = ns < linear ? 0 : static_cast<unsigned>(std::bit_width(ns)) - bits - 1;
     ++counts.at(shift * linear + (ns >> shift));
@@ -45,7 +46,9 @@ struct Histogram {
     sum_ns += ns;
     if (ns > max_ns) max_ns = ns;
   }
+  // [/walk]
 
+  // [walk percentile]
   // No duration of the first `percent` % is longer than the end of this bucket.
   double percentile_ms(double percent) const {
     const double rank = std::ceil(percent / 100 * static_cast<double>(count));
@@ -56,10 +59,12 @@ struct Histogram {
     const std::uint64_t end = ((place - shift * linear + 1) << shift) - 1;
     return static_cast<double>(std::min(end, max_ns)) / 1e6;
   }
+  // [/walk]
 
   double mean_ms() const { return static_cast<double>(sum_ns) / static_cast<double>(count) / 1e6; }
 };
 
+// [walk stall]
 // It answers everything with itself. Only this thread writes the counter: no atomic add is needed.
 void serve(int fd, std::atomic<std::uint64_t>& answered) {
   for (unsigned request = 0; request < request_count; ++request) {
@@ -69,6 +74,7 @@ void serve(int fd, std::atomic<std::uint64_t>& answered) {
     answered.store(answered.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 }
+// [/walk]
 
 // steady_clock is CLOCK_MONOTONIC, which the kernel's timeouts use, too.
 std::uint64_t now_ns() {
@@ -83,6 +89,7 @@ void take(io_uring& ring, int wanted, const char* what) {
   io_uring_cqe_seen(&ring, cqe);
 }
 
+// [walk until]
 // A moment, not a duration: a wait that begins late still ends in time, or at once.
 void wait_until(io_uring& ring, std::uint64_t ns) {
   __kernel_timespec moment{.tv_sec = static_cast<long long>(ns / 1'000'000'000),
@@ -91,6 +98,7 @@ void wait_until(io_uring& ring, std::uint64_t ns) {
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
   take(ring, -ETIME, "the timeout");
 }
+// [/walk]
 
 void ask(io_uring& ring, int fd) {
   std::array<char, message_size> question{"request"};
@@ -101,6 +109,7 @@ void ask(io_uring& ring, int fd) {
   for (int results = 0; results < 2; ++results) take(ring, message_size, "a send or a receive");
 }
 
+// [walk closed]
 void closed_loop(io_uring& ring, int fd, Histogram& answers) {
   for (unsigned request = 0; request < request_count; ++request) {
     const std::uint64_t sent = now_ns();
@@ -108,7 +117,9 @@ void closed_loop(io_uring& ring, int fd, Histogram& answers) {
     answers.record(now_ns() - sent);
   }
 }
+// [/walk]
 
+// [walk schedule]
 // The same answers, measured from two beginnings.
 void by_schedule(io_uring& ring, int fd, Histogram& from_send, Histogram& from_due) {
   std::uint64_t due = now_ns();
@@ -123,6 +134,7 @@ void by_schedule(io_uring& ring, int fd, Histogram& from_send, Histogram& from_d
     due += interval_ns;
   }
 }
+// [/walk]
 
 // A blind way does not see the stall, unless the machine's own noise is as long.
 void show(const char* name, const Histogram& answers, bool blind) {

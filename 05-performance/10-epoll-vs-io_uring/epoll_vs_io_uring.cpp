@@ -82,11 +82,14 @@ pid_t start_client(Echo& echo) {
   return client;
 }
 
+// [walk await]
 // Before a batch: until all its questions are there. So both find what a busy server finds.
 void await_batch(const Echo& echo) {
   if (lab::receive(echo.client, 1).empty()) lab::fail("the client is gone");
 }
+// [/walk]
 
+// [walk epoll]
 // epoll says who is ready; each receive and each send is a call of ours.
 void serve_on_epoll(Echo& echo, unsigned connections) {
   std::array<epoll_event, connections_max> events{};
@@ -106,6 +109,7 @@ void serve_on_epoll(Echo& echo, unsigned connections) {
     }
   }
 }
+// [/walk]
 
 void provide(Echo& echo, unsigned id) {
   io_uring_buf_ring_add(echo.provided, echo.buffers[id].data(), message_size,
@@ -113,6 +117,7 @@ void provide(Echo& echo, unsigned id) {
   io_uring_buf_ring_advance(echo.provided, 1);
 }
 
+// [walk ring]
 // The messages are received already when we hear of them; one call submits all answers.
 void serve_on_io_uring(Echo& echo, unsigned connections) {
   for (unsigned answered = 0, batch = 0; answered < requests_per_round;) {
@@ -140,6 +145,7 @@ void serve_on_io_uring(Echo& echo, unsigned connections) {
     }
   }
 }
+// [/walk]
 
 lab::Round serve(Echo& echo, Way way, unsigned connections) {
   const Order order{way, connections};

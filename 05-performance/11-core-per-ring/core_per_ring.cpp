@@ -50,6 +50,7 @@ void show_preset(const char* role, const lab::RingOptions& options) {
   io_uring_queue_exit(&ring);
 }
 
+// [walk serve]
 // A core's ring and listener, used by this thread and by no other. Each connection is told where
 // it landed.
 void serve(int cpu, int listener, char ring_number) {
@@ -69,7 +70,9 @@ void serve(int cpu, int listener, char ring_number) {
   }
   io_uring_queue_exit(&ring);
 }
+// [/walk]
 
+// [walk steer]
 // Loads the number of the processor that handles the SYN, compares, and answers with a place in the
 // group of listeners. The kernel runs it once per connection.
 void steer(int listener, const Cpus& cpus) {
@@ -82,6 +85,7 @@ void steer(int listener, const Cpus& cpus) {
   constexpr int option = SO_ATTACH_REUSEPORT_CBPF;
   lab::need_errno(setsockopt(listener, SOL_SOCKET, option, &attached, sizeof attached), "steer");
 }
+// [/walk]
 
 // On loopback the SYN is handled where it was sent, so each client runs on the core that it is for.
 void connect_from_each(const Cpus& cpus, std::uint16_t port, const char* how) {
@@ -102,6 +106,7 @@ void connect_from_each(const Cpus& cpus, std::uint16_t port, const char* how) {
   }
 }
 
+// [walk group]
 // The place in the group is the order of listen().
 void show_steering(const Cpus& cpus) {
   const lab::Listener first({.reuse_port = true});
@@ -115,6 +120,7 @@ void show_steering(const Cpus& cpus) {
   core_0.join();
   core_1.join();
 }
+// [/walk]
 
 // Runs work(0) and work(1) at the same time, each on a core of its own.
 template <class Work>
@@ -130,6 +136,7 @@ void on_each_cpu(const Cpus& cpus, Work work) {
   other.join();
 }
 
+// [walk alone]
 // A counter for each thread, `distance` bytes apart. volatile, or the compiler would add once for
 // the whole loop.
 lab::Round count_alone(const Cpus& cpus, std::size_t distance) {
@@ -140,6 +147,7 @@ lab::Round count_alone(const Cpus& cpus, std::size_t distance) {
   });
   return {2 * thousands};
 }
+// [/walk]
 
 lab::Round count_together(const Cpus& cpus) {
   std::atomic<std::uint64_t> counter = 0;
@@ -149,6 +157,7 @@ lab::Round count_together(const Cpus& cpus) {
   return {2 * thousands};
 }
 
+// [walk shared]
 // The lock has to cover both ends: with the SQE alone, the other thread may find this one's CQE.
 lab::Round nops(const Cpus& cpus, std::array<io_uring, 2>& rings, std::mutex* lock) {
   on_each_cpu(cpus, [&](std::size_t place) {
@@ -163,6 +172,7 @@ lab::Round nops(const Cpus& cpus, std::array<io_uring, 2>& rings, std::mutex* lo
   });
   return {2 * nop_count};
 }
+// [/walk]
 
 }  // namespace
 

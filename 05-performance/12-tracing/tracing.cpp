@@ -23,6 +23,7 @@ namespace {
 /// What stands behind each name ("SqHead" -> 3), and how many lines each list has.
 using Fdinfo = std::map<std::string, int>;
 
+// [walk once]
 // A line that begins with a blank belongs to the list above it.
 Fdinfo read_once(int ring_fd) {
   std::ifstream file("/proc/self/fdinfo/" + std::to_string(ring_fd));
@@ -39,7 +40,9 @@ Fdinfo read_once(int ring_fd) {
   }
   return info;
 }
+// [/walk]
 
+// [walk again]
 // The kernel only tries to take the ring's lock. While another thread has it, the ring's part is
 // missing from the file, and that means "ask again", not "empty".
 Fdinfo read_fdinfo(int ring_fd, int& repeated) {
@@ -49,6 +52,7 @@ Fdinfo read_fdinfo(int ring_fd, int& repeated) {
     ++repeated;
   }
 }
+// [/walk]
 
 void show(const io_uring& ring, const char* what) {
   int repeated = 0;
@@ -111,6 +115,7 @@ int main(int argc, char** argv) {
   params.cq_entries = 4;
   lab::need(io_uring_queue_init_params(4, &ring, &params), "io_uring_queue_init_params");
   lesson.watch(ring);
+  // [walk first]
   show(ring, "new");
 
   io_uring_prep_nop(io_uring_get_sqe(&ring));
@@ -119,6 +124,7 @@ int main(int argc, char** argv) {
   show(ring, "submitted");
   io_uring_cq_advance(&ring, 1);
   show(ring, "its CQE read");
+  // [/walk]
 
   // Neither socket nor pipe will ever have anything to read.
   std::array<int, 2> sockets{};
@@ -126,17 +132,21 @@ int main(int argc, char** argv) {
   lab::need_errno(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair");
   lab::need_errno(pipe(pipe_ends.data()), "pipe");
   std::array<char, 16> buffer{};
+  // [walk waiting]
   io_uring_prep_recv(io_uring_get_sqe(&ring), sockets[0], buffer.data(), buffer.size(), 0);
   io_uring_prep_poll_add(io_uring_get_sqe(&ring), pipe_ends[0], POLLIN);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   show(ring, "RECV and POLL_ADD submitted");
+  // [/walk]
 
+  // [walk overflow]
   submit_nops(ring, 6);
   show(ring, "6 NOPs into a CQ of 4");
   io_uring_cq_advance(&ring, 4);
   lab::need(io_uring_get_events(&ring), "io_uring_get_events");
   io_uring_cq_advance(&ring, 2);
   show(ring, "all CQEs read");
+  // [/walk]
   io_uring_queue_exit(&ring);
   read_under_load();
 
