@@ -1,8 +1,9 @@
 """Fills the regions of Markdown pages. What is between a line "<!-- lab:NAME ... -->" and the line
 "<!-- lab:end -->" comes from the lessons' own files, so a page cannot say what a program does not.
 
-pages.py fill|check [PAGE...]: fills all pages, or these; or says which regions are stale.
-Exit 1 when a page has an error, or (check) a stale region.
+pages.py fill|check [PAGE...]: fills all pages, or these; or says which regions are stale. Checking
+all pages also checks how they read (prose.py).
+Exit 1 when a page has an error, or (check) a stale region or a finding.
 """
 
 import difflib
@@ -11,6 +12,8 @@ import os
 import re
 import sys
 import textwrap
+
+import prose
 
 REGIONS = ("facts run code break mistake exercise next lessons kernels opcodes components"
            " totals").split()
@@ -572,6 +575,10 @@ def main(verb, *wanted):
             with open(page, "w", encoding="utf-8") as file:
                 file.write(text)
             print(f"pages: filled {page}", file=sys.stderr)
+    if verb == "check" and not wanted:
+        for page, line, message in prose.findings(pages):
+            print(f"{page}:{line}: {message}", file=sys.stderr)
+            bad = True
     return 1 if bad else 0
 
 
