@@ -121,6 +121,15 @@ double median_of(const Results& results, std::size_t row, std::size_t variant, F
   return median(values);
 }
 
+// What kept a server from answering more, by the medians of its runs on one row.
+const char* limit_of(const Results& results, std::size_t row, std::size_t variant) {
+  const auto of = [&](auto field) { return median_of(results, row, variant, field); };
+  if (of([](const Run& run) { return run.others_share; }) > others_share_max) return "others";
+  if (of([](const Run& run) { return run.server_busy; }) >= core_full_share) return "server";
+  if (of([](const Run& run) { return run.client_busy; }) >= core_full_share) return "client";
+  return "wake-ups";
+}
+
 // What each server did on its own: latency, system calls, and how quiet the machine was.
 std::string variant_table(const Results& results, bool& below) {
   std::string text = "each server alone (medians)\n";
@@ -223,7 +232,7 @@ Outcome Results::compare(const Comparison& comparison, std::size_t row) const {
   const std::size_t first = index_of(variants, comparison.first);
   const std::size_t second = index_of(variants, comparison.second);
   std::vector<double> requests, requests_full, requests_at_least, cpu, first_requests,
-      second_requests, first_cpu, second_cpu, client_busy;
+      second_requests, first_cpu, second_cpu;
   for (const Run& a : runs) {
     if (a.row != row || a.variant != first) continue;
     for (const Run& b : runs) {
@@ -237,7 +246,6 @@ Outcome Results::compare(const Comparison& comparison, std::size_t row) const {
       cpu.push_back(first_cpu.back() / second_cpu.back());
       first_requests.push_back(a.requests_per_second);
       second_requests.push_back(b.requests_per_second);
-      client_busy.push_back(a.client_busy);
     }
   }
   Outcome outcome;
@@ -247,8 +255,7 @@ Outcome Results::compare(const Comparison& comparison, std::size_t row) const {
       static_cast<double>(requests_full.size()) / static_cast<double>(requests.size());
   outcome.requests_count = 2 * requests_full.size() >= requests.size();
   outcome.at_least = 2 * requests_at_least.size() >= requests.size();
-  const bool client_full = median(client_busy) >= core_full_share;
-  outcome.limit = outcome.requests_count ? "server" : client_full ? "client" : "wake-ups";
+  outcome.limit = outcome.requests_count ? "server" : limit_of(*this, row, first);
   outcome.requests = bootstrap_median(outcome.requests_count ? requests_full : requests);
   outcome.cpu = bootstrap_median(cpu);
   outcome.first_requests = median(first_requests);
@@ -267,16 +274,13 @@ std::string to_text(const Results& results, bool& below) {
   text += fmt::format(
       "\nratio: median of the rounds' ratios with its 95 % bootstrap interval. CPU: {}.\n"
       "full: rounds in which the server's core was at least {:.0f} % busy, and at most {:.0f} % of "
-      "it "
-      "with others,\nfor both servers. Where that was rare the servers did not set the pace: the "
-      "ratio of requests/s stands in\nbrackets, with > when only the second server was at its "
-      "limit. "
-      "limit: what kept the first\nserver from answering more; wake-ups: neither core was full, "
+      "it with others,\nfor both servers. Where that was rare the servers did not set the pace: "
+      "the "
+      "ratio of requests/s is in\nbrackets, with > when only the second server was at its limit.\n"
+      "limit: what kept the first server from answering more; wake-ups: neither core was full, "
       "each "
-      "waited for the other. others: time of the server's core that\nneither the server nor "
-      "idleness took. steal: "
-      "largest "
-      "seen.\n",
+      "waited for the\nother. others: time of the server's core that neither the server nor "
+      "idleness took. steal: largest seen.\n",
       results.cpu_of_process ? "time of the server's processes" : "busy time of the server's core",
       core_full_share * 100, others_share_max * 100);
   const auto disturbed = std::ranges::count_if(

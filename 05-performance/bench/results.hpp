@@ -69,8 +69,9 @@ struct Outcome {
   bool at_least = false;
   double first_requests = 0, second_requests = 0;
   double first_cpu_us = 0, second_cpu_us = 0;
-  /// What kept the first server from answering more: "server" (its core was full, and so was the
-  /// second's), "client", or "wake-ups" (neither core was full, so the load asked for no more).
+  /// What kept the first server from answering more: "server" (its core was full), "client" (the
+  /// client's was), "wake-ups" (neither was, each waited for the other), or "others" (other
+  /// processes took time of the server's core, so nothing can be said).
   const char* limit = "";
 };
 
