@@ -30,12 +30,14 @@ h2 { margin-top: 2.5rem; border-top: 1px solid #ddd; padding-top: 1rem }
 <h1>io_uring lab: benchmarks</h1>
 HTML
 memory=$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)
+price=$(sed -n 's/.*a system call  *\([0-9]* ns\).*/\1/p' doctor.txt)
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 cat <<HTML
 <table>
 <tr><th>date</th><td>$(date -u '+%Y-%m-%d %H:%M') UTC</td></tr>
 <tr><th>kernel</th><td>$(uname -sr | escape)</td></tr>
 <tr><th>processor</th><td>$(printf '%s' "$processor" | escape), $(nproc) here, $memory</td></tr>
+<tr><th>a system call takes</th><td>$price</td></tr>
 <tr><th>load at the end</th><td>$(cut -d' ' -f1-3 /proc/loadavg)</td></tr>
 </table>
 <p>Short runs, for a first look: rounds are interleaved, figures are medians, brackets hold the 95 %

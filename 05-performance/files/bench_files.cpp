@@ -33,6 +33,7 @@
 #include "05-performance/bench/gnuplot.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/bench/statistics.hpp"
+#include "05-performance/bench/system_call_price.hpp"
 
 namespace lab {
 
@@ -286,8 +287,8 @@ MedianInterval ratio(const std::vector<Taken>& of, const std::vector<Taken>& to,
 
 bool Bench::print() const {
   bool met = true;
-  fmt::print("{:<28} {:>9} {:>9}  {:<20} {:<20} {}\n", "", "ours ms", "theirs ms",
-             "  times as fast", "  CPU", "target");
+  fmt::print("{}\n{:<28} {:>9} {:>9}  {:<20} {:<20} {}\n", system_call_text(), "", "ours ms",
+             "theirs ms", "  times as fast", "  CPU", "target");
   for (const Row& row : rows_) {
     const MedianInterval speed = ratio(row.their_runs, row.our_runs, &Taken::seconds);
     const MedianInterval cpu = ratio(row.our_runs, row.their_runs, &Taken::cpu_s);
