@@ -97,9 +97,10 @@ void judge_end(Rig& rig) {
   FakeKernel& kernel = rig.kernel;
   Trace& trace = rig.trace;
   const WorkerStats& stats = rig.stats;
-  expect_equal(trace, "buffers home", rig.worker.buffers().free(), rig.worker.buffers().count());
-  expect_equal(trace, "pooled buffers home", rig.worker.pooled().free(),
-               rig.worker.pooled().count());
+  expect_equal(trace, "buffers home", rig.worker.commons().buffers().free(),
+               rig.worker.commons().buffers().count());
+  expect_equal(trace, "pooled buffers home", rig.worker.commons().pooled().free(),
+               rig.worker.commons().pooled().count());
   expect_equal(trace, "operations in flight", rig.worker.ring().armed_count(),
                kernel.operations_in_flight());
   expect_equal(trace, "slots taken", 0, kernel.slots_taken());
@@ -147,7 +148,8 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   std::unique_ptr<Rig> rig = make_rig(seed, trace);
   trace.describe(rig->scenario.describe());
   rig->worker.ring().replace_kernel(rig->kernel.kernel());
-  rig->kernel.attach(rig->worker.ring(), rig->worker.buffers(), rig->worker.pooled());
+  rig->kernel.attach(rig->worker.ring(), rig->worker.commons().buffers(),
+                     rig->worker.commons().pooled());
   rig->network.start();
   rig->worker.start(rig->listener.get(), -1);
   serve(*rig);

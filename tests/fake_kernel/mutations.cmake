@@ -8,7 +8,7 @@
 set(connection 06-server/lib/engine/connection.hpp)
 set(receiver 06-server/lib/engine/receiver.hpp)
 set(sender 06-server/lib/engine/sender.hpp)
-set(worker 06-server/lib/engine/worker.hpp)
+set(commons 06-server/lib/engine/commons.hpp)
 set(inbox 06-server/lib/engine/inbox.hpp)
 set(buffers 06-server/lib/engine/worker_buffers.hpp)
 set(segment 06-server/lib/protocol/segment.hpp)
@@ -37,7 +37,7 @@ mutation(no_receive_after_no_buffers FILE ${receiver} CAUGHT_BY "liveness: .* is
 
 mutation(closed_while_waiting_for_a_buffer FILE ${receiver}
   CAUGHT_BY "assertion: .*LAB_ASSERT.!receive_ended_"
-  OLD "worker().leave_waiting(self());\n      receive_ended_ = true;"
+  OLD "commons().leave_waiting(self());\n      receive_ended_ = true;"
   NEW "receive_ended_ = true;")
 
 mutation(short_send_ignored FILE ${sender} CAUGHT_BY "content: |liveness: "
@@ -51,8 +51,8 @@ mutation(two_sends_at_once FILE ${sender}
 
 mutation(close_waits_for_notifications FILE ${connection}
   CAUGHT_BY "liveness: .* ended, nothing is in flight, and it is not closed"
-  OLD "if (!slot_closed_) {\n      close();"
-  NEW "if (!slot_closed_) {\n      if (this->notifications_joined()) close();")
+  OLD "if (!this->slot_closed()) {\n      this->close();"
+  NEW "if (!this->slot_closed()) {\n      if (this->notifications_joined()) this->close();")
 
 mutation(accept_on_a_full_table FILE ${acceptor} CAUGHT_BY "accepting: "
   OLD "if (room() == 0) return;"
@@ -68,9 +68,9 @@ mutation(multishot_accept_with_room_for_the_backlog FILE ${acceptor} CAUGHT_BY "
   NEW "const unsigned most_at_once = 22;")
 
 mutation(data_after_a_cancel_dropped FILE ${receiver} CAUGHT_BY "content: |liveness: |safety: .* cut short"
-  OLD "if (cqe.has_buffer()) take(worker().buffers().lease(cqe));"
+  OLD "if (cqe.has_buffer()) take(commons().buffers().lease(cqe));"
   NEW "if (cqe.has_buffer()) {
-      BufferLease lease = worker().buffers().lease(cqe);
+      BufferLease lease = commons().buffers().lease(cqe);
       if (!stopping_) take(std::move(lease));
     }")
 
@@ -93,9 +93,9 @@ mutation(cancel_that_found_nothing_not_repeated FILE ${receiver} CAUGHT_BY "live
   NEW "cqe.res = 0;
     cancel_recv_.note(cqe);")
 
-mutation(nobody_is_shed FILE ${worker} CAUGHT_BY "guarantee: "
-  OLD "upkeep_.shed_stuck(now, since, wanted);"
-  NEW "upkeep_.shed_stuck(now, now, wanted);")
+mutation(nobody_is_shed FILE ${upkeep} CAUGHT_BY "guarantee: "
+  OLD "      shed_stuck(now, since, wanted);"
+  NEW "      shed_stuck(now, now, wanted);")
 
 mutation(no_reserve_for_bites FILE ${budget} CAUGHT_BY "guarantee: "
   OLD "const std::uint32_t reserved = size_ > bite_max ? reserve_ : 0;"
@@ -111,12 +111,12 @@ mutation(drained_over_unread_data FILE ${receiver} CAUGHT_BY "safety: .* is cut 
   NEW "rested_ = self().quiet();")
 
 # Where a closed slot keeps its file (before Linux 6.13).
-mutation(no_shutdown_before_the_close FILE ${worker} CAUGHT_BY "liveness: .* has not heard of it"
+mutation(no_shutdown_before_the_close FILE ${commons} CAUGHT_BY "liveness: .* has not heard of it"
   OLD "if (slot_releases()) return;"
   NEW "return;")
 
-mutation(receives_not_renewed FILE ${worker} CAUGHT_BY "liveness: the file of .* is kept"
-  OLD "if (!slot_releases()) renewal_.renew(now);"
+mutation(receives_not_renewed FILE ${upkeep} CAUGHT_BY "liveness: the file of .* is kept"
+  OLD "if (!commons_.slot_releases()) commons_.renewal().renew(now);"
   NEW "")
 
 # What protocols with answers of their own need.

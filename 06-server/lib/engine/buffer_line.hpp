@@ -9,18 +9,14 @@
 namespace lab {
 
 /// A connection's place in the line.
-/// @tparam On false: its protocol uses no pooled buffers
-template <class Client, bool On>
+template <class Client>
 struct BufferLinePlace {
   ListLink<BufferLinePlace> buffer_link;
   std::uint32_t buffer_wait_since = 0;  ///< tick
-  /// The tick at which a buffer last left the client, or the first of them came.
-  std::uint32_t buffer_held_since = 0;
 };
-template <class Client>
-struct BufferLinePlace<Client, false> {};
 
 /// Lifetime: its worker's. Client derives from the place above.
+/// @tparam On false: its protocol uses no pooled buffers
 template <class Client, bool On>
 class BufferLine {
  public:
@@ -49,7 +45,7 @@ class BufferLine {
   bool may_take(const Client& client) const noexcept { return line_.empty() || turn_ == &client; }
 
  private:
-  using Place = BufferLinePlace<Client, true>;
+  using Place = BufferLinePlace<Client>;
 
   IntrusiveList<Place, &Place::buffer_link> line_;
   const Place* turn_ = nullptr;

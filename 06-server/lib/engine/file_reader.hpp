@@ -42,7 +42,7 @@ class ReadPiece : public Completion {
   FileRange range_;
 };
 
-/// Connection derives from it and has: worker(), on_piece(segment).
+/// Connection derives from it and has: commons(), on_piece(segment).
 /// @tparam On false: the protocol reads no files, and it costs nothing
 template <class Connection, bool On>
 class FileReader {
@@ -51,7 +51,7 @@ class FileReader {
 
  protected:
   void read_piece(const FileRange& range, PooledBuffer buffer) noexcept {
-    read_.start(self().worker().ring(), range, std::move(buffer));
+    read_.start(self().commons().ring(), range, std::move(buffer));
   }
 
  private:
@@ -59,10 +59,10 @@ class FileReader {
 
   void on_read(Cqe cqe) noexcept {
     if (cqe.res == -EINTR || cqe.res == -EAGAIN) {
-      read_.again(self().worker().ring());
+      read_.again(self().commons().ring());
       return;
     }
-    self().worker().mark_ready(self());
+    self().commons().mark_ready(self());
     self().on_piece(read_.take(cqe.res));
   }
 

@@ -12,7 +12,7 @@
 
 namespace lab {
 
-/// Connection derives from it and has: worker(), slot().
+/// Connection derives from it and has: commons(), slot().
 /// @tparam On false: the protocol never lingers, and it costs nothing
 template <class Connection, bool On>
 class Lingering {
@@ -25,12 +25,12 @@ class Lingering {
   void want_to_linger() noexcept { wanted_ = true; }
 
   void begin_to_linger() noexcept {
-    until_tick_ = self().worker().tick() + ticks_max;
-    fin_.start(self().worker().ring(), self().slot());
+    until_tick_ = self().commons().tick() + ticks_max;
+    fin_.start(self().commons().ring(), self().slot());
   }
   /// Bytes that may still be thrown away; 0: it has lingered enough.
   std::uint32_t linger_bytes_left() const noexcept {
-    const auto left = static_cast<std::int32_t>(until_tick_ - self().worker().tick());
+    const auto left = static_cast<std::int32_t>(until_tick_ - self().commons().tick());
     return left > 0 ? bytes_left_ : 0;
   }
   void count_discarded(std::uint32_t bytes) noexcept {
@@ -46,7 +46,7 @@ class Lingering {
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
 
-  void on_fin(Cqe) noexcept { self().worker().mark_ready(self()); }
+  void on_fin(Cqe) noexcept { self().commons().mark_ready(self()); }
 
   Bind<SendFin, &Lingering::on_fin> fin_{*this};
   std::uint32_t bytes_left_ = bytes_max;
@@ -59,6 +59,12 @@ class Lingering<Connection, false> {
  public:
   bool fin_in_flight() const noexcept { return false; }
   bool lingers() const noexcept { return false; }
+
+ protected:
+  void want_to_linger() noexcept {}
+  void begin_to_linger() noexcept {}
+  std::uint32_t linger_bytes_left() const noexcept { return 0; }
+  void count_discarded(std::uint32_t) noexcept {}
 };
 
 }  // namespace lab

@@ -16,7 +16,7 @@
 
 namespace lab {
 
-/// Connection derives from it and has: worker(), slot(), open(), aborting(), quiet(), all_sent(),
+/// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), all_sent(),
 /// held(), outbox_empty(), on_received(lease), on_discarded(bytes), on_end(), abort_broken(),
 /// receiving_link.
 template <class Connection>
@@ -27,7 +27,7 @@ class Receiver {
   void receive_granted(std::uint32_t bytes_max) noexcept {
     LAB_ASSERT(!receive_ended_);
     refused_ = false;
-    receive_now(worker().scarce() ? Carries::one_buffer : Carries::multishot, bytes_max);
+    receive_now(commons().scarce() ? Carries::one_buffer : Carries::multishot, bytes_max);
   }
 
   /// Ends the receive in flight and begins another; what arrives in between is kept.
@@ -55,7 +55,7 @@ class Receiver {
   /// Begins, goes on, pauses, as the buffers allow.
   void steer_receiving() noexcept {
     const bool runs = recv_.armed() && carries_ == Carries::multishot && !stopping_;
-    if (runs && worker().over_high_water(self().held())) {
+    if (runs && commons().over_high_water(self().held())) {
       note_pause();
       cancel_receive();
     }
@@ -75,7 +75,7 @@ class Receiver {
   /// Nothing more is wanted.
   void stop_receiving() noexcept {
     if (waits()) {
-      worker().leave_waiting(self());
+      commons().leave_waiting(self());
       receive_ended_ = true;
     } else if (!receive_ended_) {
       cancel_receive();
@@ -95,7 +95,7 @@ class Receiver {
     receive_ended_ = false;
     carries_ = Carries::discard;
     note_receive();
-    recv_.start_discard(worker().ring(), self().slot(), bytes_max);
+    recv_.start_discard(commons().ring(), self().slot(), bytes_max);
   }
 
  private:
@@ -108,41 +108,41 @@ class Receiver {
 
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
-  auto& worker() noexcept { return self().worker(); }
-  const auto& worker() const noexcept { return self().worker(); }
+  auto& commons() noexcept { return self().commons(); }
+  const auto& commons() const noexcept { return self().commons(); }
 
   // While nothing is in flight the link can be the waiting list's alone.
-  bool waits() const noexcept { return !recv_.armed() && worker().is_waiting(self()); }
+  bool waits() const noexcept { return !recv_.armed() && commons().is_waiting(self()); }
 
   // Once from its beginning to its end. Waiting for one answer to be out is no pause.
   void note_pause() noexcept {
-    if (pause_noted_ || worker().below_low_water(self().held())) return;
+    if (pause_noted_ || commons().below_low_water(self().held())) return;
     pause_noted_ = true;
-    worker().stats()[Stat::pauses].add(1);
+    commons().stats()[Stat::pauses].add(1);
   }
 
   // Too early a receive fills the outbox again; while buffers are scarce, one answer must be out
   // before the next question is read.
   bool may_receive() const noexcept {
-    const bool one_by_one = worker().scarce() || refused_;
-    return worker().below_low_water(self().held()) && (!one_by_one || self().all_sent());
+    const bool one_by_one = commons().scarce() || refused_;
+    return commons().below_low_water(self().held()) && (!one_by_one || self().all_sent());
   }
 
   // What is on its way still comes.
   void pause() noexcept {
-    if (waits()) worker().leave_waiting(self());
+    if (waits()) commons().leave_waiting(self());
     if (recv_.armed() && carries_ != Carries::one_buffer && !stopping_) cancel_receive();
   }
 
   void begin_receive() noexcept {
     pause_noted_ = false;
-    if (worker().scarce() || refused_) {
+    if (commons().scarce() || refused_) {
       carries_ = Carries::poll;
       note_receive();
-      recv_.start_when_writable(worker().ring(), self().slot());
+      recv_.start_when_writable(commons().ring(), self().slot());
     } else {
       // Without the kernel's retry limit a multishot takes all that is queued, at once.
-      const bool one = !worker().multishot_is_fair() && !self().outbox_empty();
+      const bool one = !commons().multishot_is_fair() && !self().outbox_empty();
       receive_now(one ? Carries::one_buffer : Carries::multishot, 0);
     }
   }
@@ -152,21 +152,22 @@ class Receiver {
     rested_ = false;
     note_receive();
     if (what == Carries::one_buffer) {
-      recv_.start_once(worker().ring(), self().slot(), worker().buffers(), bytes_max);
+      recv_.start_once(commons().ring(), self().slot(), commons().buffers(), bytes_max);
     } else {
-      recv_.start(worker().ring(), self().slot(), worker().buffers(), worker().grant_multishot());
+      recv_.start(commons().ring(), self().slot(), commons().buffers(),
+                  commons().grant_multishot());
     }
   }
 
   void note_receive() noexcept {
-    if (worker().slot_releases()) return;
-    receiving_since_ = worker().tick();
-    worker().receive_begins(self());
+    if (commons().slot_releases()) return;
+    receiving_since_ = commons().tick();
+    commons().receive_begins(self());
   }
 
   void on_recv(Cqe cqe) noexcept {
-    worker().mark_ready(self());
-    if (!cqe.more() && !worker().slot_releases()) worker().receive_ended(self());
+    commons().mark_ready(self());
+    if (!cqe.more() && !commons().slot_releases()) commons().receive_ended(self());
     if (carries_ == Carries::poll) {
       on_writable(cqe);
       return;
@@ -177,7 +178,7 @@ class Receiver {
       return;
     }
     unread_ = cqe.socket_nonempty();
-    if (cqe.has_buffer()) take(worker().buffers().lease(cqe));
+    if (cqe.has_buffer()) take(commons().buffers().lease(cqe));
     if (!cqe.more()) on_recv_ended(cqe.res);
   }
 
@@ -189,7 +190,7 @@ class Receiver {
       self().on_end();
     } else if (res == -ENOBUFS) {
       refused_ = true;
-      worker().stats()[Stat::no_buffers].add(1);
+      commons().stats()[Stat::no_buffers].add(1);
     } else if (res < 0 && !goes_on(res)) {
       peer_ended_ = receive_ended_ = true;
       self().abort_broken();
@@ -208,13 +209,13 @@ class Receiver {
       self().abort_broken();
       return;
     }
-    receiving_since_ = worker().tick();
-    worker().wait_for_buffer(self());
+    receiving_since_ = commons().tick();
+    commons().wait_for_buffer(self());
   }
 
   void take(BufferLease lease) noexcept {
     if (lease.size() == 0 || self().aborting()) return;
-    WorkerStats& stats = worker().stats();
+    WorkerStats& stats = commons().stats();
     stats[Stat::receives].add(1);
     stats[Stat::bytes_in].add(lease.size());
     if (carries_ == Carries::one_buffer) stats[Stat::receives_one_shot].add(1);
@@ -223,12 +224,12 @@ class Receiver {
 
   void cancel_receive() noexcept {
     stopping_ = true;
-    cancel_recv_.pursue(worker().ring(), recv_);
+    cancel_recv_.pursue(commons().ring(), recv_);
   }
 
   void on_cancel_recv(Cqe cqe) noexcept {
     cancel_recv_.note(cqe);
-    worker().mark_ready(self());
+    commons().mark_ready(self());
   }
 
   void join_cancel() noexcept {
@@ -236,7 +237,7 @@ class Receiver {
     if (cancel_recv_.joined(recv_)) {
       stopping_ = false;
     } else {
-      cancel_recv_.pursue(worker().ring(), recv_);
+      cancel_recv_.pursue(commons().ring(), recv_);
     }
   }
 

@@ -42,7 +42,8 @@ class ZeroCopySend {
   Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};
 };
 
-/// Connection derives from it and has: worker(), slot(), touch(), abort_broken(), on_buffer_home().
+/// Connection derives from it and has: commons(), slot(), touch(), abort_broken(),
+/// on_buffer_home().
 template <class Connection>
 class Sender {
  public:
@@ -86,17 +87,17 @@ class Sender {
   // how long its peer has stood still.
   void send_next() noexcept {
     if (sending() || outbox_.empty()) return;
-    if (notifications_joined()) progress_tick_ = worker().tick();
+    if (notifications_joined()) progress_tick_ = commons().tick();
     if (send_zero_copy() || send_gathered()) return;
     asked_ = outbox_.front().size();
-    send_.start(worker().ring(), self().slot(), outbox_.front().bytes(), Send::what_fits);
+    send_.start(commons().ring(), self().slot(), outbox_.front().bytes(), Send::what_fits);
   }
 
   void stop_sending() noexcept {
     if (zero_copy_ != nullptr) {
-      cancel_send_.pursue(worker().ring(), zero_copy_->send);
+      cancel_send_.pursue(commons().ring(), zero_copy_->send);
     } else {
-      cancel_send_.pursue(worker().ring(), send_);
+      cancel_send_.pursue(commons().ring(), send_);
     }
   }
 
@@ -113,7 +114,7 @@ class Sender {
   friend class ZeroCopySend<Connection>;
 
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
-  auto& worker() noexcept { return self().worker(); }
+  auto& commons() noexcept { return self().commons(); }
 
   static constexpr std::size_t kinds = 3;
 
@@ -127,13 +128,13 @@ class Sender {
   // What is in front of a segment for zero copy goes in one send, and then that one by itself.
   bool send_gathered() noexcept {
     if (outbox_.count() == 1) return false;
-    gather_ = worker().gather_lists().create();
+    gather_ = commons().gather_lists().create();
     if (gather_ == nullptr) return false;
     const std::uint32_t alone =
-        zero_copy_works_ ? worker().zero_copy().smallest() : ~std::uint32_t{0};
+        zero_copy_works_ ? commons().zero_copy().smallest() : ~std::uint32_t{0};
     asked_ = gather_->fill(outbox_, alone);
     const bool more = asked_ < outbox_.bytes();
-    send_.start(worker().ring(), self().slot(), gather_->message(), Send::what_fits,
+    send_.start(commons().ring(), self().slot(), gather_->message(), Send::what_fits,
                 more ? MSG_MORE : 0);
     return true;
   }
@@ -142,22 +143,22 @@ class Sender {
   // read never does: while buffers are few, the bytes are copied and the buffer is free at once.
   bool send_zero_copy() noexcept {
     const Segment& front = outbox_.front();
-    if (!zero_copy_works_ || !worker().zero_copy().wanted(front.size()) ||
-        !worker().may_send_zero_copy(front.kind(), due(front.kind()))) {
+    if (!zero_copy_works_ || !commons().zero_copy().wanted(front.size()) ||
+        !commons().may_send_zero_copy(front.kind(), due(front.kind()))) {
       return false;
     }
-    ZeroCopySend<Connection>* send = worker().create_zero_copy_send(*this);
+    ZeroCopySend<Connection>* send = commons().create_zero_copy_send(*this);
     if (send == nullptr) return false;
     send->bytes = outbox_.pop();
     zero_copy_ = send;
     asked_ = send->bytes.size();
-    send->send.start(worker().ring(), self().slot(), send->bytes.bytes(),
-                     worker().zero_copy_options(send->bytes.kind()));
+    send->send.start(commons().ring(), self().slot(), send->bytes.bytes(),
+                     commons().zero_copy_options(send->bytes.kind()));
     return true;
   }
 
   void on_send(Cqe cqe) noexcept {
-    if (gather_ != nullptr) worker().gather_lists().destroy(std::exchange(gather_, nullptr));
+    if (gather_ != nullptr) commons().gather_lists().destroy(std::exchange(gather_, nullptr));
     on_sent(cqe.res);
     if (cqe.res > 0) {
       const std::uint32_t pooled = outbox_.pooled();
@@ -172,12 +173,12 @@ class Sender {
   // the last one.
   void on_zero_copy(ZeroCopySend<Connection>& send, Cqe cqe) noexcept {
     if (cqe.notification()) {
-      worker().on_zero_copy_done(cqe);
+      commons().on_zero_copy_done(cqe);
       --due_of(send.bytes);
       if (send.bytes.kind() == SegmentKind::pooled) self().on_buffer_home();
-      progress_tick_ = worker().tick();
-      worker().mark_ready(self());
-      worker().destroy_zero_copy_send(send);
+      progress_tick_ = commons().tick();
+      commons().mark_ready(self());
+      commons().destroy_zero_copy_send(send);
       return;
     }
     zero_copy_ = nullptr;
@@ -185,7 +186,7 @@ class Sender {
     const bool fall_back = cqe.res == -ENOMEM || cqe.res == -ENOBUFS || cqe.res == -EOPNOTSUPP;
     if (fall_back) {
       zero_copy_works_ = false;
-      worker().stats()[Stat::zero_copy_fallbacks].add(1);
+      commons().stats()[Stat::zero_copy_fallbacks].add(1);
     }
     if (fall_back || cqe.res == -EINTR || cqe.res == -EAGAIN) {
       outbox_.push_front(send.bytes.rest_after(0));
@@ -197,25 +198,25 @@ class Sender {
     if (cqe.more()) {
       ++due_of(send.bytes);
     } else {
-      worker().destroy_zero_copy_send(send);
+      commons().destroy_zero_copy_send(send);
     }
   }
 
   // The common part of every send's result. A cancelled send may have sent a part.
   void on_sent(int res) noexcept {
-    worker().mark_ready(self());
-    WorkerStats& stats = worker().stats();
+    commons().mark_ready(self());
+    WorkerStats& stats = commons().stats();
     stats[Stat::sends].add(1);
     if (res <= 0) return;
     stats[Stat::bytes_out].add(static_cast<std::uint32_t>(res));
     if (static_cast<std::uint32_t>(res) < asked_) stats[Stat::sends_short].add(1);
-    progress_tick_ = worker().tick();
+    progress_tick_ = commons().tick();
     self().touch();
   }
 
   void on_cancel_send(Cqe cqe) noexcept {
     cancel_send_.note(cqe);
-    worker().mark_ready(self());
+    commons().mark_ready(self());
   }
 
   GatherList* gather_ = nullptr;                   ///< of the send in flight

@@ -1,0 +1,238 @@
+// What a worker's connections have in common: its ring, its memory, its lists, and who may have how
+// much of them.
+//
+// Lifetime: its worker's. Rule: connections know this and nothing of the worker, which knows them
+// all.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+#include "01-core/lib/features.hpp"
+#include "05-performance/lib/ring_preset.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/engine/buffer_budget.hpp"
+#include "06-server/lib/engine/buffer_line.hpp"
+#include "06-server/lib/engine/connection.hpp"
+#include "06-server/lib/engine/connections.hpp"
+#include "06-server/lib/engine/receive_renewal.hpp"
+#include "06-server/lib/engine/worker_memory.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/engine/zero_copy_policy.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
+
+namespace lab {
+
+/// P: a Protocol.
+template <class P>
+class Commons {
+ public:
+  using Client = Connection<P>;
+
+  /// @throws std::system_error, std::bad_alloc
+  Commons(const WorkerOptions& options, const Features& features, WorkerStats& stats,
+          typename P::Shared& shared)
+      : options_(options),
+        features_(features),
+        stats_(stats),
+        shared_(shared),
+        ring_(ring_options(options)),
+        table_(ring_, options.connections_max),
+        memory_(ring_, options),
+        budget_(options.buffer_count, options.buffer_size),
+        connections_(options.connections_max + spare_connections),
+        zero_copy_(zero_copy_mode(), options.zero_copy_threshold) {
+    if (zero_copy_mode() != ZeroCopyMode::never) memory_.register_arena();
+  }
+  Commons(const Commons&) = delete;
+  Commons& operator=(const Commons&) = delete;
+
+  Ring& ring() noexcept { return ring_; }
+  const Ring& ring() const noexcept { return ring_; }
+  const WorkerOptions& options() const noexcept { return options_; }
+  const Features& features() const noexcept { return features_; }
+  typename P::Shared& shared() noexcept { return shared_; }
+  WorkerMemory<Client, P::uses_buffers>& memory() noexcept { return memory_; }
+  const WorkerMemory<Client, P::uses_buffers>& memory() const noexcept { return memory_; }
+  BufferBudget& budget() noexcept { return budget_; }
+  Connections<Client>& connections() noexcept { return connections_; }
+  const Connections<Client>& connections() const noexcept { return connections_; }
+  BufferLine<Client, P::uses_buffers>& buffer_line() noexcept { return buffer_line_; }
+  ReceiveRenewal<Client>& renewal() noexcept { return renewal_; }
+  BufferRing& buffers() noexcept { return memory_.buffers; }
+  ReceivedBuffers& received() noexcept { return memory_.received; }
+  PooledBuffers& pooled() noexcept { return memory_.pooled; }
+  SegmentNodes& segment_nodes() noexcept { return memory_.segment_nodes; }
+  SlabPool<GatherList>& gather_lists() noexcept { return memory_.gather_lists; }
+  ZeroCopyPolicy& zero_copy() noexcept { return zero_copy_; }
+  WorkerStats& stats() noexcept { return stats_; }
+  /// Counts time in steps of tick_ms, from start_clock() on.
+  std::uint32_t tick() const noexcept {
+    return static_cast<std::uint32_t>((ring_.now_ns() - start_ns_) / tick_ns);
+  }
+
+  void start_clock() noexcept { start_ns_ = ring_.now_ns(); }
+  static constexpr unsigned tick_ms = protocol_tick_ms;
+  static constexpr std::uint64_t tick_ns = std::uint64_t{tick_ms} * 1'000'000U;
+
+  // --- buffers ---
+
+  bool scarce() const noexcept { return budget_.scarce(memory_.buffers.free()); }
+  bool over_high_water(std::uint32_t held) const noexcept {
+    return BufferBudget::over_high_water(held, memory_.buffers.free());
+  }
+  bool below_low_water(std::uint32_t held) const noexcept {
+    return BufferBudget::below_low_water(held, memory_.buffers.free());
+  }
+  /// Pooled buffers that one connection may have waiting.
+  std::uint32_t pooled_cap() const noexcept {
+    return BufferBudget::pooled_cap(memory_.pooled.free());
+  }
+  /// A multishot receive begins.
+  /// @return where it ends by itself, in bytes (0: nowhere, the kernel cannot)
+  std::uint32_t grant_multishot() noexcept {
+    const std::uint32_t share = budget_.grant_multishot();
+    return features_.has(Feature::recv_total) ? share * memory_.buffers.size() : 0;
+  }
+  bool multishot_is_fair() const noexcept { return features_.has(Feature::recv_retry_limit); }
+
+  // --- closing ---
+
+  bool can_reset() const noexcept { return features_.has(Feature::slot_options); }
+  /// A closed slot lets its file go at once, whatever else is in flight (Linux 6.13).
+  bool slot_releases() const noexcept { return features_.has(Feature::slot_release); }
+
+  /// The SQE that comes next closes this slot: its peer shall hear of it now, not when the kernel
+  /// lets the file go.
+  void prepare_close(FileSlot slot) noexcept {
+    if (slot_releases()) return;
+    ring_.reserve(2);
+    shutdown_.link_before_close(ring_, slot);
+  }
+
+  // --- zero-copy sends ---
+
+  SendZeroCopy::Options zero_copy_options(SegmentKind kind) const noexcept {
+    return {.report_usage = features_.has(Feature::zero_copy_report),
+            .what_fits = true,
+            .fixed = memory_.registered() && kind != SegmentKind::stable,
+            .buffer_index = 0};
+  }
+  /// @param due notifications of this kind that the connection awaits already
+  bool may_send_zero_copy(SegmentKind kind, std::uint32_t due) const noexcept {
+    switch (kind) {
+      case SegmentKind::stable:
+        return true;
+      case SegmentKind::pooled:
+        return memory_.pooled.free() >= memory_.pooled.count() / 2;
+      case SegmentKind::received:
+        break;
+    }
+    return budget_.may_send_zero_copy(due, memory_.buffers.free());
+  }
+  ZeroCopySend<Client>* create_zero_copy_send(Sender<Client>& owner) noexcept {
+    return memory_.zero_copy_sends.create(owner, Segment{});
+  }
+  void destroy_zero_copy_send(ZeroCopySend<Client>& send) noexcept {
+    memory_.zero_copy_sends.destroy(&send);
+  }
+  void on_zero_copy_done(const Cqe& notification) noexcept {
+    const bool copied = SendZeroCopy::copied(notification);
+    zero_copy_.report(copied);
+    stats_[copied ? Stat::zero_copy_copied : Stat::zero_copy_sent].add(1);
+  }
+
+  // --- lists ---
+
+  void mark_ready(Client& client) noexcept { connections_.mark_ready(client); }
+  void move_to_youngest(Client& client) noexcept { connections_.move_to_youngest(client); }
+  bool is_waiting(const Client& client) const noexcept { return connections_.is_waiting(client); }
+  void wait_for_buffer(Client& client) noexcept { connections_.wait(client); }
+  void leave_waiting(Client& client) noexcept { connections_.leave_waiting(client); }
+  /// @return none: the client waits in line
+  PooledBuffer take_pooled(Client& client) noexcept {
+    PooledBuffer buffer = buffer_line_.may_take(client) ? memory_.pooled.take() : PooledBuffer{};
+    if (!buffer) buffer_line_.join(client, tick());
+    return buffer;
+  }
+  bool waits_for_pooled(const Client& client) const noexcept {
+    return buffer_line_.contains(client);
+  }
+  void leave_pooled(Client& client) noexcept { buffer_line_.leave(client); }
+  void receive_begins(Client& client) noexcept { renewal_.begins(client); }
+  void receive_ended(Client& client) noexcept { renewal_.ended(client); }
+
+  // --- slots ---
+
+  /// Connections that may still be taken: slots, and objects for them.
+  unsigned room() const noexcept {
+    const unsigned slots = table_.size() > slots_used_ ? table_.size() - slots_used_ : 0;
+    return std::min(slots, connections_.free());
+  }
+  /// @return a connection on this slot; null when there is no object for it
+  Client* create(FileSlot slot) noexcept {
+    Client* client = connections_.create(*this, slot);
+    if (client != nullptr) ++slots_used_;
+    return client;
+  }
+  void on_slot_closed() noexcept {
+    LAB_ASSERT(slots_used_ > 0);
+    --slots_used_;
+    renewal_.slot_closed();
+  }
+
+  /// Nothing is due on it any more.
+  void release(Client& client) noexcept {
+    connections_.release(client);
+    stats_[Stat::closed].add(1);
+  }
+
+  /// Closes that failed, though the peer was there.
+  std::uint64_t shutdown_errors() const noexcept { return shutdown_errors_; }
+
+ private:
+  // Slots that are reused before their close is seen.
+  static constexpr unsigned spare_connections = 64;
+
+  static RingOptions ring_options(const WorkerOptions& options) noexcept {
+    RingOptions ring = RingPreset::server(options.buffer_count, options.accepts_max);
+    ring.sqpoll = options.sqpoll;
+    ring.disabled = options.disabled_ring;
+    return ring;
+  }
+
+  ZeroCopyMode zero_copy_mode() const noexcept {
+    if (options_.zero_copy == ZeroCopyMode::always && features_.has(Feature::send_zero_copy)) {
+      return ZeroCopyMode::always;
+    }
+    const bool can_judge = features_.has(Feature::send_zero_copy) &&
+                           features_.has(Feature::zero_copy_report) && !options_.peers_on_loopback;
+    return options_.zero_copy == ZeroCopyMode::automatic && can_judge ? ZeroCopyMode::automatic
+                                                                      : ZeroCopyMode::never;
+  }
+
+  // A peer that has reset its connection leaves nothing to shut down.
+  void on_shutdown(Cqe cqe) noexcept {
+    if (cqe.res < 0 && cqe.res != -ENOTCONN) ++shutdown_errors_;
+  }
+
+  const WorkerOptions options_;
+  const Features& features_;
+  WorkerStats& stats_;
+  typename P::Shared& shared_;
+  Ring ring_;
+  FileTable table_;
+  WorkerMemory<Client, P::uses_buffers> memory_;
+  BufferBudget budget_;
+  Connections<Client> connections_;
+  BufferLine<Client, P::uses_buffers> buffer_line_;
+  ZeroCopyPolicy zero_copy_;
+  ReceiveRenewal<Client> renewal_{options_.receive_renewal_ms / tick_ms};
+  unsigned slots_used_ = 0;
+  std::uint64_t shutdown_errors_ = 0;
+  std::uint64_t start_ns_ = 0;
+  Bind<ShutdownSlot, &Commons::on_shutdown> shutdown_{*this};
+};
+
+}  // namespace lab
