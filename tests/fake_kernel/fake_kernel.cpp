@@ -22,6 +22,7 @@ void FakeKernel::attach(Ring& ring, const BufferRing& buffers, PooledBuffers& po
   ring_ = &ring;
   buffers_ = &buffers;
   pooled_ = &pooled;
+  pooled_home_.assign(pooled.count(), false);
   take_provided();
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 #include "01-core/lib/ring.hpp"
@@ -199,6 +200,7 @@ class FakeKernel {
   bool waits_for_more() const noexcept;
   std::uint64_t patience() const noexcept;
   void judge_accepting();
+  static constexpr std::uint64_t everything = ~std::uint64_t{0};
   bool cancel_in_flight(std::uint64_t target) const noexcept;
 
   const Scenario& scenario_;
@@ -210,9 +212,12 @@ class FakeKernel {
   Ring* ring_ = nullptr;
   const BufferRing* buffers_ = nullptr;
   PooledBuffers* pooled_ = nullptr;
+  std::vector<bool> pooled_home_;    ///< as at the last look
   std::uint64_t pooled_out_at_ = 0;  ///< when all of them were last seen out
 
   std::vector<Op> operations_;
+  std::unordered_set<std::uint64_t> cancelling_;  ///< targets of cancels, as the judge begins
+  bool reading_ = false;                          ///< a piece of a file is on its way, then
   std::vector<Notification> notifications_;
   std::deque<Held> overflow_;
   unsigned idle_enters_ = 0;

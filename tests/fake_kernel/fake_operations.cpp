@@ -481,7 +481,9 @@ void FakeKernel::scribble(unsigned id) {
 // What is home belongs to nobody: whoever still reads it, shall see it.
 void FakeKernel::scribble_pooled() {
   for (std::uint32_t id = 0; id < pooled_->count(); ++id) {
-    if (!pooled_->is_home(id)) continue;
+    const bool was_home = pooled_home_[id];
+    pooled_home_[id] = pooled_->is_home(id);
+    if (was_home || !pooled_home_[id]) continue;
     std::byte* memory = pooled_->address(id);
     unpoison(memory, pooled_->size());
     std::memset(memory, 0xdb, pooled_->size());

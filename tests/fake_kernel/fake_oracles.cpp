@@ -123,6 +123,14 @@ void FakeKernel::judge_close(const Operation& op) {
 
 // The server has seen everything and waits: what it is not told of any more, it will not do.
 void FakeKernel::judge_rest() {
+  cancelling_.clear();
+  reading_ = false;
+  for (const Op& op : operations_) {
+    if (op->kind == Operation::Kind::read) reading_ = true;
+    if (op->kind == Operation::Kind::cancel && !op->over) {
+      cancelling_.insert(op->multishot ? everything : op->length);
+    }
+  }
   for (const auto& socket : table_) {
     const bool ends = socket == nullptr || socket->closing || socket->close_begun;
     if (!ends) judge_connection(*socket);
@@ -212,9 +220,7 @@ void FakeKernel::judge_hunger(Socket& socket) {
 // A protocol with bytes of its own may wait for a pooled buffer, or for a piece of a file.
 bool FakeKernel::waits_for_more() const noexcept {
   return scenario_.subject != Subject::echo &&
-         (clock_.now() - pooled_out_at_ < 100 * millisecond ||
-          std::any_of(operations_.begin(), operations_.end(),
-                      [](const Op& op) { return op->kind == Operation::Kind::read; }));
+         (reading_ || clock_.now() - pooled_out_at_ < 100 * millisecond);
 }
 
 // How long somebody may wait for a buffer. For each poolful of peers that keep pooled buffers there
@@ -259,10 +265,7 @@ void FakeKernel::judge_accepting() {
 }
 
 bool FakeKernel::cancel_in_flight(std::uint64_t target) const noexcept {
-  return target != 0 && std::any_of(operations_.begin(), operations_.end(), [=](const Op& op) {
-           return op->kind == Operation::Kind::cancel && !op->over &&
-                  (op->multishot || op->length == target);
-         });
+  return target != 0 && (cancelling_.contains(target) || cancelling_.contains(everything));
 }
 
 }  // namespace lab::fake
