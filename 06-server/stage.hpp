@@ -16,6 +16,16 @@
 
 namespace stage {
 
+/// A listener whose connections send what there is at once (TCP_NODELAY, which they inherit): the
+/// end of an answer does not wait for its client to acknowledge the beginning. The caller closes
+/// it.
+inline int listener(std::uint16_t& port) {
+  const int fd = lab::listen_on_loopback(port, 4096);
+  const int on = 1;
+  lab::need_errno(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
+  return fd;
+}
+
 /// A client that asks, waits for the answer, and asks again; it ends the program when an answer is
 /// wrong or does not come within 5 s.
 inline void ask(int fd, int rounds, std::size_t bytes = 64) {

@@ -41,7 +41,7 @@ int main(int argc, char** argv) {
                      serves ? 86'400 : 20);
   std::uint16_t port = 0;
   if (serves) {
-    stage::Worker worker(lab::listen_on_loopback(port, 4096), {});
+    stage::Worker worker(stage::listener(port), {});
     stage::say_where(port);
     worker.run();
   }
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   // [walk questions]
   constexpr int questions = 1000;
   {
-    stage::Worker worker(lab::listen_on_loopback(port), {.clients_max = 1});
+    stage::Worker worker(stage::listener(port), {.clients_max = 1});
     lesson.watch(*worker.ring.raw());
     lab::ClientThread client([port] {
       const int fd = lab::connect_to(port);

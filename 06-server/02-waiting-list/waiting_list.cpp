@@ -13,8 +13,7 @@ namespace {
 double calls_for_a_question(lab::Lesson& lesson, unsigned buffer_count) {
   constexpr int questions = 1000;
   std::uint16_t port = 0;
-  stage::Worker worker(lab::listen_on_loopback(port),
-                       {.buffer_count = buffer_count, .clients_max = 1});
+  stage::Worker worker(stage::listener(port), {.buffer_count = buffer_count, .clients_max = 1});
   lesson.watch(*worker.ring.raw());
   lab::ClientThread client([port] {
     const int fd = lab::connect_to(port);
@@ -46,7 +45,7 @@ int main(int argc, char** argv) {
                      serves ? 86'400 : 20);
   if (serves) {
     std::uint16_t port = 0;
-    stage::Worker worker(lab::listen_on_loopback(port, 4096), {});
+    stage::Worker worker(stage::listener(port), {});
     stage::say_where(port);
     worker.run();
   }

@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv, "[serve]: serves until SIGTERM; without: a demonstration",
                      serves ? 86'400 : 20);
   std::uint16_t port = 0;
-  const int listener = lab::listen_on_loopback(port, 4096);
+  const int listener = stage::listener(port);
   // [walk main]
   constexpr unsigned clients_max = 32;
   stage::Worker worker(listener, {.connections_max = 4096});
