@@ -105,17 +105,15 @@ Listener::Listener(const ListenerOptions& options) {
                     : reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port);
 }
 
+// The kernel looks at the option of the sockets that are there when another one binds, and makes
+// the group when the second one listens. inet_csk_get_port(), reuseport_add_sock()
+void Listener::share_port() { set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"); }
+
 // For a listener the field means its queue. tcp(7), tcp_get_info() in the kernel
 unsigned Listener::waiting() const noexcept {
   tcp_info info{};
   socklen_t size = sizeof info;
   return getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : 0;
-}
-
-void probe_port(const ListenerOptions& options) {
-  Address address = parse(options.address, options.port);
-  const Fd fd = make_socket(options, address);
-  check_errno(bind(fd.get(), address.any(), address.size), "bind");
 }
 
 bool is_loopback(const std::string& address) {

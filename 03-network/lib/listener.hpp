@@ -18,7 +18,7 @@ struct ListenerOptions {
   std::string address = "127.0.0.1";  ///< IPv4 or IPv6; "::" takes both unless v6_only
   std::uint16_t port = 0;             ///< 0: the kernel picks one
   int backlog = 1024;       ///< connections that may wait; the kernel cuts it at net.core.somaxconn
-  bool reuse_port = false;  ///< one of a group of listeners on the same port
+  bool reuse_port = false;  ///< joins who listens on the port, where they share it
   bool v6_only = false;
   SocketOptions socket_options = SocketOptions::tuned;
   unsigned user_timeout_ms = 30'000;  ///< TCP_USER_TIMEOUT; 0: the kernel's default (tuned only)
@@ -55,6 +55,13 @@ class Listener {
   /// Connections that wait to be accepted now.
   unsigned waiting() const noexcept;
 
+  /// From now on listeners of the same user join this one's port with `reuse_port`. The first of a
+  /// group is opened without that option: then the kernel has made sure that nobody else listens
+  /// there, which no look beforehand could, and a second server that starts in the same instant
+  /// does not become a part of this one's group.
+  /// @throws std::system_error
+  void share_port();
+
   /// Stops listening; what waits in the backlog is reset, or goes to the rest of its group.
   void close() noexcept { fd_.reset(); }
 
@@ -63,11 +70,6 @@ class Listener {
   std::uint16_t port_ = 0;
   unsigned backlog_ = 0;
 };
-
-/// Binds once with SO_REUSEADDR alone, so that a port which is in use is an error: a listener with
-/// SO_REUSEPORT would silently join the group of the server that is there.
-/// @throws std::system_error (EADDRINUSE, EACCES, EADDRNOTAVAIL), std::invalid_argument
-void probe_port(const ListenerOptions& options);
 
 /// True for 127.0.0.0/8 and ::1: peers on loopback, where a zero-copy send is always copied.
 bool is_loopback(const std::string& address);

@@ -132,14 +132,14 @@ int serve(EpollOptions options, const StatsOptions& stats) {
   ListenerOptions listener_options = {.address = options.address,
                                       .port = options.port,
                                       .backlog = options.backlog,
-                                      .reuse_port = options.workers > 1,
                                       .socket_options = options.socket_options,
                                       .congestion = options.congestion};
-  if (listener_options.reuse_port && options.port != 0) probe_port(listener_options);
   std::vector<Listener> listeners;
   for (unsigned index = 0; index < options.workers; ++index) {
     listeners.emplace_back(listener_options);
     listener_options.port = listeners.front().port();
+    if (options.workers > 1 && index == 0) listeners.front().share_port();
+    listener_options.reuse_port = options.workers > 1;
   }
 
   // Before the fork, so that no signal can come before the signalfd that waits for it.

@@ -16,12 +16,15 @@ namespace lab {
 ListenerGroup::ListenerGroup(const Options& options)
     : options_(options), cpus_(allowed_cpus()), listeners_(options.workers) {
   try {
-    if (options_.listener.port != 0) probe_port(options_.listener);
-    options_.listener.reuse_port = options_.workers > 1;
+    options_.listener.reuse_port = false;
     for (unsigned worker = 0; worker < options_.workers; ++worker) {
       listeners_[worker].emplace(options_.listener);
-      options_.listener.port = listeners_[worker]->port();
       order_.push_back(worker);
+      if (worker > 0) continue;
+      // Alone until here, so nobody else listens there; the others join it.
+      options_.listener.port = listeners_[worker]->port();
+      options_.listener.reuse_port = options_.workers > 1;
+      if (options_.listener.reuse_port) listeners_[worker]->share_port();
     }
   } catch (const std::system_error& error) {
     throw std::runtime_error(explain_listener(options_.listener, error));
