@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   const lab::IoOptions options = lab::parse_options(argc, argv);
   try {
     catch_signals();
+    lab::IoRun::check_memory(options);
     if (!options.plot.empty()) lab::make_plot_folder(options);
     lab::IoRun run(options, stop);
     const lab::IoReport report = run.run();

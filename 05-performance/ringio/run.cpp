@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "05-performance/bench/memory_available.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "05-performance/ringio/iopoll_probe.hpp"
@@ -38,6 +39,14 @@ void pin(const IoOptions& options, unsigned number) {
 }
 
 }  // namespace
+
+// Every job has its buffers, and they are touched before the run.
+void IoRun::check_memory(const IoOptions& options) {
+  need_memory(std::uint64_t{options.jobs} * options.depth * options.block_size,
+              fmt::format("--jobs {} x --depth {} x --block-size {}", options.jobs, options.depth,
+                          options.block_size),
+              "less of one of them");
+}
 
 IoRun::IoRun(const IoOptions& options, StopFlag& stop)
     : options_(options), stop_(stop), files_(options), meeting_(options.jobs) {

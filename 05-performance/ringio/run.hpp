@@ -26,6 +26,10 @@ class IoRun {
   IoRun(const IoRun&) = delete;
   IoRun& operator=(const IoRun&) = delete;
 
+  /// Before any file is made for nothing.
+  /// @throws std::runtime_error when the machine has less memory than the buffers take
+  static void check_memory(const IoOptions& options);
+
   /// Does it all. Once.
   /// @throws what the making of a job's ring threw
   IoReport run();

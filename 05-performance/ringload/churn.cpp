@@ -179,7 +179,7 @@ void ChurnLane::fail(const LoadFailure& failure) noexcept {
 }
 
 Churn::Churn(const LoadOptions& options)
-    : options_(prepare_process(options)),
+    : options_(prepare_process(options, options.connections * sizeof(ChurnLane))),
       server_(find_tcp_server(options)),
       ring_({.sq_entries = std::clamp(std::bit_ceil(2 * options.connections), 64U, 8192U)}),
       table_(ring_, options.connections),

@@ -39,7 +39,7 @@ BufferRingOptions buffer_ring_options(const LoadOptions& options) {
 }  // namespace
 
 Datagrams::Datagrams(const LoadOptions& options)
-    : options_(prepare_process(options)),
+    : options_(prepare_process(options, Flow::memory_of(options) * options.connections)),
       server_(find_udp_server(options)),
       ring_(ring_options(options)),
       table_(ring_, options.connections),

@@ -58,6 +58,11 @@ class Flow {
   /// @param memory depth datagrams
   Flow(DatagramTraffic& traffic, unsigned number, std::span<std::byte> memory);
 
+  /// Bytes that one takes, with its datagrams.
+  static std::uint64_t memory_of(const LoadOptions& options) noexcept {
+    return sizeof(Flow) + options.depth * (sizeof(Turn) + sizeof(Turn*) + options.size);
+  }
+
   /// Begins to receive and, except in an open loop, to send. REQUIRES: the connected socket in the
   /// file table at the slot of the same number.
   void start() noexcept;

@@ -44,10 +44,15 @@ BufferRingOptions buffer_ring_options(const LoadOptions& options) {
   return {.count = static_cast<unsigned>(count), .size = static_cast<unsigned>(size)};
 }
 
+std::uint64_t memory_of(const LoadOptions& options) {
+  const std::uint64_t each = sizeof(Connection) + sizeof(std::uint64_t) * options.depth;
+  return options.connections * (options.stream || options.rate ? sizeof(Connection) : each);
+}
+
 }  // namespace
 
 Load::Load(const LoadOptions& options)
-    : options_(prepare_process(options)),
+    : options_(prepare_process(options, memory_of(options))),
       ring_(ring_options(options)),
       table_(ring_, options.connections),
       buffer_options_(buffer_ring_options(options)),

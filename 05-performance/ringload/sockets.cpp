@@ -17,6 +17,7 @@
 
 #include "01-core/lib/check.hpp"
 #include "05-performance/bench/host_port.hpp"
+#include "05-performance/bench/memory_available.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
 namespace lab {
@@ -106,7 +107,7 @@ std::string time_wait_count() {
 
 }  // namespace
 
-LoadOptions prepare_process(const LoadOptions& options) {
+LoadOptions prepare_process(const LoadOptions& options, std::uint64_t memory) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
@@ -119,6 +120,10 @@ LoadOptions prepare_process(const LoadOptions& options) {
         "ringload",
         options.connections, limit.rlim_cur));
   }
+  need_memory(memory,
+              fmt::format("--connections {} x --depth {} x --size {}", options.connections,
+                          options.depth, options.size),
+              "less of one of them");
   if (options.cpu) {
     try {
       pin_to_cpu(*options.cpu);

@@ -22,10 +22,12 @@ struct ServerAddress {
 /// minute, or with a reset, after which it does not. Source: SO_LINGER, socket(7).
 enum class Ending { fin, reset };
 
-/// Raises the limit of descriptors, checks that the connections fit into it, and pins this thread.
+/// Raises the limit of descriptors, checks that the connections fit into it and that there is so
+/// much memory, and pins this thread.
+/// @param memory bytes that the load takes beside what every run takes
 /// @return the options, for a constructor's first initialiser
 /// @throws std::runtime_error: what is missing, and the cure
-LoadOptions prepare_process(const LoadOptions& options);
+LoadOptions prepare_process(const LoadOptions& options, std::uint64_t memory);
 
 /// The first address of the name where somebody listens, so that localhost means what it should
 /// with servers on either protocol. It costs a connection, which is closed again.

@@ -110,6 +110,16 @@ TEST(Refuses, MoreThanTheDiskHas) {
   EXPECT_TRUE(folder.empty());
 }
 
+// 1 PiB: more than any machine has. What a limit leaves is all that there is, too.
+TEST(Refuses, MoreMemoryThanTheMachineHas) {
+  const TestFolder folder;
+  expect_refused({"--directory", folder.path(), "--size", "1TiB", "--jobs", "1024", "--depth",
+                  "16384", "--block-size", "64MiB"},
+                 {"--jobs 1024 x --depth 16384 x --block-size 67108864", "1073741824 MiB of memory",
+                  "Cure: less of one of them"});
+  EXPECT_TRUE(folder.empty());
+}
+
 TEST(Refuses, MoreFilesThanDescriptors) {
   const TestFolder folder;
   expect_refused({"--directory", folder.path(), "--files", "100", "--size", "64KiB"},

@@ -77,6 +77,22 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{{"--server-pid", "4194303"}, "process 4194303"}),
     [](const auto& test) { return "case_" + std::to_string(test.index); });
 
+// A limit stands for a small machine. Nobody listens: it is refused before anything is connected.
+TEST(Options, MoreMemoryThanTheMachineHasIsRefused) {
+#ifdef LAB_SANITIZED
+  GTEST_SKIP() << "a sanitizer needs more address space than the limit";
+#endif
+  const std::vector<std::vector<std::string>> loads{
+      {"--udp", "--connections", "64", "--depth", "4096", "--size", "4KiB"},
+      {"--connections", "256", "--depth", "65536"}};
+  for (const std::vector<std::string>& load : loads) {
+    const Ended run = ringload("1", load, {.memory_max = 100 << 20});
+    EXPECT_EQ(run.exit, 2) << run.all();
+    EXPECT_THAT(run.errors, HasSubstr("MiB of memory, and 100 MiB are to be had here"));
+    EXPECT_THAT(run.errors, HasSubstr("Cure: less of one of them"));
+  }
+}
+
 // fmt::print to a stream that takes nothing throws: an error must not become an abort.
 TEST(Options, AnErrorThatCannotBeSaidIsStillAnError) {
   EXPECT_EQ(ringload("1", {}, {.errors = "/dev/full"}).exit, 2);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,10 +54,14 @@ Ended ringload(const std::vector<std::string>& words, const Circumstances& with)
   const pid_t child = check_errno(fork(), "fork");
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(60);  // a run that hangs ends as a failure, not as the test's time limit
+    alarm(250);  // a run that hangs ends as a failure, not as the test's time limit
     redirect(STDOUT_FILENO, with.output, out_write.get());
     redirect(STDERR_FILENO, with.errors, err_write.get());
     if (with.output_closed) close(STDOUT_FILENO);
+    if (with.memory_max != 0) {
+      const rlimit both{.rlim_cur = with.memory_max, .rlim_max = with.memory_max};
+      setrlimit(RLIMIT_AS, &both);
+    }
     signal(SIGINT, SIG_DFL);  // a background job of a script ignores it
     execv(LAB_RINGLOAD, arguments.data());
     _exit(127);

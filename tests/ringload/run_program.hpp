@@ -1,6 +1,7 @@
 // Runs ringload to its end and keeps what it said.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct Circumstances {
   const char* output = nullptr;               ///< a file in place of stdout
   const char* errors = nullptr;               ///< a file in place of stderr
   bool output_closed = false;
+  std::uint64_t memory_max = 0;  ///< bytes of address space; 0: as much as there is
 };
 
 /// ringload 127.0.0.1 PORT words...
