@@ -65,6 +65,13 @@ WordCheck one_of(const std::vector<std::string>& words) {
           "{" + names + "}"};
 }
 
+WordCheck not_empty() {
+  return {[](std::string& word) -> std::string {
+            return word.empty() ? "'' is no name (is a variable not set?)" : "";
+          },
+          ""};
+}
+
 WordCheck existing_file() {
   return {[](std::string& word) { return CLI::ExistingFile(word); }, "FILE"};
 }
@@ -146,7 +153,12 @@ CommandOption CommandOption::allow_extra_args(bool allow) const {
 
 CommandLine::CommandLine(const std::string& name, const std::string& description,
                          int exit_unwritten)
-    : app_(std::make_unique<CLI::App>(description, name)), exit_unwritten_(exit_unwritten) {}
+    : app_(std::make_unique<CLI::App>(description, name)), exit_unwritten_(exit_unwritten) {
+  app_->failure_message([](const CLI::App* app, const CLI::Error& error) {
+    return fmt::format("{0}: {1}\nRun {0} --help for more information.\n", app->get_name(),
+                       error.what());
+  });
+}
 
 CommandLine::~CommandLine() = default;
 
@@ -209,11 +221,13 @@ void CommandLine::footer(const std::string& text) { app_->footer(text); }
 
 void CommandLine::column_width(unsigned columns) { app_->get_formatter()->column_width(columns); }
 
-void CommandLine::take_decimal_numbers() {
+// CLI11 reads whole numbers as C++ does: 010 is 8, 0x10 is 16. A person who writes 010 means ten.
+void CommandLine::take_decimal_numbers() const {
   for (CLI::Option* option : app_->get_options()) {
     const std::string type = option->get_type_name();
+    const bool has_unit = type.find(":SIZE") != std::string::npos;
     // transform() puts it in front of the option's other checks.
-    if (type.starts_with("UINT") || type.starts_with("INT")) {
+    if (!has_unit && (type.starts_with("UINT") || type.starts_with("INT"))) {
       option->transform(CLI::Validator(not_decimal, ""));
     }
   }
@@ -221,8 +235,14 @@ void CommandLine::take_decimal_numbers() {
 
 template <class Parse>
 void CommandLine::parse_or_end(Parse parse) const {
+  take_decimal_numbers();
   try {
     parse();
+  } catch (const CLI::RequiredError& error) {
+    // Who writes --nope for an option does not ask what is missing.
+    if (app_->remaining_size() == 0) app_->exit(error);
+    if (app_->remaining_size() != 0) app_->exit(CLI::ExtrasError(app_->remaining()));
+    std::exit(exit_wrong_use);
   } catch (const CLI::ParseError& error) {
     if (app_->exit(error) != 0) std::exit(exit_wrong_use);
     std::exit(output_written(app_->get_name().c_str()) ? 0 : exit_unwritten_);

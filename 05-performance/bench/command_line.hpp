@@ -40,6 +40,9 @@ WordCheck one_of(const std::vector<std::string>& words);
 
 WordCheck existing_file();
 
+/// For an operand that is a file: a script's variable that is not set would be named as nothing.
+WordCheck not_empty();
+
 /// One option of a CommandLine: a handle, which lives as long as that. Each function gives it
 /// back, so that calls can be chained.
 class CommandOption {
@@ -111,12 +114,9 @@ class CommandLine {
   /// Where the text of an option begins in --help.
   void column_width(unsigned columns);
 
-  /// CLI11 reads whole numbers as C++ does: 010 is 8, 0x10 is 16. A person who writes 010 means
-  /// ten. From here on zeros in front mean nothing, and what is no decimal number is refused. For
-  /// the options added so far; none of them may have a unit.
-  void take_decimal_numbers();
-
-  /// Reads the words. Ends the program after --help (0, or exit_unwritten) and after wrong use (2).
+  /// Reads the words. Ends the program after --help (0, or exit_unwritten) and after wrong use (2):
+  /// it says the program's name, and of a word that is unknown and one that is missing the first.
+  /// Whole numbers are decimal, zeros in front mean nothing.
   void parse(int argc, const char* const* argv);
   /// @param words operands_as_written()
   void parse(std::vector<std::string> words);
@@ -130,6 +130,7 @@ class CommandLine {
  private:
   template <class Parse>
   void parse_or_end(Parse parse) const;
+  void take_decimal_numbers() const;
 
   std::unique_ptr<CLI::App> app_;
   int exit_unwritten_;

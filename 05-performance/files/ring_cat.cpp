@@ -250,7 +250,8 @@ int main(int argc, char** argv) try {
       "are read ahead and written in order. Exit code: 0 all is printed; 1 something is not, and\n"
       "was named; 2 a wrong option. Example: ring-cat a.log b.log | wc -l");
   line.add_option("file", paths, "Files; \"-\" is standard input, which is the default")
-      .type_name("");
+      .type_name("")
+      .check(lab::not_empty());
   line.parse(lab::operands_as_written(argc, argv));
   lab::Cat cat;
   bool complete = true;

@@ -328,6 +328,9 @@ Fd Cp::open_target(const Name& to, mode_t mode, FileId source) {
     fail(to.shown, cause);
     return Fd();
   };
+  if (errno == EISDIR) {  // open(2) with O_CREAT, of a new name with a slash behind it
+    return refuse("there is no such folder. Cure: make it, or leave the slash away");
+  }
   if (errno != EEXIST) return refuse(std::strerror(errno));
   struct stat there {};
   if (fstatat(to.folder, to.name.c_str(), &there, to.follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
@@ -404,9 +407,11 @@ int main(int argc, char** argv) try {
       "Examples:\n"
       "  ring-cp big.iso /backup/\n"
       "  ring-cp --recursive photos /backup/photos");
-  line.add_option("from", options.from, "What is copied").required();
-  line.add_option("to", options.to, "Where to: a new name, or a folder").required();
-  line.add_flag("-r,--recursive", options.recursive, "A folder with all that is in it");
+  line.add_option("from", options.from, "What is copied").required().check(lab::not_empty());
+  line.add_option("to", options.to, "Where to: a new name, or a folder")
+      .required()
+      .check(lab::not_empty());
+  line.add_flag("-r,-R,--recursive", options.recursive, "A folder with all that is in it");
   line.add_flag("--buffered", options.buffered,
                 "Read a large file through the page cache even where it is not in it");
   line.add_option("--blocks", options.blocks, "Blocks of a large file in flight")

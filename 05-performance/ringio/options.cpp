@@ -217,7 +217,8 @@ IoOptions parse_options(int argc, char** argv) {
           "FILE", options.paths,
           "Files or devices to use; new ones are made (to write). After -- a name may begin "
           "with a dash")
-      .type_name("");
+      .type_name("")
+      .check(not_empty());
   add_file_options(line, options);
   add_load_options(line, options);
   add_way_options(line, options);

@@ -131,6 +131,61 @@ TEST(RefusedRegister, IsAnErrorAndNoBug) {
   }
 }
 
+TEST(WrongUsage, NamesTheProgramAndTheWordThatIsUnknown) {
+  const std::pair<const char*, const char*> programs[] = {{LAB_RINGIO, "ringio"},
+                                                          {LAB_RINGLOAD, "ringload"},
+                                                          {LAB_RING_CP, "ring-cp"},
+                                                          {LAB_RING_CAT, "ring-cat"},
+                                                          {LAB_RING_TRACE, "ring-trace"}};
+  for (const auto& [program, name] : programs) {
+    const Ended run = run_program(program, {"--nope"});
+    EXPECT_EQ(run.exit, 2) << name;
+    EXPECT_THAT(run.errors, testing::StartsWith(std::string(name) + ": "));
+    EXPECT_THAT(run.errors, HasSubstr("not expected: --nope"));
+    EXPECT_THAT(run.errors, HasSubstr(std::string("Run ") + name + " --help"));
+  }
+}
+
+TEST(WrongUsage, AnEmptyNameIsNoFile) {
+  const Folder folder;
+  const std::string file = make_file(folder, "file", "x");
+  for (const auto& [program, words] :
+       std::vector<std::pair<const char*, Words>>{{LAB_RINGIO, {""}},
+                                                  {LAB_RING_CP, {"", folder.file("copy")}},
+                                                  {LAB_RING_CP, {file, ""}},
+                                                  {LAB_RING_CAT, {file, ""}}}) {
+    const Ended run = run_program(program, words);
+    EXPECT_EQ(run.exit, 2) << program << ": " << run.all();
+    EXPECT_THAT(run.errors, HasSubstr("'' is no name")) << program;
+  }
+}
+
+TEST(Numbers, AreDecimal) {
+  const Folder folder;
+  const std::string file = make_file(folder, "file", std::string(65536, 'x'));
+  const Ended ten =
+      run_program(LAB_RINGIO, {"--buffered", "--count", "16", "--depth", "010", file});
+  EXPECT_EQ(ten.exit, 0) << ten.all();
+  EXPECT_THAT(ten.output, HasSubstr("depth 10,"));
+  const Ended unit = run_program(
+      LAB_RINGIO, {"--buffered", "--count", "16", "--block-size", "4KiB", "--size", "64k", file});
+  EXPECT_EQ(unit.exit, 0) << unit.all();
+  for (const auto& [program, words] : std::vector<std::pair<const char*, Words>>{
+           {LAB_RINGIO, {"--depth", "0x10", file}}, {LAB_RINGLOAD, {"127.0.0.1", "0x50"}}}) {
+    const Ended run = run_program(program, words);
+    EXPECT_EQ(run.exit, 2) << program << ": " << run.all();
+    EXPECT_THAT(run.errors, HasSubstr("is no decimal number")) << program;
+  }
+}
+
+TEST(RingCp, SaysThatAFolderIsMissing) {
+  const Folder folder;
+  const std::string file = make_file(folder, "file", "x");
+  const Ended run = run_program(LAB_RING_CP, {file, folder.file("nowhere/")});
+  EXPECT_EQ(run.exit, 1) << run.all();
+  EXPECT_THAT(run.errors, HasSubstr("nowhere/: there is no such folder. Cure: "));
+}
+
 void close_output() { close(STDOUT_FILENO); }
 
 TEST(ClosedOutput, IsNoSuccess) {

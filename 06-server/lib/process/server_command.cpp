@@ -46,7 +46,6 @@ ServerCommand::ServerCommand(const About& about)
 }
 
 void ServerCommand::parse(int argc, const char* const* argv) {
-  line_.take_decimal_numbers();
   line_.parse(argc, argv);
   try {
     check_together(line_, options_);
