@@ -142,6 +142,7 @@ check_walk() (
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   export LAB_PROGRESS="$folder/progress"
+  export LAB_WATCHDOG_S=120  # a slow machine is no hang
   for way in --no-ask --all; do
     steps=0
     until grep -qE '^(The road|Every lesson) is done' "$folder/printed" 2>/dev/null; do

@@ -14,7 +14,7 @@ try() {
   want_text=$2
   shift 2
   status=0
-  timeout 30 env PATH="$search" "$ring_trace" "$@" >"$scratch/output" 2>&1 || status=$?
+  timeout 300 env PATH="$search" "$ring_trace" "$@" >"$scratch/output" 2>&1 || status=$?
   if [ "$status" != "$want_status" ] || ! grep -qF -- "$want_text" "$scratch/output"; then
     echo "FAIL: ring-trace $*: exit $status, wanted $want_status and \"$want_text\"; it printed:"
     sed 's/^/  /' "$scratch/output"
@@ -25,14 +25,20 @@ try() {
 "$server" --port 0 --workers 1 >"$scratch/server" 2>&1 &
 supervisor=$!
 trap 'kill $supervisor 2>/dev/null; wait $supervisor 2>/dev/null; rm -rf "$scratch"' EXIT
-worker=
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-  worker=$(cat "/proc/$supervisor/task/$supervisor/children")
-  worker=${worker%% *}
-  # shellcheck disable=SC2010 # descriptors are numbers
-  [ -z "$worker" ] || ! ls -l "/proc/$worker/fd" | grep -q 'io_uring' || break
-  sleep 0.5
-done
+
+# worker_of SUPERVISOR: its worker, once that has a ring; a minute at most.
+worker_of() {
+  for _ in $(seq 600); do
+    child=$(cut -d ' ' -f 1 "/proc/$1/task/$1/children")
+    # shellcheck disable=SC2010 # descriptors are numbers
+    if [ -n "$child" ] && ls -l "/proc/$child/fd" | grep -q 'io_uring'; then
+      echo "$child"
+      return
+    fi
+    sleep 0.1
+  done
+}
+worker=$(worker_of $supervisor)
 
 try 0 'How to read it' --help
 try 2 'PID is required'
@@ -72,13 +78,7 @@ if [ "$(id -u)" = 0 ] && setpriv --version >/dev/null 2>&1; then
   # server's: init's, which opens and then refuses to be read. The ring is shown all the same.
   setpriv --bounding-set=-all --inh-caps=-all "$server" --port 0 --workers 1 >/dev/null 2>&1 &
   weak=$!
-  weak_worker=
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    weak_worker=$(cut -d ' ' -f 1 "/proc/$weak/task/$weak/children")
-    # shellcheck disable=SC2010 # descriptors are numbers
-    [ -z "$weak_worker" ] || ! ls -l "/proc/$weak_worker/fd" | grep -q 'io_uring' || break
-    sleep 0.5
-  done
+  weak_worker=$(worker_of $weak)
   file=/proc/$weak_worker/task/$weak_worker/syscall
   printf '#!/bin/sh\nmount --bind /proc/1/syscall %s && exec setpriv %s %s "$@"\n' \
     "$file" "$rights" "$scratch/ring-trace" >"$scratch/inside"
@@ -108,8 +108,23 @@ if [ "$(id -u)" = 0 ] && timeout 20 bpftrace -e 'BEGIN { exit(); }' >/dev/null 2
 fi
 # Last, for the server is another one then.
 ring_trace=$1
-(sleep 0.5 && kill -KILL "$worker") &
-try 1 "process $worker ended meanwhile" "$worker" --seconds 2
+# Killed between its two looks at the rings: it sleeps only there.
+"$ring_trace" "$worker" --seconds 3 >"$scratch/output" 2>&1 &
+tracer=$!
+asleep=0
+while [ $asleep -lt 3 ] && [ -e /proc/$tracer/status ]; do
+  asleep=$((asleep + 1))
+  grep -q '^State:.S' /proc/$tracer/status || asleep=0
+  sleep 0.05
+done
+kill -KILL "$worker"
+status=0
+wait $tracer || status=$?
+if [ $status != 1 ] || ! grep -qF "process $worker ended meanwhile" "$scratch/output"; then
+  echo "FAIL: exit $status, wanted 1 and \"process $worker ended meanwhile\"; it printed:"
+  sed 's/^/  /' "$scratch/output"
+  failures=$((failures + 1))
+fi
 if grep -q 'closed meanwhile' "$scratch/output"; then
   echo "FAIL: the rings of an ended process are not closed ones:"
   sed 's/^/  /' "$scratch/output"

@@ -72,7 +72,7 @@ inline Ended run_program(
   const pid_t child = check_errno(fork(), "fork");
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(60);  // a run that hangs ends as a failure, not as the test's time limit
+    alarm(250);  // a run that hangs ends as a failure, not as the test's time limit
     dup2(output.get(), STDOUT_FILENO);
     dup2(errors.get(), STDERR_FILENO);
     before();

@@ -4,12 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/ringio/ringio_process.hpp"
@@ -18,8 +16,6 @@
 namespace lab {
 namespace {
 
-using namespace std::chrono_literals;
-
 std::vector<std::string> long_run(const TestFolder& folder, std::vector<std::string> more = {}) {
   std::vector<std::string> words{"--directory", folder.path(), "--size", "1MiB",
                                  "--buffered",  "--runtime",   "60",     "--json"};
@@ -27,11 +23,8 @@ std::vector<std::string> long_run(const TestFolder& folder, std::vector<std::str
   return words;
 }
 
-// The ring is there when the files are, and the load begins at once.
-void wait_until_running(const RingioProcess& process) {
-  ASSERT_TRUE(process.opens("io_uring"));
-  std::this_thread::sleep_for(200ms);
-}
+// Until it has taken the results of more operations than it has in flight.
+void wait_until_running(const RingioProcess& process) { ASSERT_TRUE(process.has_taken(1000)); }
 
 TEST(CtrlC, EndsTheRunWithAReportAndNoFile) {
   for (const int signal : {SIGINT, SIGTERM}) {
@@ -46,7 +39,6 @@ TEST(CtrlC, EndsTheRunWithAReportAndNoFile) {
     const Json json = JsonReader::read(text.substr(0, text.find('\n')));
     EXPECT_EQ(std::get<std::string>(json["result"].value), "stopped");
     EXPECT_GT(json["operations"].number(), 0);
-    EXPECT_LT(json["seconds"].number(), 50);
     EXPECT_TRUE(folder.empty());
   }
 }

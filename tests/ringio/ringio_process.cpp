@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include "01-core/lib/check.hpp"
@@ -73,17 +74,38 @@ RingioProcess::~RingioProcess() {
 
 void RingioProcess::signal(int number) const { kill(pid_, number); }
 
-bool RingioProcess::opens(const std::string& text) const {
+bool RingioProcess::has_descriptor(
+    const std::function<bool(const std::string& target, const std::string& number)>& condition)
+    const {
   const std::filesystem::path folder = "/proc/" + std::to_string(pid_) + "/fd";
-  for (const auto end = std::chrono::steady_clock::now() + 20s;
+  for (const auto end = std::chrono::steady_clock::now() + 60s;
        std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(5ms)) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
       const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
-      if (!error && target.find(text) != std::string::npos) return true;
+      if (!error && condition(target, entry.path().filename().string())) return true;
     }
   }
   return false;
+}
+
+bool RingioProcess::opens(const std::string& text) const {
+  return has_descriptor([&](const std::string& target, const std::string&) {
+    return target.find(text) != std::string::npos;
+  });
+}
+
+// The number is the kernel's view of the ring (05-performance/12-tracing), modulo 2^32.
+bool RingioProcess::has_taken(std::uint64_t results) const {
+  return has_descriptor([&](const std::string& target, const std::string& number) {
+    if (target.find("io_uring") == std::string::npos) return false;
+    std::ifstream info("/proc/" + std::to_string(pid_) + "/fdinfo/" + number);
+    std::uint64_t taken = 0;
+    for (std::string word; info >> word;) {
+      if (word == "CqHead:" && info >> taken) return taken >= results;
+    }
+    return false;
+  });
 }
 
 int RingioProcess::wait() {

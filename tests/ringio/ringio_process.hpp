@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -45,6 +46,8 @@ class RingioProcess {
   void signal(int number) const;
   /// Whether it has a file open whose path contains `text`; waits for it.
   bool opens(const std::string& text) const;
+  /// Whether one of its rings has had so many results taken from it; waits for it.
+  bool has_taken(std::uint64_t results) const;
 
   /// Waits for the end.
   /// @return the exit code, or 1000 and the signal
@@ -53,6 +56,10 @@ class RingioProcess {
   std::string errors() const;  ///< stderr
 
  private:
+  /// Whether what a descriptor is open for, and its number, fulfil the condition; waits for it.
+  bool has_descriptor(const std::function<bool(const std::string& target,
+                                               const std::string& number)>& condition) const;
+
   pid_t pid_ = -1;
   Fd output_;
   Fd errors_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <optional>
 #include <string>
@@ -27,13 +28,22 @@ class CrashLoop {
                  "--stats-interval-ms", "100"}),
         cpus_(allowed_cpus()) {}
 
+  /// Why it could not be shown; empty: it was.
+  const std::string& skipped() const { return skipped_; }
+
   void run() try {
     server_.port();
     keeper_ = server_.workers().front();
     // By hash it might be a client of the one that is killed.
     std::optional<Stream> kept;
     if (steering_ == std::string("cpu")) kept.emplace(connect_from(cpus_[0]));
-    EXPECT_TRUE(kill_until("worker 1 died 5 times within 10 s: its listener is closed"));
+    const Clock::time_point first = Clock::now();
+    if (!kill_until("worker 1 died 5 times within 10 s: its listener is closed")) {
+      const bool slow = fifth_death_ - first > 9s;
+      ASSERT_TRUE(slow) << steering_ << ": " << server_.log();
+      skipped_ = "this machine takes longer than 10 s for five deaths";
+      return;
+    }
     expect_one_serves_all();
 
     // Five seconds later it has another chance, and dies again at once: no second five deaths.
@@ -54,6 +64,7 @@ class CrashLoop {
           for (const pid_t worker : server_.workers()) {
             if (worker != keeper_) kill(worker, SIGKILL);
           }
+          if (fifth_death_ == Clock::time_point() && deaths() >= 5) fifth_death_ = Clock::now();
           return server_.logs(line, 0s);
         },
         pauses + patience);
@@ -64,11 +75,24 @@ class CrashLoop {
     return connect_to(server_.port());
   }
 
+  unsigned deaths() {
+    unsigned count = 0;
+    const std::string& log = server_.log();
+    for (std::size_t place = 0; (place = log.find("the next one starts", place)) != log.npos;) {
+      ++place;
+      ++count;
+    }
+    return count;
+  }
+
+  // While the supervisor stands still nobody takes the dead one's place, however long this takes.
   void expect_one_serves_all() {
+    ServerProcess::stop(server_.pid());
     for (unsigned number = 0; number < 40; ++number) {
       Stream client = connect_from(cpus_[number % cpus_.size()]);
-      client.exchange(100, Deadline(3s));  // sooner than any restart
+      ping(client, 100);
     }
+    server_.signal(SIGCONT);
   }
 
   void expect_both_serve() {
@@ -89,15 +113,26 @@ class CrashLoop {
   ServerProcess server_;
   const std::vector<int> cpus_;
   pid_t keeper_ = -1;
+  Clock::time_point fifth_death_{};
+  std::string skipped_;
 };
 
 TEST(CrashLoop, ClosesOneListenerAndTheOtherServesAll) {
   if (allowed_cpus().size() != 2) GTEST_SKIP() << "needs two CPUs, one for each of two workers";
   // Each server dies with the thread that started it, so each thread starts its own.
-  std::thread by_hash([] { CrashLoop("hash").run(); });
-  std::thread by_cpu([] { CrashLoop("cpu").run(); });
+  std::array<std::string, 2> skipped;
+  const auto run = [](const char* steering, std::string& why) {
+    CrashLoop loop(steering);
+    loop.run();
+    why = loop.skipped();
+  };
+  std::thread by_hash([&] { run("hash", skipped[0]); });
+  std::thread by_cpu([&] { run("cpu", skipped[1]); });
   by_hash.join();
   by_cpu.join();
+  for (const std::string& why : skipped) {
+    if (!why.empty()) GTEST_SKIP() << why;
+  }
 }
 
 // Nobody else is there to serve: the clients wait for the next start, and the port stays taken.

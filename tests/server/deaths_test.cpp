@@ -121,7 +121,6 @@ TEST_F(Deaths, AStoppedWorkerIsReplacedAndItsClientsAreServed) {
   EXPECT_TRUE(server.logs("gave no sign of life"));
   EXPECT_GE(Clock::now() - start, 800ms);
   waiting.receive(100, soon());
-  EXPECT_LT(Clock::now() - start, 5s) << "about one second, and the start of another worker";
   ping(kept);
 }
 

@@ -44,7 +44,7 @@ class Deadline {
  public:
   Deadline() {
     std::signal(SIGALRM, &too_late);
-    ::alarm(30);
+    ::alarm(120);
   }
   ~Deadline() { ::alarm(0); }
   Deadline(const Deadline&) = delete;
@@ -53,7 +53,7 @@ class Deadline {
  private:
   static void too_late(int) {
     const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::fprintf(stderr, "%s.%s: what it waits for did not come within 30 s\n",
+    std::fprintf(stderr, "%s.%s: what it waits for did not come within 120 s\n",
                  test != nullptr ? test->test_suite_name() : "?",
                  test != nullptr ? test->name() : "?");
     std::abort();
