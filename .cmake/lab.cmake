@@ -56,6 +56,27 @@ if(NOT LIBURING_LIBRARY OR LIBURING_VERSION VERSION_LESS 2.9)
 endif()
 message(STATUS "liburing ${LIBURING_VERSION}: ${LIBURING_LIBRARY}")
 
+# lab_library(NAME HEADER LIBRARY): a library of the distribution's as lab::NAME. CMake knows none of these but
+# zlib, and pkg-config need not be there.
+function(lab_library name header library)
+  find_path(LAB_${name}_INCLUDE_DIR ${header})
+  find_library(LAB_${name}_LIBRARY ${library})
+  mark_as_advanced(LAB_${name}_INCLUDE_DIR LAB_${name}_LIBRARY)
+  if(NOT LAB_${name}_INCLUDE_DIR OR NOT LAB_${name}_LIBRARY)
+    message(FATAL_ERROR "lib${library} and its header ${header} are needed.\nCure: ./lab setup installs them.")
+  endif()
+  add_library(lab::${name} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(lab::${name} PROPERTIES
+    IMPORTED_LOCATION ${LAB_${name}_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${LAB_${name}_INCLUDE_DIR})
+endfunction()
+
+lab_library(zlib zlib.h z)
+lab_library(brotli_encoder brotli/encode.h brotlienc)
+lab_library(brotli_decoder brotli/decode.h brotlidec)
+lab_library(zstd zstd.h zstd)
+lab_library(xxhash xxhash.h xxhash)
+
 add_library(lab_options INTERFACE)
 add_library(lab::options ALIAS lab_options)
 # -Wextra warns of every field that a named initialiser leaves at its default, which is what defaults are for.

@@ -7,7 +7,10 @@ SETS="run lessons test bench ringio box docs format all"
 # What each set needs, liburing apart.
 packages_of() {
   case $1 in
-    run) echo g++ cmake ninja-build libcli11-dev libfmt-dev ;;
+    run)
+      echo g++ cmake ninja-build libcli11-dev libfmt-dev
+      echo zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev
+      ;;
     lessons) packages_of run && echo patch ;;
     test)
       packages_of lessons && packages_of format
@@ -172,7 +175,8 @@ distribution_check() {
   note "setup: $name $why: setup works on Debian 12, Ubuntu 24.04 and newer."
   note "Needed, by Debian's names:" \
     "$(packages_of "$1" | xargs)$(! set_has_liburing "$1" || echo " liburing-dev")"
-  note "That is: g++ 12 or clang 16, CMake 3.25, Ninja, CLI11, {fmt} 9," \
+  note "That is: g++ 12 or clang 16, CMake 3.25, Ninja, CLI11, {fmt} 9, zlib," \
+    "libbrotlienc and libbrotlidec, libzstd, xxhash 0.8," \
     "and liburing $LIBURING_MINIMUM with its static library, or newer."
   die "nothing was installed."
 }
