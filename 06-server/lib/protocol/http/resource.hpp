@@ -21,7 +21,10 @@ struct Variant {
   std::uint64_t size = 0;           ///< bytes of the whole body
   std::span<const std::byte> body;  ///< in the arena; empty when it is streamed
   int fd = -1;                      ///< streamed: open as long as the generation lives
-  std::string_view etag;            ///< quoted, strong, distinct per coding
+  /// Streamed: the time of the file's last change. Another one by fstat(fd), or another size, says
+  /// that the file is not what it was: the connection ends, or the body would be of two contents.
+  std::int64_t modified_ns = 0;
+  std::string_view etag;  ///< quoted, strong, distinct per coding
   /// Header lines, each with its CRLF: Content-Type, Content-Encoding, ETag, Last-Modified, Vary,
   /// Cache-Control, the operator's own. Not: Content-Length, Content-Range, Date, Connection.
   std::string_view fields;
@@ -32,7 +35,7 @@ struct Variant {
 /// A file with all its representations.
 struct Resource {
   std::span<const Variant> variants;  ///< at least one; identity first if it exists
-  std::int64_t modified_s = 0;        ///< seconds since 1970
+  std::int64_t modified_s = 0;        ///< seconds since 1970; 0: unknown, and no date is compared
   bool negotiable = false;            ///< Accept-Encoding decides which variant is sent
 };
 
@@ -47,7 +50,10 @@ struct Found {
 
   Kind kind = Kind::missing;
   const Resource* resource = nullptr;  ///< of missing: the page of --404, or null
-  std::string_view location;           ///< of redirect: an encoded path, without a query
+  /// Of missing: the page of --spa where it may stand for this path, or null. It is a 200 for GET
+  /// and HEAD whose Accept takes text/html; all others get what a missing file gets.
+  const Resource* fallback = nullptr;
+  std::string_view location;  ///< of redirect: an encoded path, without a query
 };
 
 }  // namespace lab
