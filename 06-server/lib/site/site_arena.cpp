@@ -1,0 +1,98 @@
+#include "06-server/lib/site/site_arena.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "01-core/lib/check.hpp"
+#include "06-server/lib/site/site_error.hpp"
+#include "06-server/lib/site/site_format.hpp"
+
+namespace lab {
+
+namespace {
+
+constexpr std::uint64_t alignment = 64;
+
+std::uint64_t number_in(const std::string& path, std::uint64_t otherwise) {
+  std::uint64_t number = 0;
+  return std::ifstream(path) >> number ? number : otherwise;
+}
+
+// Of this process's control group, version 2; "max" is no number and no limit.
+std::uint64_t left_in_group() {
+  std::ifstream file("/proc/self/cgroup");
+  std::string line;
+  std::uint64_t left = UINT64_MAX;
+  while (std::getline(file, line)) {
+    if (!line.starts_with("0::")) continue;
+    const std::string folder = "/sys/fs/cgroup" + line.substr(3);
+    const std::uint64_t limit = number_in(folder + "/memory.max", UINT64_MAX);
+    const std::uint64_t used = number_in(folder + "/memory.current", 0);
+    if (limit != UINT64_MAX) left = limit > used ? limit - used : 0;
+  }
+  return left;
+}
+
+}  // namespace
+
+std::uint64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  std::uint64_t kib = 0;
+  std::string rest;
+  while (file >> name >> kib && std::getline(file, rest)) {
+    if (name == "MemAvailable:") return std::min(kib << 10U, left_in_group());
+  }
+  return left_in_group();
+}
+
+SiteArena::SiteArena(std::uint64_t bytes_max)
+    : bytes_max_(bytes_max),
+      memory_(check_errno(memfd_create("site", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create")),
+      used_(site_header_size) {}
+
+std::uint64_t SiteArena::append(std::span<const std::byte> bytes) {
+  const std::uint64_t size = (bytes.size() + alignment - 1) / alignment * alignment;
+  const std::uint64_t offset = used_.fetch_add(size);
+  if (offset + size > bytes_max_) {
+    throw SiteError(
+        fmt::format("the site does not fit into the memory for it ({} MiB). Cure: a smaller "
+                    "--memory-limit-file, so that large files are streamed, or more memory",
+                    bytes_max_ >> 20U));
+  }
+  write(offset, bytes);
+  return offset;
+}
+
+void SiteArena::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done =
+        pwrite(memory_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) {
+      throw SiteError(fmt::format(
+          "no memory for the site: {}. Cure: a smaller --memory-limit-file, so that large files "
+          "are streamed, or more memory",
+          std::strerror(errno)));
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+    offset += static_cast<std::uint64_t>(done);
+  }
+}
+
+Fd SiteArena::finish() {
+  check_errno(ftruncate(memory_.get(), static_cast<off_t>(size())), "ftruncate");
+  check_errno(fcntl(memory_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
+              "fcntl (F_ADD_SEALS)");
+  return std::move(memory_);
+}
+
+}  // namespace lab
