@@ -16,6 +16,7 @@
 #include "06-server/lib/site/mime_types.hpp"
 #include "06-server/lib/site/parallel_for.hpp"
 #include "06-server/lib/site/site_error.hpp"
+#include "06-server/lib/site/site_parcel.hpp"
 #include "06-server/lib/site/site_routes.hpp"
 #include "06-server/lib/site/site_rules.hpp"
 #include "06-server/lib/site/site_text.hpp"
@@ -33,7 +34,7 @@ std::uint64_t descriptors_for_files() {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_max / 4 * 3;
+  return std::min<std::uint64_t>(limit.rlim_max / 4 * 3, parcel_descriptors_max);
 }
 
 class Builder {

@@ -12,7 +12,8 @@ enum class Effort : std::uint8_t {
   none,  ///< nothing is compressed; siblings that are compressed already are used all the same
   fast,  ///< gzip 6, brotli 5, zstd 3
   good,  ///< gzip 9, brotli 7 to 9, zstd 12
-  best   ///< gzip 9, brotli 11, zstd 19: for sites that seldom change, brotli is 20 times slower
+  best   ///< gzip 9, brotli 11, zstd 19: for sites that seldom change: brotli takes many times as
+         ///< long
 };
 
 /// A header field of the operator's.
@@ -39,7 +40,7 @@ struct SiteOptions {
   std::uint64_t memory_limit_file = std::uint64_t{1} << 20;
   /// For the whole site. 0: what the machine and the control group have left.
   std::uint64_t memory_limit = 0;
-  /// Descriptors for streamed files. 0: three quarters of ulimit -Hn.
+  /// Descriptors for streamed files. 0: three quarters of ulimit -Hn, at most 40,000.
   std::uint64_t streamed_files_max = 0;
   Effort effort = Effort::good;
   unsigned threads = 0;                ///< that compress. 0: one per allowed CPU
