@@ -18,6 +18,9 @@ namespace lab {
 namespace {
 
 constexpr unsigned expiries_per_timeout = 16;  // how exactly a timeout is kept
+constexpr std::uint64_t tick_min_ns = 100'000;
+constexpr std::uint64_t tick_max_ns =
+    100'000'000;  // a run without answers ends so late at the most
 
 std::uint64_t to_ns(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
 
@@ -53,7 +56,7 @@ Datagrams::Datagrams(const LoadOptions& options)
                .options = options_,
                .timeout_ns = to_ns(options.timeout_ms / 1000)},
       send_memory_(options.size * options.depth * options.connections),
-      tick_ns_(std::max<std::uint64_t>(traffic_.timeout_ns / expiries_per_timeout, 100'000)) {
+      tick_ns_(std::clamp(traffic_.timeout_ns / expiries_per_timeout, tick_min_ns, tick_max_ns)) {
   const std::size_t each = options_.size * options_.depth;
   for (unsigned number = 0; number < options_.connections; ++number) {
     flows_.emplace_back(traffic_, number, send_memory_.memory().subspan(number * each, each));
@@ -98,8 +101,8 @@ Report Datagrams::run() {
 
 void Datagrams::run_until(std::uint64_t end_ns) noexcept {
   while (ring_.now_ns() < end_ns && traffic_.flows_lost < options_.connections && !stop_requested) {
+    if (schedule_) add_due(ring_.now_ns());  // first: nothing else may be there to wait for
     ring_.run_once();
-    if (schedule_) add_due(ring_.now_ns());
   }
 }
 
