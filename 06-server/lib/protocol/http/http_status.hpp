@@ -1,0 +1,80 @@
+// The status codes that the server sends.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace lab {
+
+/// Codes of RFC 9110, 15.
+enum class Status : std::uint16_t {
+  none = 0,  ///< nothing is wrong yet
+  ok = 200,
+  no_content = 204,
+  partial_content = 206,
+  moved_permanently = 301,
+  not_modified = 304,
+  bad_request = 400,
+  not_found = 404,
+  method_not_allowed = 405,
+  not_acceptable = 406,
+  request_timeout = 408,
+  precondition_failed = 412,
+  content_too_large = 413,
+  uri_too_long = 414,
+  range_not_satisfiable = 416,
+  expectation_failed = 417,
+  too_many_fields = 431,
+  internal_error = 500,
+  not_implemented = 501,
+  version_not_supported = 505,
+};
+
+/// "404 Not Found": as it stands in a status line, and as the body of an error.
+constexpr std::string_view status_text(Status status) noexcept {
+  switch (status) {
+    case Status::none:
+      break;
+    case Status::ok:
+      return "200 OK";
+    case Status::no_content:
+      return "204 No Content";
+    case Status::partial_content:
+      return "206 Partial Content";
+    case Status::moved_permanently:
+      return "301 Moved Permanently";
+    case Status::not_modified:
+      return "304 Not Modified";
+    case Status::bad_request:
+      return "400 Bad Request";
+    case Status::not_found:
+      return "404 Not Found";
+    case Status::method_not_allowed:
+      return "405 Method Not Allowed";
+    case Status::not_acceptable:
+      return "406 Not Acceptable";
+    case Status::request_timeout:
+      return "408 Request Timeout";
+    case Status::precondition_failed:
+      return "412 Precondition Failed";
+    case Status::content_too_large:
+      return "413 Content Too Large";
+    case Status::uri_too_long:
+      return "414 URI Too Long";
+    case Status::range_not_satisfiable:
+      return "416 Range Not Satisfiable";
+    case Status::expectation_failed:
+      return "417 Expectation Failed";
+    case Status::too_many_fields:
+      return "431 Request Header Fields Too Large";
+    case Status::internal_error:
+      return "500 Internal Server Error";
+    case Status::not_implemented:
+      return "501 Not Implemented";
+    case Status::version_not_supported:
+      return "505 HTTP Version Not Supported";
+  }
+  return "";
+}
+
+}  // namespace lab
