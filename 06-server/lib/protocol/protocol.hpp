@@ -76,6 +76,10 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
   noexcept->std::same_as<bool>;
   { io.receive(Receive::off) }
   noexcept;
+  /// The rest of what on_bytes() brought goes back: receive(Receive::off), and later it comes again
+  /// before all other bytes.
+  { io.unread(std::move(segment)) }
+  noexcept;
   /// Nothing more is wanted from the peer, and on_bytes() does not come any more; what is queued is
   /// sent, then it ends.
   { io.finish(Finish::close) }

@@ -1,0 +1,139 @@
+// Sends answers: heads and small bodies through a pooled buffer, which pipelined ones share; large
+// bodies from where they are; streamed ones piece by piece.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "01-core/lib/assert.hpp"
+#include "06-server/lib/protocol/http/resource.hpp"
+#include "06-server/lib/protocol/http/site_generation.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
+
+namespace lab {
+
+/// One connection's. What cannot go on gives false: nothing may be sent, no buffer is there, or a
+/// piece of the file is due. The next hook tries again.
+/// Rule: a hook ends with flush(); between hooks no buffer is held but a piece of a file.
+template <class Site>
+class AnswerSender {
+ public:
+  /// @param copy_bytes_max bodies up to this are copied behind their head
+  explicit AnswerSender(std::uint32_t copy_bytes_max) noexcept : copy_bytes_max_(copy_bytes_max) {}
+
+  /// The body of the last answer is not sent yet.
+  bool sending() const noexcept { return left_ > 0; }
+
+  /// Sees to it that so many bytes can be written, or as many as a buffer holds.
+  bool reserve(auto& io, std::size_t bytes) noexcept {
+    if (buffer_ && space().size() >= bytes) return true;
+    flush(io);
+    if (io.room() > 0) buffer_ = io.take_buffer();
+    return static_cast<bool>(buffer_);
+  }
+  std::span<std::byte> space() const noexcept { return buffer_.space().subspan(written_); }
+  void wrote(std::size_t bytes) noexcept { written_ += static_cast<std::uint32_t>(bytes); }
+
+  /// Sends what was written.
+  void flush(auto& io) noexcept {
+    if (written_ > 0) io.send(std::move(buffer_).filled(std::exchange(written_, 0)));
+    buffer_ = {};
+  }
+
+  /// Begins a body: `size` bytes from `offset` of a variant of this generation.
+  void begin(SiteGeneration<Site>& generation, const Variant& variant, std::uint64_t offset,
+             std::uint64_t size) noexcept {
+    generation_ = &generation;
+    kept_alive_ = generation.segment({});
+    memory_ = variant.body.data();
+    fd_ = variant.fd;
+    offset_ = offset;
+    left_ = size;
+    copies_ = size <= copy_bytes_max_;
+  }
+  /// REQUIRES sending().
+  bool send(auto& io) noexcept {
+    const bool sent = fd_ >= 0 ? send_file(io) : copies_ ? copy_memory(io) : send_memory(io);
+    if (!sending()) kept_alive_.reset();
+    return sent;
+  }
+  /// What read_file() brought; send() sends it. REQUIRES that it is not empty.
+  void take_piece(Segment piece) noexcept {
+    LAB_ASSERT(!piece.empty() && piece.size() <= left_ && piece_.empty());
+    offset_ += piece.size();
+    piece_ = std::move(piece);
+    reading_ = false;
+  }
+
+  /// Nothing more is sent. What a file's read needs is kept: the engine destroys this after it.
+  void abandon() noexcept {
+    piece_.reset();
+    buffer_ = {};
+    written_ = 0;
+    left_ = 0;
+  }
+
+ private:
+  // A segment's size has 32 bits.
+  static constexpr std::uint64_t piece_bytes_max = std::uint64_t{1} << 30U;
+
+  bool copy_memory(auto& io) noexcept {
+    if (!reserve(io, 1)) return false;
+    const std::size_t count = std::min<std::uint64_t>(space().size(), left_);
+    std::memcpy(space().data(), memory_ + offset_, count);
+    wrote(count);
+    advance(count);
+    return true;
+  }
+
+  bool send_memory(auto& io) noexcept {
+    flush(io);
+    if (io.room() == 0) return false;
+    const std::size_t count = std::min(piece_bytes_max, left_);
+    io.send(generation_->segment({memory_ + offset_, count}));
+    advance(count);
+    return true;
+  }
+
+  bool send_file(auto& io) noexcept {
+    flush(io);
+    if (io.room() == 0) return false;
+    if (!piece_.empty()) {
+      left_ -= piece_.size();
+      io.send(std::move(piece_));
+      if (!sending()) return true;
+    }
+    if (reading_) return false;
+    // The next piece is read while this one is being sent.
+    const std::uint64_t count = std::min(piece_bytes_max, left_);
+    reading_ =
+        io.read_file({.fd = fd_, .offset = offset_, .length = static_cast<std::uint32_t>(count)});
+    return false;
+  }
+
+  void advance(std::size_t count) noexcept {
+    offset_ += count;
+    left_ -= count;
+  }
+
+  // Empty between hooks.
+  PooledBuffer buffer_;
+  std::uint32_t written_ = 0;
+  std::uint32_t copy_bytes_max_;
+
+  SiteGeneration<Site>* generation_ = nullptr;
+  Segment kept_alive_;  ///< the generation, while a body is being sent or read
+  Segment piece_;       ///< of the file, read and not sent
+  const std::byte* memory_ = nullptr;
+  std::uint64_t offset_ = 0;  ///< in the body, of what is to be sent or read next
+  std::uint64_t left_ = 0;    ///< bytes to be sent
+  int fd_ = -1;
+  bool copies_ = false;   ///< the body is small
+  bool reading_ = false;  ///< a piece of the file is due
+};
+
+}  // namespace lab

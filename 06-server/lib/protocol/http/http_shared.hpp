@@ -1,0 +1,80 @@
+// What all HTTP connections of a worker have in common.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <vector>
+
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/protocol/http/answer_head.hpp"
+#include "06-server/lib/protocol/http/head_stores.hpp"
+#include "06-server/lib/protocol/http/http_date.hpp"
+#include "06-server/lib/protocol/http/http_status.hpp"
+#include "06-server/lib/protocol/http/request_head.hpp"
+#include "06-server/lib/protocol/http/site_generation.hpp"
+
+namespace lab {
+
+/// Seconds since 1970. A system call is none: the C library reads it from memory.
+inline std::int64_t wall_clock_s() noexcept { return std::time(nullptr); }
+
+struct HttpOptions {
+  HeadLimits limits;
+  OperatorFields fields;
+  std::uint32_t request_ms = 20'000;  ///< from a request's first byte to its last; then 408
+  std::uint32_t requests_max = 0;     ///< of a connection; 0: no limit
+  /// Bodies up to this are copied behind their head; larger ones are sent from where they are.
+  std::uint32_t copy_bytes_max = 4096;
+  std::uint32_t head_stores = 256;  ///< heads that come in pieces, at once: 16 KiB each
+  std::int64_t (*now_s)() noexcept = wall_clock_s;
+};
+
+/// What one worker counts: it is the one writer, and anybody may read.
+struct HttpCounters {
+  static constexpr std::size_t code_first = 200;
+  static constexpr std::size_t code_end = 600;
+
+  Counter& answers(Status status) noexcept {
+    return by_code[static_cast<std::size_t>(status) - code_first];
+  }
+
+  std::array<Counter, code_end - code_first> by_code;  ///< answers, by status code from 200
+  Counter files_changed;  ///< answers that ended with a reset: the file is not what it was
+};
+
+/// Made before the loop; outlives the connections.
+template <class Site>
+class HttpShared {
+ public:
+  HttpShared(const HttpOptions& options, SiteGeneration<Site>& generation, HttpCounters& counters)
+      : options_(options),
+        generation_(&generation),
+        counters_(counters),
+        stores_(options.head_stores, options.limits.bytes),
+        path_(options.limits.target_bytes) {}
+  HttpShared(const HttpShared&) = delete;
+  HttpShared& operator=(const HttpShared&) = delete;
+
+  /// Requests that are answered from now on are answered from this one.
+  void replace(SiteGeneration<Site>& generation) noexcept { generation_ = &generation; }
+
+  const HttpOptions& options() const noexcept { return options_; }
+  SiteGeneration<Site>& generation() noexcept { return *generation_; }
+  HttpCounters& counters() noexcept { return counters_; }
+  HeadStores& stores() noexcept { return stores_; }
+  DateCache& date() noexcept { return date_; }
+  /// For one decoded path, within one hook.
+  std::span<char> path_space() noexcept { return path_; }
+
+ private:
+  HttpOptions options_;
+  SiteGeneration<Site>* generation_;
+  HttpCounters& counters_;
+  HeadStores stores_;
+  DateCache date_;
+  std::vector<char> path_;
+};
+
+}  // namespace lab

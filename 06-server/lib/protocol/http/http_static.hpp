@@ -1,0 +1,235 @@
+// HTTP/1.1 and 1.0 for a site that does not change: GET, HEAD and OPTIONS.
+//
+// It reads a request to its end, body and all, decides the answer, writes the head, sends the body,
+// and only then reads the next: so answers are in order. When nothing more can be sent, or no
+// buffer is there, it gives back what it has not read and stays where it is; each hook goes on from
+// there.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "06-server/lib/protocol/http/answer.hpp"
+#include "06-server/lib/protocol/http/answer_head.hpp"
+#include "06-server/lib/protocol/http/answer_sender.hpp"
+#include "06-server/lib/protocol/http/http_shared.hpp"
+#include "06-server/lib/protocol/http/request_reader.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
+
+namespace lab {
+
+/// @tparam Site see resource.hpp
+template <class Site>
+class HttpStatic {
+ public:
+  using Shared = HttpShared<Site>;
+  static constexpr bool uses_buffers = true;
+
+  explicit HttpStatic(Shared& shared) noexcept
+      : shared_(shared),
+        reader_(shared.stores(), shared.options().limits),
+        sender_(shared.options().copy_bytes_max) {}
+  HttpStatic(const HttpStatic&) = delete;
+  HttpStatic& operator=(const HttpStatic&) = delete;
+
+  void on_open(auto&) noexcept {}
+  void on_bytes(auto& io, Segment bytes) noexcept {
+    lingers_ = lingers_ || closing_;
+    if (closing_) return;
+    input_ = std::move(bytes);
+    run(io);
+  }
+  void on_file(auto& io, Segment bytes) noexcept;
+  void on_turn(auto& io) noexcept { run(io); }
+  void on_end(auto& io) noexcept {
+    ended_ = true;
+    run(io);
+  }
+  void on_drain(auto&) noexcept { draining_ = true; }
+  void on_abort() noexcept { abandon(); }
+
+  bool idle() const noexcept { return !closing_ && !sender_.sending() && !reader_.begun(); }
+  bool at_rest() const noexcept { return true; }
+  std::uint32_t leases() const noexcept { return 0; }
+  std::uint32_t deadline() const noexcept { return deadline_; }
+
+ private:
+  void run(auto& io) noexcept;
+  bool step(auto& io) noexcept;
+  bool wait_for_request(auto& io) noexcept;
+  bool answer_request(auto& io) noexcept;
+  Answer decide_answer(std::int64_t now_s) noexcept;
+  After choose_after(const Answer& answer) noexcept;
+  void finish(auto& io) noexcept;
+  void steer_receiving(auto& io) noexcept;
+  void lose(auto& io) noexcept;
+  void abandon() noexcept;
+
+  Shared& shared_;
+  Segment input_;  ///< empty between hooks
+  RequestReader reader_;
+  AnswerSender<Site> sender_;
+
+  std::uint32_t requests_ = 0;
+  std::uint32_t deadline_ = no_deadline;
+  bool ended_ = false;     ///< the peer sends no more
+  bool draining_ = false;  ///< the next answer is the last
+  bool closing_ = false;   ///< the last answer was begun; nothing after it is looked at
+  bool lingers_ = false;   ///< the peer may not know yet that it was the last
+  bool finished_ = false;  ///< finish() or reset() was called
+  bool paused_ = false;    ///< no bytes come until they are asked for
+};
+
+template <class Site>
+void HttpStatic<Site>::run(auto& io) noexcept {
+  if (finished_) return;
+  while (step(io)) {
+  }
+  if (finished_) return;
+  sender_.flush(io);
+  if (closing_ && !sender_.sending()) return finish(io);
+  steer_receiving(io);
+}
+
+/// @return whether there may be more to do at once
+template <class Site>
+bool HttpStatic<Site>::step(auto& io) noexcept {
+  if (sender_.sending()) return sender_.send(io);
+  if (closing_ || finished_) return false;
+  if (!reader_.read(input_, io.waker())) return wait_for_request(io);
+  return answer_request(io);
+}
+
+template <class Site>
+bool HttpStatic<Site>::wait_for_request(auto& io) noexcept {
+  if (ended_) {
+    closing_ = true;  // half a request gets no answer: nobody knows what it was
+    return false;
+  }
+  if (!reader_.begun()) {
+    deadline_ = no_deadline;
+    return false;
+  }
+  const std::uint32_t now = io.tick();
+  if (deadline_ == no_deadline) {
+    deadline_ = now + shared_.options().request_ms / protocol_tick_ms;
+    if (deadline_ == no_deadline) ++deadline_;
+  }
+  if (static_cast<std::int32_t>(now - deadline_) < 0) return false;
+  if (reader_.only_blank()) {
+    closing_ = true;
+    return false;
+  }
+  reader_.refuse(Status::request_timeout);
+  return true;
+}
+
+template <class Site>
+bool HttpStatic<Site>::answer_request(auto& io) noexcept {
+  deadline_ = no_deadline;
+  const std::int64_t now_s = shared_.options().now_s();
+  const OperatorFields& fields = shared_.options().fields;
+  Answer answer = decide_answer(now_s);
+  if (!sender_.reserve(io, answer_head_bound(answer, fields))) return false;
+  if (sender_.space().size() < answer_head_bound(answer, fields)) {
+    // No buffer can hold it: the fields of this file or its redirect are too long.
+    answer = detail::plain_answer(Status::internal_error, reader_.request().method());
+    if (sender_.space().size() < answer_head_bound(answer, fields)) {
+      lose(io);
+      return false;
+    }
+  }
+  const After after = choose_after(answer);
+  sender_.wrote(
+      write_answer_head(sender_.space(), answer, shared_.date().at(now_s), after, fields));
+  shared_.counters().answers(answer.status).add(1);
+  if (answer.variant != nullptr && answer.has_body && answer.size > 0)
+    sender_.begin(shared_.generation(), *answer.variant, answer.offset, answer.size);
+  reader_.next(input_);
+  if (closing_) {
+    lingers_ = lingers_ || !input_.empty();
+    input_.reset();
+  }
+  return true;
+}
+
+template <class Site>
+Answer HttpStatic<Site>::decide_answer(std::int64_t now_s) noexcept {
+  const RequestHead& request = reader_.request();
+  if (reader_.refusal() != Status::none)
+    return detail::plain_answer(reader_.refusal(), request.method());
+  return decide(request, reader_.head(input_), shared_.generation().site(), now_s,
+                shared_.path_space());
+}
+
+template <class Site>
+After HttpStatic<Site>::choose_after(const Answer& answer) noexcept {
+  const RequestHead& request = reader_.request();
+  const std::uint32_t requests_max = shared_.options().requests_max;
+  const bool refused = reader_.refusal() != Status::none || reader_.body_withheld() ||
+                       answer.status == Status::bad_request ||
+                       answer.status == Status::internal_error;
+  const bool enough = ++requests_ == requests_max || draining_;
+  closing_ = refused || enough || !request.keep_alive();
+  if (closing_) {
+    // A client that said itself that it was the last sends no more; one that did not may be
+    // sending, and a reset would take the answer from it.
+    lingers_ = refused || enough;
+    return After::close;
+  }
+  return request.is_http_1_0() ? After::say_stay : After::stay;
+}
+
+template <class Site>
+void HttpStatic<Site>::on_file(auto& io, Segment bytes) noexcept {
+  if (finished_) return;
+  if (bytes.empty()) {
+    // The file is shorter than it was: nothing could be sent in place of what is missing.
+    shared_.counters().files_changed.add(1);
+    return lose(io);
+  }
+  sender_.take_piece(std::move(bytes));
+  run(io);
+}
+
+template <class Site>
+void HttpStatic<Site>::finish(auto& io) noexcept {
+  finished_ = true;
+  deadline_ = no_deadline;
+  input_.reset();
+  io.finish(lingers_ && !ended_ ? Finish::linger : Finish::close);
+}
+
+/// While an answer waits, the requests behind it do: the engine keeps them, and brings them again.
+template <class Site>
+void HttpStatic<Site>::steer_receiving(auto& io) noexcept {
+  if (!input_.empty()) {
+    reader_.unread();
+    io.unread(std::move(input_));
+    paused_ = true;
+    return;
+  }
+  input_.reset();  // read to its end, it is still a buffer
+  if (paused_ && !sender_.sending() && io.room() > 0) {
+    io.receive(Receive::on);
+    paused_ = false;
+  }
+}
+
+template <class Site>
+void HttpStatic<Site>::lose(auto& io) noexcept {
+  abandon();
+  io.reset();
+}
+
+template <class Site>
+void HttpStatic<Site>::abandon() noexcept {
+  finished_ = true;
+  deadline_ = no_deadline;
+  input_.reset();
+  sender_.abandon();
+}
+
+static_assert(sizeof(HttpStatic<int>) <= 448, "what each connection costs");
+
+}  // namespace lab

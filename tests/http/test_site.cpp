@@ -1,0 +1,134 @@
+#include "tests/http/test_site.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "06-server/lib/protocol/http/http_date.hpp"
+#include "tests/http/test_io.hpp"
+
+namespace lab::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t future_s = 4102444800;  // 2100
+constexpr std::string_view index_name = "index.html";
+
+std::string date_text(std::int64_t seconds) {
+  std::array<char, http_date_size> text{};
+  write_http_date(text, seconds);
+  return {text.data(), text.size()};
+}
+
+void write_file(const fs::path& path, const std::string& content, std::int64_t modified_s) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << content;
+  const std::array<timespec, 2> times = {timespec{.tv_sec = modified_s},
+                                         timespec{.tv_sec = modified_s}};
+  if (utimensat(AT_FDCWD, path.c_str(), times.data(), 0) != 0)
+    throw fs::filesystem_error("cannot set the time", path,
+                               std::error_code(errno, std::system_category()));
+}
+
+std::string relative_name(std::string_view path) {
+  std::string name(path.substr(1));
+  return name.empty() || name.ends_with('/') ? name + std::string(index_name) : name;
+}
+
+}  // namespace
+
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 26 * 7 % 26);
+  for (std::size_t i = 0; i + 8 < size; i += 64) {
+    const std::string place = std::to_string(i);
+    text.replace(i, place.size(), place);
+  }
+  return text;
+}
+
+const std::vector<SiteFile>& site_files() {
+  static const std::vector<SiteFile> files = {
+      {"/", "text/html", "<!doctype html>" + pattern(285), "gz" + pattern(98), "br" + pattern(78)},
+      {"/f.bin", "application/octet-stream", pattern(1000)},
+      {"/empty.bin", "application/octet-stream", ""},
+      {"/dir/", "text/html", "<p>dir" + pattern(40)},
+      {"/future.bin", "application/octet-stream", pattern(10), "", "", true},
+      {"/a%b \\c.bin", "application/octet-stream", pattern(7)},
+      {"/large.bin", "application/octet-stream", pattern(200'000)},
+      {"/big.bin", "application/octet-stream", pattern(3 << 20)},
+  };
+  return files;
+}
+
+void write_site(const std::string& folder) {
+  for (const SiteFile& file : site_files()) {
+    const fs::path path = fs::path(folder) / relative_name(file.path);
+    const std::int64_t modified_s = file.in_the_future ? future_s : site_modified_s;
+    write_file(path, file.content, modified_s);
+    if (!file.gzip.empty()) write_file(path.string() + ".gz", file.gzip, modified_s);
+    if (!file.brotli.empty()) write_file(path.string() + ".br", file.brotli, modified_s);
+  }
+}
+
+TestSite::TestSite(bool streamed) {
+  for (const SiteFile& file : site_files()) add(file, streamed || file.content.size() > 1 << 20);
+}
+
+Found TestSite::find(std::string_view path) const noexcept {
+  if (path == "/dir") return {.kind = Found::Kind::redirect, .location = "/dir/"};
+  const auto found = entries_.find(path);
+  if (found == entries_.end()) return {};
+  return {.kind = Found::Kind::file, .resource = &found->second.resource};
+}
+
+void TestSite::add(const SiteFile& file, bool streamed) {
+  Entry& entry = entries_[std::string(file.path)];
+  entry.texts.reserve(16);  // views into them stay
+  entry.resource.negotiable = !file.gzip.empty() || !file.brotli.empty();
+  entry.resource.modified_s =
+      file.in_the_future ? static_cast<std::int64_t>(std::time(nullptr)) : site_modified_s;
+  entry.variants.push_back(variant(entry, file, Coding::identity, file.content, streamed));
+  if (!file.gzip.empty())
+    entry.variants.push_back(variant(entry, file, Coding::gzip, file.gzip, streamed));
+  if (!file.brotli.empty())
+    entry.variants.push_back(variant(entry, file, Coding::brotli, file.brotli, streamed));
+  entry.resource.variants = entry.variants;
+}
+
+Variant TestSite::variant(Entry& entry, const SiteFile& file, Coding coding,
+                          const std::string& content, bool streamed) {
+  static constexpr std::array<std::string_view, 4> names = {"identity", "gzip", "br", "zstd"};
+  const std::string_view name = names[static_cast<std::size_t>(coding)];
+  const auto keep = [&](std::string text) -> std::string_view {
+    return entry.texts.emplace_back(std::move(text));
+  };
+  Variant made;
+  made.coding = coding;
+  made.size = content.size();
+  if (streamed) {
+    made.fd = first_fd + static_cast<int>(streams_.size());
+    streams_[made.fd] = content;
+  } else {
+    made.body = bytes_of(keep(content));
+  }
+  made.etag = keep('"' + std::to_string(std::hash<std::string>()(content) % 1000000) + '-' +
+                   std::string(name) + '"');
+  std::string shared = "ETag: " + std::string(made.etag) +
+                       "\r\nLast-Modified: " + date_text(entry.resource.modified_s) +
+                       "\r\nCache-Control: no-cache\r\n";
+  if (entry.resource.negotiable) shared += "Vary: Accept-Encoding\r\n";
+  made.fields_304 = keep(shared);
+  if (coding != Coding::identity) shared += "Content-Encoding: " + std::string(name) + "\r\n";
+  made.fields = keep(shared + "Content-Type: " + std::string(file.type) + "\r\n");
+  return made;
+}
+
+}  // namespace lab::test

@@ -1,0 +1,65 @@
+// The site that the cases ask for: kept in memory for the protocol alone, or written as a folder
+// for a server.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "06-server/lib/protocol/http/resource.hpp"
+
+namespace lab::test {
+
+/// When the files of the site were changed last: Thu, 02 Jan 2020 03:04:05 GMT.
+inline constexpr std::int64_t site_modified_s = 1577934245;
+
+/// A file of the site with its ready-made variants; the name is that of the path.
+struct SiteFile {
+  std::string_view path;
+  std::string_view type;
+  std::string content;
+  std::string gzip;    ///< content of its sibling .gz, or empty. No gzip: nobody unpacks it
+  std::string brotli;  ///< of .br
+  bool in_the_future = false;
+};
+
+/// The files that cases name. `/big.bin` is above the limit of what is kept in memory.
+const std::vector<SiteFile>& site_files();
+/// `size` bytes in which each place can be told from its neighbours.
+std::string pattern(std::size_t size);
+/// Writes the folder, with the times of above. Throws std::filesystem::filesystem_error.
+void write_site(const std::string& folder);
+
+/// The same in memory, as a site would have it.
+class TestSite {
+ public:
+  /// Descriptors of streamed files count from here.
+  static constexpr int first_fd = 1000;
+
+  /// @param streamed all files are streamed, so that bodies come through on_file()
+  explicit TestSite(bool streamed = false);
+  TestSite(const TestSite&) = delete;
+  TestSite& operator=(const TestSite&) = delete;
+
+  Found find(std::string_view path) const noexcept;
+  /// The contents of the streamed files, by descriptor.
+  const std::map<int, std::string>& streams() const { return streams_; }
+
+ private:
+  struct Entry {
+    std::vector<std::string> texts;
+    std::vector<Variant> variants;
+    Resource resource;
+  };
+
+  void add(const SiteFile& file, bool streamed);
+  Variant variant(Entry& entry, const SiteFile& file, Coding coding, const std::string& content,
+                  bool streamed);
+
+  std::map<std::string, Entry, std::less<>> entries_;
+  std::map<int, std::string> streams_;
+};
+
+}  // namespace lab::test
