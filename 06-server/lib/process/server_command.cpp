@@ -73,7 +73,8 @@ void ServerCommand::fail(const std::string& message) const {
 
 int ServerCommand::run(int (*worker_main)(const void*, const WorkerContext&), const void* own) {
   const WorkerArgument argument{.options = options_, .own = own};
-  options_.supervisor.worker_main = {.function = worker_main, .argument = &argument};
+  options_.supervisor.worker_main = {
+      .function = worker_main, .argument = &argument, .descriptors = descriptors_};
   options_.supervisor.describe = &describe;
   try {
     return Supervisor(options_.supervisor).run();

@@ -12,6 +12,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "05-performance/bench/command_line.hpp"
 #include "06-server/lib/process/server_options.hpp"
@@ -43,6 +45,9 @@ class ServerCommand {
   /// After parse().
   const ServerOptions& options() const noexcept { return options_; }
 
+  /// Descriptors that each worker keeps: a worker closes all that it was not given.
+  void keep_open(std::vector<int> descriptors) { descriptors_ = std::move(descriptors); }
+
   /// Ends the program, with its name and the message on stderr: wrong use (exit code 2), or
   /// something that would be right on another machine, or at another time (1).
   [[noreturn]] void refuse(const std::string& message) const;
@@ -61,6 +66,7 @@ class ServerCommand {
   const bool has_stdout_;
   ServerOptions options_;
   CommandLine line_;
+  std::vector<int> descriptors_;
 };
 
 }  // namespace lab

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +15,8 @@
 #include <exception>
 #include <fstream>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "01-core/lib/check.hpp"
 #include "05-performance/lib/core_thread.hpp"
@@ -26,9 +27,8 @@ namespace lab {
 
 namespace {
 
-// Everything but the standard three and the two that the worker was given.
-void close_other_fds(int keep_one, int keep_two) {
-  std::array<int, 2> keep{keep_one, keep_two};
+// Everything but the standard three and what the worker was given.
+void close_other_fds(std::vector<int> keep) {
   std::sort(keep.begin(), keep.end());
   unsigned from = 3;
   for (const int fd : keep) {
@@ -61,7 +61,9 @@ void on_parent_death(int) {
                                 const ServerSignals& signals) {
   int code = 1;
   try {
-    close_other_fds(context.listener_fd, context.control_fd);
+    std::vector<int> keep = main.descriptors;
+    keep.insert(keep.end(), {context.listener_fd, context.control_fd});
+    close_other_fds(std::move(keep));
     if (context.cpu >= 0) pin_to_cpu(context.cpu);
     signals.ignore_all();
     struct sigaction action {};

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "02-files/lib/fd.hpp"
 #include "05-performance/lib/worker_stats.hpp"
@@ -25,6 +26,7 @@ struct WorkerMain {
   /// Runs after the fork; its return value is the exit code.
   int (*function)(const void* argument, const WorkerContext& context) = nullptr;
   const void* argument = nullptr;
+  std::vector<int> descriptors;  ///< that a worker keeps beside its own
 };
 
 struct WorkerProcess {
