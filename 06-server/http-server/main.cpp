@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
     command.fail("no memory for the site. Cure: a smaller --memory-limit-file streams more files");
   }
   options.http.fields = {.generated = site->common_fields(), .options = site->preflight_fields()};
-  command.keep_open(site->descriptors());
+  command.kept_open() = site->descriptors();
   std::fprintf(stderr, "http-server: %llu files of %s, %.1f MB in memory\n",
                static_cast<unsigned long long>(site->files_count()), options.site.root.c_str(),
                static_cast<double>(site->size()) / 1e6);

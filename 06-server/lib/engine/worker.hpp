@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 #include "01-core/lib/features.hpp"
 #include "01-core/lib/timer.hpp"
+#include "02-files/lib/fd.hpp"
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/engine/acceptor.hpp"
 #include "06-server/lib/engine/commons.hpp"
@@ -45,6 +47,11 @@ class Worker {
     if (control_fd_ >= 0) read_control_.start(ring_, control_fd_);
     acceptor_.start(listener_fd);
   }
+
+  /// What its supervisor sends while it serves goes to the protocol's side: something that was read
+  /// anew.
+  using HandleParcel = void (*)(typename P::Shared& shared, Fd parcel) noexcept;
+  void handle_parcels(HandleParcel handler) noexcept { handle_parcel_ = handler; }
 
   /// Serves until it was drained or stopped.
   /// @return true when nothing is due any more; false means: _exit, the kernel may still use our
@@ -212,7 +219,12 @@ class Worker {
       stop();
       return;
     }
-    drain();  // the command, or the supervisor is gone
+    if (cqe.res == 1 && read_control_.command() == command_parcel) {
+      Fd parcel = read_control_.take_descriptor();
+      if (handle_parcel_ != nullptr) handle_parcel_(commons_.shared(), std::move(parcel));
+    } else {
+      drain();  // the command, or the supervisor is gone
+    }
     if (cqe.res == 1) read_control_.start(ring_, control_fd_);
   }
 
@@ -254,6 +266,7 @@ class Worker {
   WorkerStats& stats_ = commons_.stats();
 
   int control_fd_ = -1;
+  HandleParcel handle_parcel_ = nullptr;
   /// True when a turn must not wait: somebody's turn may come at once.
   bool more_to_grant_ = false;
   Stage stage_ = Stage::serving;

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 #include "06-server/lib/engine/worker.hpp"
 #include "06-server/lib/process/server_command.hpp"
@@ -15,8 +17,10 @@ namespace lab {
 /// Serves a protocol: worker processes, each with a ring, until a signal ends them.
 /// @param command after its parse()
 /// @param make_shared called in each worker process before its loop: what all connections of the
-/// worker have in common, as a std::unique_ptr<P::Shared>. What it captures was made before the
-/// fork, so all workers have one copy. An exception of it ends the server, in its words.
+/// worker have in common, as a std::unique_ptr. What it captures was made before the
+/// fork, so all workers have one copy. An exception of it ends the server, in its words. What it
+/// makes may derive from P::Shared; if it has on_parcel(Fd) noexcept, it gets what a Reload passes
+/// on.
 /// @return the exit code
 template <Protocol P, class MakeShared>
 int serve(ServerCommand& command, const MakeShared& make_shared) {
@@ -27,6 +31,12 @@ int serve(ServerCommand& command, const MakeShared& make_shared) {
     auto shared = (*static_cast<const MakeShared*>(given.own))();
     auto worker =
         std::make_unique<Worker<P>>(options.worker, options.features, *context.stats, *shared);
+    using Made = std::remove_reference_t<decltype(*shared)>;
+    if constexpr (requires(Made & made, Fd parcel) { made.on_parcel(std::move(parcel)); }) {
+      worker->handle_parcels([](typename P::Shared& of_worker, Fd parcel) noexcept {
+        static_cast<Made&>(of_worker).on_parcel(std::move(parcel));
+      });
+    }
     worker->start(context.listener_fd, context.control_fd);
     const WorkerReport report = worker->report();
     send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);

@@ -21,9 +21,15 @@ namespace {
 
 enum Exit : int { exit_failed = 1, exit_wrong_use = 2 };
 
-constexpr const char* signals_and_codes =
-    "\n\nSIGTERM, SIGINT, SIGHUP and SIGQUIT drain. SIGUSR1 and SIGUSR2 write the statistics now.\n"
-    "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
+std::string signals_and_codes(const char* reloads) {
+  const std::string first = reloads == nullptr
+                                ? "SIGTERM, SIGINT, SIGHUP and SIGQUIT drain."
+                                : std::string("SIGTERM, SIGINT and SIGQUIT drain. SIGHUP reads ") +
+                                      reloads + " anew while it serves.";
+  return "\n\n" + first +
+         " SIGUSR1 and SIGUSR2 write the statistics now.\n"
+         "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
+}
 
 bool has_descriptor(int fd) { return fcntl(fd, F_GETFD) != -1; }
 
@@ -36,7 +42,7 @@ std::string describe(const void* argument, const WorkerReport& report) {
 
 ServerCommand::ServerCommand(const About& about)
     : has_stdout_(has_descriptor(STDOUT_FILENO)),
-      line_(about.name, about.description + signals_and_codes, exit_failed) {
+      line_(about.name, about.description + signals_and_codes(about.reloads), exit_failed) {
   open_standard_fds();
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
   options_.supervisor.name = about.name;
@@ -74,7 +80,7 @@ void ServerCommand::fail(const std::string& message) const {
 int ServerCommand::run(int (*worker_main)(const void*, const WorkerContext&), const void* own) {
   const WorkerArgument argument{.options = options_, .own = own};
   options_.supervisor.worker_main = {
-      .function = worker_main, .argument = &argument, .descriptors = descriptors_};
+      .function = worker_main, .argument = &argument, .descriptors = &descriptors_};
   options_.supervisor.describe = &describe;
   try {
     return Supervisor(options_.supervisor).run();

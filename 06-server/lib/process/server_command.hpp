@@ -27,6 +27,7 @@ class ServerCommand {
     const char* name;         ///< in front of every line of the log and of every error
     std::string description;  ///< the head of --help: what it is, and how one tries it
     std::uint16_t port = 8000;
+    const char* reloads = nullptr;  ///< what SIGHUP reads anew, in words; null: it drains
   };
 
   /// Declares the options that all servers share. Opens the standard descriptors that are closed,
@@ -45,8 +46,11 @@ class ServerCommand {
   /// After parse().
   const ServerOptions& options() const noexcept { return options_; }
 
-  /// Descriptors that each worker keeps: a worker closes all that it was not given.
-  void keep_open(std::vector<int> descriptors) { descriptors_ = std::move(descriptors); }
+  /// Descriptors that each worker keeps: a worker closes all that it was not given. A reload may
+  /// change them.
+  std::vector<int>& kept_open() noexcept { return descriptors_; }
+  /// SIGHUP reads something anew. REQUIRES About::reloads.
+  void reload_with(const Reload& reload) { options_.supervisor.reload = reload; }
 
   /// Ends the program, with its name and the message on stderr: wrong use (exit code 2), or
   /// something that would be right on another machine, or at another time (1).

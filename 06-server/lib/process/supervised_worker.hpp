@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "01-core/lib/ring.hpp"
@@ -58,6 +59,25 @@ class SupervisedWorker {
     if (running() && send(process_.control.get(), &command, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
       end();  // it is gone, or it has read nothing for a long time
     }
+  }
+
+  /// @return false when it takes no more: it has read nothing for a long time
+  bool send_parcel(const Fd& parcel) noexcept {
+    char command = 'p';
+    iovec byte{&command, 1};
+    alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &byte;
+    message.msg_iovlen = 1;
+    message.msg_control = space;
+    message.msg_controllen = sizeof space;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = parcel.get();
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return sendmsg(process_.control.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
   }
 
   void end() noexcept {

@@ -1,7 +1,6 @@
 #include "06-server/lib/process/supervisor.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,12 +25,6 @@ constexpr unsigned last_ticks_max = 10;
 const char* plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
 }  // namespace
-
-void Supervisor::PollSignals::start(Ring& ring, int fd) noexcept {
-  io_uring_sqe* sqe = ring.sqe();
-  io_uring_prep_poll_add(sqe, fd, POLLIN);
-  ring.arm(sqe, *this);
-}
 
 Supervisor::Supervisor(const SupervisorOptions& options)
     : options_(options),
@@ -100,10 +93,6 @@ void Supervisor::restart_due() {
   }
 }
 
-void Supervisor::on_worker_refused(Child& child) {
-  log_("worker {} could not start: {}", child.index, child.report().error);
-}
-
 void Supervisor::on_worker_ready(Child& child) {
   if (state_ == State::serving) log_("worker {} serves again", child.index);
   const bool all = std::all_of(children_.begin(), children_.end(),
@@ -131,8 +120,6 @@ void Supervisor::announce() {
     stdout_.write(line + "\n");
   }
 }
-
-void Supervisor::on_worker_exit(Child& child) { statistics_.retire(child.index); }
 
 void Supervisor::on_worker_ended(Child& child) {
   const int status = child.end_status();
@@ -192,6 +179,8 @@ void Supervisor::on_signal(Cqe) noexcept {
     if (ServerSignals::asks_for_statistics(signal)) {
       statistics_.report_interval(log_, ring_.now_ns(), true);
       reported_ms_ = now_ms();
+    } else if (signal == SIGHUP && reloading_.possible() && state_ == State::serving) {
+      reloading_.begin();
     } else if (state_ == State::draining) {
       log_("SIG{}, the second signal: stopping at once", sigabbrev_np(signal));
       stop_now();
@@ -244,6 +233,25 @@ void Supervisor::watch() {
   }
 }
 
+// --- reading anew ---
+
+void Supervisor::on_read_anew() {
+  for (auto& child : children_) {
+    if (child->running()) pass_on(*child);
+  }
+}
+
+// One that cannot get it is started again, and inherits it.
+void Supervisor::pass_on(Child& child) {
+  try {
+    if (child.send_parcel(reloading_.parcel())) return;
+    log_("worker {} does not take what was read anew: started again", child.index);
+  } catch (const std::exception& error) {
+    log_("worker {}: {}: started again", child.index, explain(error));
+  }
+  child.drain();
+}
+
 // --- stopping ---
 
 void Supervisor::drain() {
@@ -257,11 +265,6 @@ void Supervisor::drain() {
 void Supervisor::stop_now() {
   failed_ = true;
   for (auto& child : children_) child->end();
-}
-
-bool Supervisor::all_ended() const noexcept {
-  return std::all_of(children_.begin(), children_.end(),
-                     [](const auto& child) { return child->ended(); });
 }
 
 // The last lines wait for who reads them, a second at most, and the statistics before them.

@@ -5,6 +5,7 @@
 // the supervisor writes to the standard streams, and it never waits for who reads them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "06-server/lib/engine/worker_options.hpp"
 #include "06-server/lib/process/listener_group.hpp"
 #include "06-server/lib/process/output.hpp"
+#include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/server_log.hpp"
 #include "06-server/lib/process/server_signals.hpp"
 #include "06-server/lib/process/server_statistics.hpp"
@@ -37,6 +39,7 @@ struct SupervisorOptions {
   unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
   WorkerMain worker_main;
+  Reload reload;  ///< on SIGHUP
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
 };
@@ -51,7 +54,8 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Serves until SIGTERM, SIGINT, SIGHUP or SIGQUIT. The first drains, a second one stops at once.
+  /// Serves until SIGTERM, SIGINT, SIGHUP (unless it reloads) or SIGQUIT. The first drains, a
+  /// second one stops at once.
   /// @return the exit code: 0 drained, connections that took longer than the deadline reset; 1 when
   /// something was not in order, which the log says: it could not start, a worker died while
   /// draining, a second signal, statistics that could not be written
@@ -60,16 +64,19 @@ class Supervisor {
  private:
   using Child = SupervisedWorker<Supervisor>;
   friend Child;
+  friend Reloading<Supervisor>;
 
   enum class State { starting, serving, draining, ended };
 
   // Starting and restarting.
   void start(Child& child);
   void restart_due();
-  void on_worker_refused(Child& child);
+  void on_worker_refused(Child& child) {
+    log_("worker {} could not start: {}", child.index, child.report().error);
+  }
   void on_worker_ready(Child& child);
   void announce();
-  void on_worker_exit(Child& child);
+  void on_worker_exit(Child& child) { statistics_.retire(child.index); }
   void on_worker_ended(Child& child);
   void plan_restart(Child& child, const std::string& what);
 
@@ -78,20 +85,21 @@ class Supervisor {
   void on_tick(Cqe cqe) noexcept;
   void watch();
 
+  // Reading anew.
+  void on_read_anew();
+  void pass_on(Child& child);
+
   // Stopping.
   void drain();
   void stop_now();
-  bool all_ended() const noexcept;
+  bool all_ended() const noexcept {
+    return std::all_of(children_.begin(), children_.end(),
+                       [](const auto& child) { return child->ended(); });
+  }
   void report_end();
   void finish_ring();
 
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
-
-  class PollSignals : public Completion {
-   public:
-    using Completion::Completion;
-    void start(Ring& ring, int fd) noexcept;
-  };
 
   const SupervisorOptions options_;
   ServerSignals signals_;
@@ -108,7 +116,8 @@ class Supervisor {
   unsigned last_ticks_ = 0;   ///< since it waits for who reads its last lines
   std::uint64_t drain_ms_ = 0;
   std::uint64_t reported_ms_ = 0;
-  Bind<PollSignals, &Supervisor::on_signal> signal_{*this};
+  Bind<PollReadable, &Supervisor::on_signal> signal_{*this};
+  Reloading<Supervisor> reloading_{*this, ring_, log_, options_.reload};
   Bind<Timer, &Supervisor::on_tick> timer_{*this};
 };
 

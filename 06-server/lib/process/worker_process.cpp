@@ -61,7 +61,8 @@ void on_parent_death(int) {
                                 const ServerSignals& signals) {
   int code = 1;
   try {
-    std::vector<int> keep = main.descriptors;
+    std::vector<int> keep;
+    if (main.descriptors != nullptr) keep = *main.descriptors;
     keep.insert(keep.end(), {context.listener_fd, context.control_fd});
     close_other_fds(std::move(keep));
     if (context.cpu >= 0) pin_to_cpu(context.cpu);

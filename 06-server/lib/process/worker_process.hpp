@@ -26,7 +26,7 @@ struct WorkerMain {
   /// Runs after the fork; its return value is the exit code.
   int (*function)(const void* argument, const WorkerContext& context) = nullptr;
   const void* argument = nullptr;
-  std::vector<int> descriptors;  ///< that a worker keeps beside its own
+  const std::vector<int>* descriptors = nullptr;  ///< that a worker keeps beside its own
 };
 
 struct WorkerProcess {
