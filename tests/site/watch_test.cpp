@@ -84,6 +84,13 @@ TEST_F(WatchTest, SeesThatTheRootIsSwapped) {
   EXPECT_TRUE(watch.changed());
 }
 
+TEST_F(WatchTest, ABuildIsNoChange) {
+  SiteWatch watch(options_.root);
+  load();
+  EXPECT_EQ(content("/a/page.html"), "a");
+  EXPECT_FALSE(watch.changed()) << "or each build would be the reason for the next";
+}
+
 TEST_F(WatchTest, AMissingFolderIsRefused) { EXPECT_ANY_THROW(SiteWatch(folder_.path("nowhere"))); }
 
 TEST(ReloadPause, WaitsUntilItIsQuiet) {
