@@ -116,14 +116,16 @@ TEST_F(Sharing, AParcelThatDoesNotFitIsRefusedWithItsCure) {
   const SiteFiles files = build();
   const Fd parcel = pack_site(files);
   const int code = in_child([&] {
-    const rlimit limit{.rlim_cur = static_cast<rlim_t>(dup(0)) + 1, .rlim_max = RLIM_INFINITY};
-    rlimit own{};
-    getrlimit(RLIMIT_NOFILE, &own);
-    own.rlim_cur = limit.rlim_cur;
-    setrlimit(RLIMIT_NOFILE, &own);
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = static_cast<rlim_t>(dup(0)) + 1;
+    setrlimit(RLIMIT_NOFILE, &limit);
     try {
       unpack_site(parcel);
     } catch (const SiteError& error) {
+      limit.rlim_cur = before;  // UBSan wants a descriptor to look at the exception
+      setrlimit(RLIMIT_NOFILE, &limit);
       return std::string(error.what()).find("Cure: raise ulimit -n") != std::string::npos ? 0 : 1;
     }
     return 2;
