@@ -19,7 +19,7 @@ END {
       ++total
       print_lesson(folder)
     }
-    if (!count && name[1] == "06-server") print "  (to run it: ./lab serve)"
+    if (name[1] == "06-server") print "  (to run what they lead to: ./lab serve)"
     else if (!count) print "  (no lessons yet)"
   }
   print "\n● the road to the capstone  ★ becomes part of a component  ⚠ holds a broken program"

@@ -134,7 +134,8 @@ def definition(source, name):
 
 def defines(head, name):
     """Is this the head of a definition of `name`: "... name(", "struct name", "name[] ="?"""
-    before = re.split(r"[({=\[]", re.sub(r"^template <[^{]*> ?", "", head), maxsplit=1)[0]
+    head = re.sub(r"^template <[^{]*> ?|\[\[\w+\]\] ", "", head)
+    before = re.split(r"[({=\[]", head, maxsplit=1)[0]
     before = re.sub(r"template\s*<.*>", " ", before)
     words = re.sub(r"[*&:;]", " ", before).split()
     if words and words[0] in ("struct", "class", "union", "enum", "concept"):
