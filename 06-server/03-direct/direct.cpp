@@ -4,8 +4,9 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "01-core/lesson.hpp"
@@ -22,12 +23,14 @@ int open_descriptors() {
 }
 
 // [walk limit]
-// No call of this process gets a new descriptor; those that it has stay.
-void allow_no_more_descriptors() {
+// With 3 no call of this process gets a new descriptor; those that it has stay.
+// @return what it was
+rlim_t limit_descriptors(rlim_t most) {
   rlimit limit{};
   lab::need_errno(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-  limit.rlim_cur = 3;
+  const rlim_t before = std::exchange(limit.rlim_cur, most);
   lab::need_errno(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+  return before;
 }
 // [/walk]
 
@@ -57,9 +60,11 @@ int main(int argc, char** argv) {
   // [walk main]
   std::vector<int> fds(clients_max);
   for (int& fd : fds) fd = lab::connect_to(port);  // they wait in the backlog
-  allow_no_more_descriptors();
-  const int before = open_descriptors();
+  std::atomic<bool> limited = false;
   lab::ClientThread clients([&] {
+    const rlim_t usual = limit_descriptors(3);
+    const int before = open_descriptors();
+    limited = true;
     for (const int fd : fds) lab::send_all(fd, "question");
     std::size_t lost = 0;
     std::size_t asked = 0;
@@ -70,9 +75,11 @@ int main(int argc, char** argv) {
       }
     }
     std::printf("of %u clients lost: %zu\n", clients_max, lost);
+    limit_descriptors(usual);
     for (const int fd : fds) close(fd);
     shutdown(listener, SHUT_RD);  // ends the accept, and with it the worker
   });
+  while (!limited) sched_yield();
   worker.run();
   // [/walk]
   clients.join();
