@@ -22,6 +22,15 @@ main() {
   kernel=$1
   wanted=$2
   shift 2
+  case $kernel in
+    [0-9]*.[0-9]*) ;;
+    *) die "\"$kernel\" is no kernel: its first two numbers, for example 7.2" ;;
+  esac
+  # What is wrong with the words is said before anything is installed.
+  lesson=
+  if [ ! -f "$CALLED_FROM/$wanted" ] && [ "${wanted#/}" = "$wanted" ]; then
+    lesson=$(lesson_find "$wanted")
+  fi
   need box
   for tool in qemu-system-x86_64 busybox xz; do
     command -v $tool >/dev/null ||
@@ -31,10 +40,9 @@ main() {
     die "busybox needs libraries here: install busybox-static in its place"
   fi
   expected=
-  if [ -f "$CALLED_FROM/$wanted" ] || [ "${wanted#/}" != "$wanted" ]; then
+  if [ -z "$lesson" ]; then
     program=$(CDPATH='' cd -- "$CALLED_FROM" && realpath -- "$wanted")
   else
-    lesson=$(lesson_find "$wanted")
     need run
     build_quietly release "$(lesson_target "$lesson")"
     program=build/release/bin/$(lesson_target "$lesson")
