@@ -39,7 +39,8 @@ TEST(Udp, AnOpenLoopSendsWhatIsDue) {
   const Ended run = ringload(server.port(), udp({"--connections", "2", "--depth", "64", "--rate",
                                                  "500", "--timeout-ms", "60000"}));
   EXPECT_EQ(run.exit, 0) << run.all();
-  EXPECT_NEAR(run.number("sent"), 500 * run.number("seconds"), 60);
+  // What is due and cannot go, as too many are unanswered on a machine that is busy, is held back.
+  EXPECT_NEAR(run.number("sent") + run.number("held_back"), 500 * run.number("seconds"), 60);
   EXPECT_EQ(run.number("answered"), run.number("sent"));
 }
 
