@@ -45,16 +45,21 @@ io_uring_cqe next_cqe(io_uring& ring) {
   return copy;
 }
 
+// [walk still-armed]
 // A CQE without F_MORE is the last one, whatever its `res` says.
 bool still_armed(const io_uring_cqe& cqe) { return (cqe.flags & IORING_CQE_F_MORE) != 0; }
+// [/walk]
 
+// [walk arm]
 void arm_poll(io_uring& ring, int fd) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_poll_multishot(sqe, fd, POLLIN);
   io_uring_sqe_set_data64(sqe, poll_data);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
+// [/walk]
 
+// [walk handle]
 // Handles CQEs until it is quiet, returns how many came.
 int handle(io_uring& ring, const Pipe& pipe) {
   for (int count = 0;; ++count) {
@@ -64,6 +69,7 @@ int handle(io_uring& ring, const Pipe& pipe) {
     if (!still_armed(cqe)) arm_poll(ring, pipe.ends[0]);
   }
 }
+// [/walk]
 
 void show_poll(io_uring& ring) {
   const Pipe pipe;
@@ -78,6 +84,7 @@ void show_poll(io_uring& ring) {
   std::printf("  nobody reads the fourth: CQEs after the first: %d\n",
               next_cqe(ring).res == -ETIME ? 0 : 1);
 
+  // [walk remove]
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_poll_remove(sqe, poll_data);
   io_uring_sqe_set_data64(sqe, remove_data);
@@ -88,19 +95,22 @@ void show_poll(io_uring& ring) {
     std::printf("  removed: %s, still armed: %s\n", std::strerror(-cqe.res),
                 still_armed(cqe) ? "yes" : "no");
   }
+  // [/walk]
 }
 
+// [walk full-queue]
 // The CQ has 16 places. A multishot poll that finds no place for its CQE gives up.
 void show_full_queue(io_uring& ring) {
   const Pipe pipe;
   arm_poll(ring, pipe.ends[0]);
   for (int count = 0; count < 20; ++count) pipe.put("a");
   io_uring_cqe last = next_cqe(ring);
-  while (still_armed(last)) last = next_cqe(ring);  // the time that is over ends it, too
+  while (still_armed(last)) last = next_cqe(ring);  // -ETIME has no F_MORE, so it ends here as well
   std::printf("  20 writes: still armed: %s; ", last.res == -ETIME ? "yes" : "no");
   pipe.put("a");
   std::printf("one more write: CQEs: %d\n", next_cqe(ring).res == -ETIME ? 0 : 1);
 }
+// [/walk]
 
 }  // namespace
 

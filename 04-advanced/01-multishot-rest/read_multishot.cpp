@@ -32,12 +32,14 @@ struct Buffers {
   }
 };
 
+// [walk arm]
 // No address: the kernel takes a buffer of the group each time it reads.
 void arm_read(io_uring& ring, int fd) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read_multishot(sqe, fd, 0, 0, group);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
+// [/walk]
 
 io_uring_cqe next_cqe(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
@@ -106,6 +108,7 @@ void show_inotify(io_uring& ring, Buffers& buffers) {
   std::ofstream(folder + "/letter").put('a');
   std::ofstream(folder + "/parcel").put('b');
   lab::need_errno(unlink((folder + "/letter").c_str()), "unlink");
+  // [walk inotify]
   for (int events = 0; events < 3;) {
     const io_uring_cqe cqe = next_cqe(ring);
     // The third event finds both buffers taken. It is not lost: inotify keeps it, the read ends.
@@ -116,6 +119,7 @@ void show_inotify(io_uring& ring, Buffers& buffers) {
     }
     if ((cqe.flags & IORING_CQE_F_MORE) == 0) arm_read(ring, fd);
   }
+  // [/walk]
   close(fd);
 }
 
