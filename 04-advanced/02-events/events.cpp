@@ -30,6 +30,7 @@ struct Pipe {
   int ends[2]{};
 };
 
+// [walk epoll]
 int epoll_with(int fd) {
   const int epoll_fd = lab::need_errno(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   epoll_event event{};
@@ -38,12 +39,14 @@ int epoll_with(int fd) {
   lab::need_errno(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
   return epoll_fd;
 }
+// [/walk]
 
 int ready_within(int epoll_fd, int milliseconds) {
   epoll_event events[4];
   return lab::need_errno(epoll_wait(epoll_fd, events, 4, milliseconds), "epoll_wait");
 }
 
+// [walk show]
 // Arms a read on `ring`, lets epoll look at `fd`, and only then the byte comes.
 void show(io_uring& ring, int fd, const char* what) {
   const Pipe pipe;
@@ -61,7 +64,9 @@ void show(io_uring& ring, int fd, const char* what) {
   io_uring_cq_advance(&ring, io_uring_cq_ready(&ring));
   close(epoll_fd);
 }
+// [/walk]
 
+// [walk both]
 void show_both(io_uring& ring) {
   const int signal_fd = lab::need_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
   lab::need(io_uring_register_eventfd(&ring, signal_fd), "io_uring_register_eventfd");
@@ -70,9 +75,11 @@ void show_both(io_uring& ring) {
   close(signal_fd);
   show(ring, ring.ring_fd, "its own fd ");
 }
+// [/walk]
 
-// First the counter, then the queue. The other way round, a CQE that comes between the two stays in
-// the queue, and its signal is gone.
+// [walk on-signal]
+// First the counter, then the queue. The other way around, a CQE that comes between the two stays
+// in the queue, and its signal is gone.
 void on_signal(io_uring& ring, int signal_fd) {
   std::uint64_t counter = 0;
   lab::need_errno(static_cast<int>(read(signal_fd, &counter, sizeof counter)), "read");
@@ -81,6 +88,7 @@ void on_signal(io_uring& ring, int signal_fd) {
   std::printf("  3 NOPs: the counter says %u, CQEs taken %u, left %u\n",
               static_cast<unsigned>(counter), count, io_uring_cq_ready(&ring));
 }
+// [/walk]
 
 void submit_nops(io_uring& ring, int count) {
   for (int nop = 0; nop < count; ++nop) io_uring_prep_nop(io_uring_get_sqe(&ring));
@@ -95,9 +103,11 @@ void show_counter(io_uring& ring) {
   on_signal(ring, signal_fd);
   std::printf("  epoll says %d\n", ready_within(epoll_fd, 0));
 
+  // [walk toggle]
   // A flag in the memory that we share with the kernel: no system call.
   lab::need(io_uring_cq_eventfd_toggle(&ring, false), "io_uring_cq_eventfd_toggle");
   submit_nops(ring, 1);
+  // [/walk]
   std::printf("  switched off, 1 NOP: epoll says %d\n", ready_within(epoll_fd, 0));
   lab::need(io_uring_unregister_eventfd(&ring), "io_uring_unregister_eventfd");
   io_uring_cq_advance(&ring, io_uring_cq_ready(&ring));
@@ -119,6 +129,7 @@ void show_epoll_in_ring(io_uring& ring) {
   const int epoll_fd = epoll_with(pipe.ends[0]);
   pipe.put_byte();
 
+  // [walk epoll-in-ring]
   // An epoll is a file, and a file can be polled. Then epoll_wait has something to say at once.
   io_uring_prep_poll_add(io_uring_get_sqe(&ring), epoll_fd, POLLIN);
   std::printf("  poll: readable %s, then epoll_wait says %d\n",
@@ -128,6 +139,7 @@ void show_epoll_in_ring(io_uring& ring) {
   epoll_event events[4]{};
   io_uring_prep_rw(lab::compat::op_epoll_wait, io_uring_get_sqe(&ring), epoll_fd, events, 4, 0);
   const int res = next_res(ring);
+  // [/walk]
   if (res == -EINVAL) {
     std::printf("skip epoll_wait as an operation: needs Linux 6.15\n");
   } else {
