@@ -18,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned idle_ms = 500;
 constexpr int nops = 50;
 
+// [walk cpu]
 // Of the whole process: a polling thread of the kernel belongs to the process that made its ring.
 double cpu_seconds() {
   rusage usage{};
@@ -27,17 +28,21 @@ double cpu_seconds() {
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
+// [/walk]
 
+// [walk sleeps]
 bool kernel_thread_sleeps(const io_uring& ring) {
   return (IO_URING_READ_ONCE(*ring.sq.kflags) & IORING_SQ_NEED_WAKEUP) != 0;
 }
+// [/walk]
 
+// [walk publish]
 // What io_uring_submit() does on such a ring. True when a system call was needed.
 bool publish(io_uring& ring) {
   ring.sq.sqe_head = ring.sq.sqe_tail;
   io_uring_smp_store_release(ring.sq.ktail, ring.sq.sqe_tail);
 
-  // First our tail, then its flag. The thread does it the other way round: first its flag, then a
+  // First our tail, then its flag. The thread does it the other way around: first its flag, then a
   // last look at the tail. So one of the two always sees the other.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!kernel_thread_sleeps(ring)) return false;
@@ -46,18 +51,25 @@ bool publish(io_uring& ring) {
       "io_uring_enter");
   return true;
 }
+// [/walk]
 
+// [walk nop]
+// One NOP, to its CQE. Only the submit differs; both look for the CQE, and neither sleeps.
 bool nop(io_uring& ring, bool polled) {
-  bool entered = true;
   io_uring_prep_nop(io_uring_get_sqe(&ring));
-  if (polled) entered = publish(ring);
-  if (!polled) lab::need(io_uring_submit(&ring), "io_uring_submit");
+  bool entered = true;  // on a plain ring each submit is a system call
+  if (polled) {
+    entered = publish(ring);
+  } else {
+    lab::need(io_uring_submit(&ring), "io_uring_submit");
+  }
   while (io_uring_cq_ready(&ring) == 0) {
     std::this_thread::yield();  // the two threads may have to share a core
   }
   io_uring_cq_advance(&ring, 1);
   return entered;
 }
+// [/walk]
 
 void run(io_uring& ring, const char* name, bool polled) {
   const double cpu_before = cpu_seconds();
@@ -87,19 +99,23 @@ int main(int argc, char** argv) {
   io_uring_queue_exit(&plain);
 
   io_uring ring;
+  // [walk setup]
   io_uring_params params{};
   params.flags = IORING_SETUP_SQPOLL;
   params.sq_thread_idle = idle_ms;
   lab::need(io_uring_queue_init_params(8, &ring, &params), "io_uring_queue_init_params");
   lesson.watch(ring);
-  // A new thread may go to sleep at once. Only after work does it look on for idle_ms.
+  // A new thread may go to sleep at once. Only after work does it keep looking for idle_ms.
   nop(ring, true);
+  // [/walk]
   run(ring, "SQPOLL", true);
 
-  // Nothing is submitted. The thread looks on for idle_ms, and only then goes to sleep.
+  // [walk idle]
+  // Nothing is submitted. The thread keeps looking for idle_ms, and only then goes to sleep.
   const double cpu_before = cpu_seconds();
   while (!kernel_thread_sleeps(ring)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const double burned = cpu_seconds() - cpu_before;
+  // [/walk]
   std::printf("# with nothing to do: %.2f s of CPU\n", burned);
   lab::effect(burned > 0.01, "with nothing to do: it used CPU, then it slept",
               std::to_string(burned) + " s of CPU");
