@@ -32,14 +32,12 @@ struct Buffers {
   }
 };
 
-// [walk arm]
 // No address: the kernel takes a buffer of the group each time it reads.
 void arm_read(io_uring& ring, int fd) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read_multishot(sqe, fd, 0, 0, group);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
-// [/walk]
 
 io_uring_cqe next_cqe(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;

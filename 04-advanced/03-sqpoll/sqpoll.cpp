@@ -18,7 +18,6 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned idle_ms = 500;
 constexpr int nops = 50;
 
-// [walk cpu]
 // Of the whole process: a polling thread of the kernel belongs to the process that made its ring.
 double cpu_seconds() {
   rusage usage{};
@@ -28,7 +27,6 @@ double cpu_seconds() {
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
-// [/walk]
 
 // [walk sleeps]
 bool kernel_thread_sleeps(const io_uring& ring) {

@@ -23,6 +23,7 @@ constexpr unsigned block_size = 4096;
 constexpr int reads = 200;
 alignas(block_size) std::array<char, block_size> block;
 
+// [walk answer]
 // A polled ring has no timeouts: the deadline is the program's own, so no call waits for a CQE.
 // Each look enters the kernel, which asks the drive once. On a plain ring the thread sleeps.
 int answer(io_uring& ring) {
@@ -37,12 +38,15 @@ int answer(io_uring& ring) {
   io_uring_cqe_seen(&ring, cqe);
   return res;
 }
+// [/walk]
 
+// [walk read]
 int read_once(io_uring& ring, int file) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, file, block.data(), block_size, 0);
   return answer(ring);
 }
+// [/walk]
 
 int sleep_once(io_uring& ring) {
   __kernel_timespec moment{.tv_sec = 0, .tv_nsec = 1000};
@@ -108,6 +112,7 @@ int main(int argc, char** argv) {
   const int direct = open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
   if (direct < 0) lab::skip("needs a file system with O_DIRECT: set TMPDIR to a disk");
 
+  // [walk cases]
   io_uring polled;
   lab::need(io_uring_queue_init(8, &polled, IORING_SETUP_IOPOLL), "io_uring_queue_init");
   lesson.watch(polled);
@@ -117,7 +122,9 @@ int main(int argc, char** argv) {
   std::printf("polled ring, a direct read: %s\n", in_words(res));
   if (res == -EOPNOTSUPP) lab::skip("needs a drive with poll queues: this one's CQE is EOPNOTSUPP");
   lab::need(res, "the direct read");
+  // [/walk]
 
+  // [walk three]
   io_uring plain;
   lab::need(io_uring_queue_init(8, &plain, 0), "io_uring_queue_init");
   run(plain, direct, "plain", true);
@@ -133,6 +140,7 @@ int main(int argc, char** argv) {
     run(hybrid, direct, "hybrid", false);
     io_uring_queue_exit(&hybrid);
   }
+  // [/walk]
   io_uring_queue_exit(&plain);
   io_uring_queue_exit(&polled);
   close(direct);
