@@ -25,12 +25,14 @@ io_uring_cqe next_cqe(io_uring& ring) {
   return copy;
 }
 
+// [walk prepare]
 // Two user_data: `what` and `value` are for the other side, `sent` comes back to us.
 void prepare_message(io_uring& from, int ring_fd, std::uint64_t what, unsigned value) {
   io_uring_sqe* sqe = io_uring_get_sqe(&from);
   io_uring_prep_msg_ring(sqe, ring_fd, value, what, 0);
   io_uring_sqe_set_data64(sqe, sent);
 }
+// [/walk]
 
 void send_one(io_uring& from, int ring_fd) {
   prepare_message(from, ring_fd, task, 7);
@@ -39,7 +41,8 @@ void send_one(io_uring& from, int ring_fd) {
               cqe.res == 0 ? "delivered" : std::strerror(-cqe.res));
 }
 
-// A thread with a ring of its own. It sleeps in one place, for whatever comes: messages, too.
+// [walk work]
+// A thread with a ring of its own. It sleeps in one place for whatever comes, also for messages.
 void work(io_uring& ring, int boss_fd) {
   unsigned sum = 0;
   while (true) {
@@ -53,11 +56,13 @@ void work(io_uring& ring, int boss_fd) {
   prepare_message(ring, boss_fd, answer, sum);
   lab::need(next_cqe(ring).res, "the answer");
 }
+// [/walk]
 
 void show_thread(io_uring& ring) {
   io_uring worker_ring;
   lab::need(io_uring_queue_init(8, &worker_ring, 0), "io_uring_queue_init");
   std::thread worker([&] { work(worker_ring, ring.ring_fd); });
+  // [walk thread]
   prepare_message(ring, worker_ring.ring_fd, task, 20);
   prepare_message(ring, worker_ring.ring_fd, task, 22);
   prepare_message(ring, worker_ring.ring_fd, stop, 0);
@@ -66,11 +71,13 @@ void show_thread(io_uring& ring) {
     const io_uring_cqe cqe = next_cqe(ring);
     if (cqe.user_data == answer) std::printf("  20 and 22 make %d\n", cqe.res);
   }
+  // [/walk]
   worker.join();
   io_uring_queue_exit(&worker_ring);
 }
 
 void show_full_queue(io_uring& from, io_uring& to) {
+  // [walk full]
   int delivered = 0;
   for (int count = 0; count < 20; ++count) {
     prepare_message(from, to.ring_fd, task, 1);
@@ -80,10 +87,12 @@ void show_full_queue(io_uring& from, io_uring& to) {
               io_uring_cq_ready(&to), io_uring_cq_has_overflow(&to) ? "set" : "clear");
   int received = 0;
   for (; received < 20; ++received) next_cqe(to);
+  // [/walk]
   std::printf("  received: %d\n", received);
 }
 
-// A register call takes the SQE itself. Whoever calls needs no ring: fd -1.
+// [walk without-ring]
+// A register call takes the SQE itself. The caller needs no ring: its fd is -1.
 void show_without_ring(io_uring& to) {
   io_uring_sqe sqe{};
   io_uring_prep_msg_ring(&sqe, to.ring_fd, 9, task, 0);
@@ -92,6 +101,7 @@ void show_without_ring(io_uring& to) {
   lab::need(res, "IORING_REGISTER_SEND_MSG_RING");
   std::printf("a message without a ring\n  receiver's CQE: res %d\n", next_cqe(to).res);
 }
+// [/walk]
 
 }  // namespace
 
