@@ -23,6 +23,7 @@ constexpr unsigned reactor_count = 2;
 constexpr unsigned reactor_slots = 2;
 constexpr unsigned acceptor_slots = 4;
 
+// [walk about]
 // A CQE's user_data: what it is about, and the slot in the table of the ring that gets the CQE.
 enum class Kind : std::uint32_t { accepted, passed, closed, connection, received, sent, stop };
 
@@ -31,6 +32,7 @@ std::uint64_t about(Kind kind, unsigned slot) {
 }
 Kind kind_of(const io_uring_cqe& cqe) { return static_cast<Kind>(cqe.user_data >> 32); }
 unsigned slot_of(const io_uring_cqe& cqe) { return static_cast<unsigned>(cqe.user_data); }
+// [/walk]
 
 void make_ring(io_uring& ring, unsigned slots) {
   lab::need(io_uring_queue_init(16, &ring, 0), "io_uring_queue_init");
@@ -79,17 +81,21 @@ void on_received(Reactor& reactor, unsigned slot, int res) {
   io_uring_sqe_set_data64(sqe, about(Kind::sent, slot));
 }
 
+// [walk reactor]
 // It never accepts. A connection comes as a CQE that another ring has posted, and it is armed at
 // once: nothing has been received on it yet.
 void run(Reactor& reactor) {
-  for (io_uring_cqe cqe; cqe = next_cqe(reactor.ring), kind_of(cqe) != Kind::stop;) {
+  while (true) {
+    const io_uring_cqe cqe = next_cqe(reactor.ring);
     const Kind kind = kind_of(cqe);
+    if (kind == Kind::stop) return;
     if (kind == Kind::connection) prepare_receive(reactor, static_cast<unsigned>(cqe.res));
     if (kind == Kind::received) on_received(reactor, slot_of(cqe), cqe.res);
     if (kind == Kind::sent) prepare_receive(reactor, slot_of(cqe));
     if (kind == Kind::closed) reactor.slot_closed.release();
   }
 }
+// [/walk]
 
 struct Acceptor {
   io_uring ring{};
@@ -98,8 +104,9 @@ struct Acceptor {
   unsigned next = 0;                               // the reactor whose turn it is
 };
 
-// Passing copies the reference. The connection stays in our table, too, until we close our slot:
-// linked, so that it is closed exactly when somebody else has it.
+// [walk pass]
+// Passing copies the reference: the connection stays in our table until we close our slot. The
+// close is linked, so that it happens exactly when somebody else has the connection.
 void pass(Acceptor& acceptor, unsigned slot) {
   const Reactor& reactor = acceptor.reactors.at(acceptor.next++ % reactor_count);
   io_uring_sqe* sqe = io_uring_get_sqe(&acceptor.ring);
@@ -109,14 +116,18 @@ void pass(Acceptor& acceptor, unsigned slot) {
   io_uring_sqe_set_data64(sqe, about(Kind::passed, slot));
   prepare_close(acceptor.ring, slot);
 }
+// [/walk]
 
+// [walk passed]
 void on_passed(Acceptor& acceptor, unsigned slot, int res) {
   if (res != -ENFILE) return void(lab::need(res, "MSG_RING"));
   std::printf("  refused by a reactor: %s\n", std::strerror(-res));
   if (++acceptor.refused.at(slot) < reactor_count) return pass(acceptor, slot);
   prepare_close(acceptor.ring, slot);  // nobody has room: only now is it our task to end it
 }
+// [/walk]
 
+// [walk acceptor]
 void run(Acceptor& acceptor, int listener) {
   io_uring_sqe* sqe = io_uring_get_sqe(&acceptor.ring);
   io_uring_prep_multishot_accept_direct(sqe, listener, nullptr, nullptr, 0);
@@ -124,13 +135,14 @@ void run(Acceptor& acceptor, int listener) {
   while (true) {
     const io_uring_cqe cqe = next_cqe(acceptor.ring);
     if (kind_of(cqe) == Kind::passed) on_passed(acceptor, slot_of(cqe), cqe.res);
-    if (kind_of(cqe) != Kind::accepted) continue;  // a close; after a refusal it is -ECANCELED
+    if (kind_of(cqe) != Kind::accepted) continue;  // a close's, which is -ECANCELED after a refusal
     if (cqe.res == -EINVAL) return;                // the listener was shut down
     const auto slot = static_cast<unsigned>(lab::need(cqe.res, "accept"));
     acceptor.refused.at(slot) = 0;
     pass(acceptor, slot);
   }
 }
+// [/walk]
 
 void stop(Acceptor& acceptor) {
   for (const Reactor& reactor : acceptor.reactors) {

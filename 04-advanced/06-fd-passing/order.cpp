@@ -44,6 +44,7 @@ void run(Target& target, unsigned flags) {
   io_uring_queue_exit(&ring);
 }
 
+// [walk pairs]
 // fd1, data1, fd2, data2, fd3, data3: all of them with one submit.
 void send_pairs(io_uring& ring, int target_fd) {
   for (unsigned number = 1; number <= pairs; ++number) {
@@ -54,6 +55,7 @@ void send_pairs(io_uring& ring, int target_fd) {
   }
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
+// [/walk]
 
 void show(io_uring& ring, const char* what, unsigned flags) {
   Target target;
