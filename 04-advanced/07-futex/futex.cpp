@@ -25,12 +25,14 @@ constexpr std::uint32_t futex_kind = 2 | 128;
 constexpr unsigned places = 8;
 constexpr unsigned numbers = 1000;
 
-// One thread pushes, one pops. Each counter is a futex, too: the other side sleeps until it moves.
+// [walk queue]
+// One thread pushes, one pops. Each counter is also a futex: the other side sleeps until it moves.
 struct Queue {
   std::array<unsigned, places> items{};
   std::atomic<std::uint32_t> pushed{0};
   std::atomic<std::uint32_t> popped{0};
 };
+// [/walk]
 
 struct Side {
   io_uring ring{};
@@ -43,18 +45,22 @@ std::uint32_t* word(std::atomic<std::uint32_t>& futex) {
   return reinterpret_cast<std::uint32_t*>(&futex);
 }
 
+// [walk wait]
 // Sleeps, but only while the futex has the value `seen`. The kernel compares it and enters us into
 // its list in one step, so no wake-up can fall between our look and our sleep.
 void prepare_wait(io_uring& ring, std::atomic<std::uint32_t>& futex, std::uint32_t seen) {
   io_uring_prep_futex_wait(io_uring_get_sqe(&ring), word(futex), seen, FUTEX_BITSET_MATCH_ANY,
                            futex_kind, 0);
 }
+// [/walk]
 
+// [walk wake]
 io_uring_sqe* prepare_wake(io_uring& ring, std::atomic<std::uint32_t>& futex) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_futex_wake(sqe, word(futex), 1, FUTEX_BITSET_MATCH_ANY, futex_kind, 0);
   return sqe;
 }
+// [/walk]
 
 // The next result; -ETIME when none comes within the milliseconds.
 int next_res(io_uring& ring, int milliseconds = 5000) {
@@ -77,6 +83,7 @@ void show_rules(io_uring& here, io_uring& there) {
   if (woken == -EINVAL) lab::skip("needs Linux 6.7: the operations FUTEX_WAIT and FUTEX_WAKE");
   std::printf("a wake, and nobody waits: res %d\n", woken);
 
+  // [walk late]
   // Between our look and our wait the other side changes the value, and wakes nobody.
   const std::uint32_t seen = futex;
   futex = 1;
@@ -86,6 +93,7 @@ void show_rules(io_uring& here, io_uring& there) {
   const int late = next_res(there, 100);
   if (late == -ETIME) lab::fail("asleep, and the wake-up is over");
   std::printf("a wait that comes after the change: %s\n", std::strerror(-late));
+  // [/walk]
 
   prepare_wait(there, futex, 1);
   lab::need(io_uring_submit(&there), "io_uring_submit");
@@ -100,7 +108,8 @@ void show_rules(io_uring& here, io_uring& there) {
   std::printf("the wait's res %d\n", next_res(there));
 }
 
-// Whoever comes back looks again: EAGAIN says only that the value is another one by now.
+// [walk change]
+// Afterwards the caller looks again: EAGAIN says only that the value is another one by now.
 void wait_for_change(Side& side, std::atomic<std::uint32_t>& futex, std::uint32_t seen) {
   prepare_wait(side.ring, futex, seen);
   ++side.waits;
@@ -108,29 +117,38 @@ void wait_for_change(Side& side, std::atomic<std::uint32_t>& futex, std::uint32_
   if (res == -EAGAIN) ++side.too_late;
   if (res != -EAGAIN) lab::need(res, "FUTEX_WAIT");
 }
+// [/walk]
 
+// [walk move]
 void move_and_wake(Side& side, std::atomic<std::uint32_t>& futex) {
-  ++futex;  // first the value, then the wake-up: who wakes must see it
+  ++futex;  // first the value, then the wake-up: the one who wakes up must see it
   prepare_wake(side.ring, futex)->flags |= IOSQE_CQE_SKIP_SUCCESS;
   lab::need(io_uring_submit(&side.ring), "io_uring_submit");
 }
+// [/walk]
 
 void push(Side& side, Queue& queue, unsigned item) {
-  for (std::uint32_t seen; seen = queue.popped, queue.pushed - seen == places;) {
+  std::uint32_t seen = queue.popped;
+  while (queue.pushed - seen == places) {  // full
     wait_for_change(side, queue.popped, seen);
+    seen = queue.popped;
   }
   queue.items[queue.pushed % places] = item;
   move_and_wake(side, queue.pushed);
 }
 
+// [walk pop]
 unsigned pop(Side& side, Queue& queue) {
-  for (std::uint32_t seen; seen = queue.pushed, seen == queue.popped;) {
+  std::uint32_t seen = queue.pushed;
+  while (seen == queue.popped) {  // empty
     wait_for_change(side, queue.pushed, seen);
+    seen = queue.pushed;
   }
   const unsigned item = queue.items[queue.popped % places];
   move_and_wake(side, queue.popped);
   return item;
 }
+// [/walk]
 
 void show_queue(Side& producer, Side& consumer) {
   Queue queue;

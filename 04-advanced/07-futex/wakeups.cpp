@@ -85,6 +85,7 @@ int message_without_ring(int ring_fd) {
   return io_uring_register(~0U, lab::compat::register_send_msg_ring, &sqe, 1);
 }
 
+// [walk wake]
 // Requests are only prepared here: the sleep that follows submits them with the same system call.
 void wake(End& self, End& other, Way way) {
   if (way == Way::register_call) {
@@ -100,6 +101,7 @@ void wake(End& self, End& other, Way way) {
   }
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
+// [/walk]
 
 void sleep(End& self) {
   io_uring_cqe* cqe = nullptr;
