@@ -46,11 +46,13 @@ int main(int argc, char** argv) {
 
   // No race with a new process of the same number: a child's number stays taken until it is reaped.
   const pid_t pid = start_worker(ring);
+  // [walk poll]
   const int pidfd =
       lab::need_errno(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)), "pidfd_open");
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_poll_add(sqe, pidfd, POLLIN);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
+  // [/walk]
 
   lab::need_errno(kill(pid, SIGKILL), "kill");
   io_uring_cqe* cqe = nullptr;
@@ -58,7 +60,7 @@ int main(int argc, char** argv) {
   std::printf("the pidfd is readable: %s\n", (cqe->res & POLLIN) != 0 ? "yes" : "no");
   io_uring_cqe_seen(&ring, cqe);
 
-  // The poll says that it is over, and no more. The status is still there, and the zombie, too.
+  // The poll says that it is over, and no more. The status is still there, and so is the zombie.
   std::printf("the worker's state: %c\n", state(pid));
   siginfo_t end{};
   lab::need_errno(waitid(P_PID, static_cast<id_t>(pid), &end, WEXITED), "waitid");

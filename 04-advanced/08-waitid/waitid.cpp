@@ -15,20 +15,24 @@
 
 namespace {
 
+// [walk worker]
 struct Worker {
   int number = 0;
   pid_t pid = -1;
   int orders = -1;  // our end of its pipe: it exits with the code that it reads
   siginfo_t end{};  // the kernel writes here when the worker dies, so this lives until the CQE
 };
+// [/walk]
 
+// [walk work]
 [[noreturn]] void work(const io_uring& ring, int orders) {
   close(ring.ring_fd);  // a copy, and it would keep the ring alive after the supervisor's death
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // or it would wait for ever when the supervisor has died
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // or it would wait forever when the supervisor has died
   unsigned char code = 1;
   if (read(orders, &code, 1) < 0) code = 1;
   _exit(code);  // not exit(): what is behind atexit() belongs to the supervisor
 }
+// [/walk]
 
 void start(const io_uring& ring, Worker& worker) {
   int ends[2];
@@ -40,14 +44,17 @@ void start(const io_uring& ring, Worker& worker) {
   worker.orders = ends[1];
 }
 
-// One SQE is one death. Whoever starts the worker again has to arm this again.
+// [walk watch]
+// One SQE is one death. When the worker is started again, this has to be armed again.
 void watch(io_uring& ring, Worker& worker) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_waitid(sqe, P_PID, static_cast<id_t>(worker.pid), &worker.end, WEXITED, 0);
   io_uring_sqe_set_data(sqe, &worker);
   lab::need(io_uring_submit(&ring), "io_uring_submit");
 }
+// [/walk]
 
+// [walk death]
 Worker& next_death(io_uring& ring) {
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
@@ -56,7 +63,7 @@ Worker& next_death(io_uring& ring) {
   io_uring_cqe_seen(&ring, cqe);
   if (res == -EINVAL) lab::skip("needs Linux 6.7: the operation WAITID");
 
-  // 0 says only that it is over. How it ended stands in the siginfo_t.
+  // 0 says only that it is over. How it ended is in the siginfo_t.
   std::printf("worker %d: ", worker.number);
   if (res < 0) {
     std::printf("%s\n", std::strerror(-res));
@@ -67,6 +74,7 @@ Worker& next_death(io_uring& ring) {
   }
   return worker;
 }
+// [/walk]
 
 }  // namespace
 
@@ -84,17 +92,20 @@ int main(int argc, char** argv) {
     watch(ring, worker);
   }
 
+  // [walk restart]
   lab::need_errno(dprintf(workers[1].orders, "%c", 3), "dprintf");
   Worker& failed = next_death(ring);
   std::printf("  waitpid then says: %s\n",
               waitpid(failed.pid, nullptr, 0) < 0 ? std::strerror(errno) : "reaped");
   start(ring, failed);
   watch(ring, failed);
+  // [/walk]
 
   lab::need_errno(kill(workers[2].pid, SIGKILL), "kill");
   Worker& killed = next_death(ring);
   start(ring, killed);
 
+  // [walk late]
   // It dies before anybody asks. WNOWAIT waits for that, and leaves the status where it is.
   lab::need_errno(dprintf(killed.orders, "%c", 7), "dprintf");
   siginfo_t unused{};
@@ -103,6 +114,7 @@ int main(int argc, char** argv) {
   std::printf("asked after its death, the answer is there at once: %s\n",
               io_uring_cq_ready(&ring) == 1 ? "yes" : "no");
   next_death(ring);
+  // [/walk]
 
   Worker stranger{.number = 9, .pid = 1};
   watch(ring, stranger);
