@@ -19,6 +19,7 @@ namespace {
 
 io_uring ring;
 
+// [walk places]
 // A frame holds what a function would have on the stack: parameters, variables, the place to go on.
 // Two are made here, once. Nothing is allocated later, so the third coroutine gets none.
 struct Place {
@@ -34,6 +35,7 @@ void* take_frame(std::size_t bytes) noexcept {
   }
   return nullptr;
 }
+// [/walk]
 
 void give_back(void* frame) noexcept {
   for (Place& place : places) {
@@ -45,6 +47,7 @@ int frames_used() { return places[0].used + places[1].used; }
 
 struct Read;
 
+// [walk task]
 // What the compiler asks for when a function contains co_await.
 struct Task {
   struct promise_type {
@@ -62,7 +65,9 @@ struct Task {
   using Frame = std::coroutine_handle<promise_type>;
   Frame frame;
 };
+// [/walk]
 
+// [walk read]
 // The awaiter is the operation. It lies in the frame, as the memory that is read into does.
 struct Read {
   int fd;
@@ -87,7 +92,9 @@ struct Read {
     return res;
   }
 };
+// [/walk]
 
+// [walk listen]
 // Prints what it reads. Each message begins with the name of the one that it is for.
 Task listen(std::string_view name, int fd) {
   char text[32];
@@ -99,7 +106,9 @@ Task listen(std::string_view name, int fd) {
     if (!message.starts_with(name)) lab::fail(std::string(name) + " got that, by mistake");
   }
 }
+// [/walk]
 
+// [walk on-cqe]
 void on_cqe(Read& read, int res) {
   if (--read.due > 0) return;
   if (read.abandoned) {
@@ -110,7 +119,9 @@ void on_cqe(Read& read, int res) {
     read.waiting.resume();
   }
 }
+// [/walk]
 
+// [walk destroy]
 // Asks the kernel to end the read. The cancel's own CQE names the read too, so both are awaited.
 void destroy(Task task) {
   Read* read = task.frame.promise().waits_for;
@@ -121,8 +132,10 @@ void destroy(Task task) {
   io_uring_sqe_set_data(sqe, read);
   ++read->due;
 }
+// [/walk]
 
-// Handles what has come, and waits until there is so much.
+// [walk run-once]
+// Waits until so many CQEs are there, and handles all that have come.
 void run_once(unsigned wait_for = 1) {
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_submit_and_wait(&ring, wait_for), "io_uring_submit_and_wait");
@@ -133,6 +146,7 @@ void run_once(unsigned wait_for = 1) {
     on_cqe(*read, res);
   }
 }
+// [/walk]
 
 struct Pipe {
   Pipe() { lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2"); }
