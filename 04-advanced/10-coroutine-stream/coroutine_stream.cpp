@@ -49,7 +49,8 @@ class Inbox : private lab::TaskOperation {
 
   unsigned pauses() const { return pauses_; }
 
-  // With the end the task leaves its frame, so a pause's cancel has to come home before.
+  // [walk awaiter]
+  // At the end the task leaves and its frame goes, so the CQE of a pause's cancel must have come.
   bool await_ready() const noexcept { return !queue_.empty() || (ended_ && !cancel_.armed()); }
   // Nobody asks the kernel for more before the task has taken everything and wants more.
   void await_suspend(lab::Task::Frame waiting) noexcept {
@@ -60,8 +61,10 @@ class Inbox : private lab::TaskOperation {
   lab::BufferLease await_resume() noexcept {
     return queue_.empty() ? lab::BufferLease{} : queue_.pop();
   }
+  // [/walk]
 
  private:
+  // [walk arm]
   void arm() noexcept {
     io_uring_sqe* sqe = machine_.ring.sqe();
     io_uring_prep_recv_multishot(sqe, fd_, nullptr, 0, 0);
@@ -69,6 +72,7 @@ class Inbox : private lab::TaskOperation {
     sqe->buf_group = machine_.buffers.group();
     machine_.ring.arm(sqe, recv_);
   }
+  // [/walk]
 
   static void stop(TaskOperation& self) noexcept {
     auto& inbox = static_cast<Inbox&>(self);
@@ -76,6 +80,7 @@ class Inbox : private lab::TaskOperation {
     inbox.cancel_.start(inbox.machine_.ring, inbox.recv_);
   }
 
+  // [walk on-recv]
   // What still arrives after the cancel is kept: it is data like any other.
   void on_recv(lab::Cqe cqe) noexcept {
     if (cqe.has_buffer()) queue_.push(machine_.buffers.lease(cqe));
@@ -88,7 +93,9 @@ class Inbox : private lab::TaskOperation {
   }
 
   void on_cancel(lab::Cqe) noexcept { go_on(); }
+  // [/walk]
 
+  // [walk go-on]
   // Armed again only when both CQEs of a pause have come, and somebody waits.
   void go_on() noexcept {
     if (recv_.armed() || cancel_.armed()) {
@@ -99,6 +106,7 @@ class Inbox : private lab::TaskOperation {
       let_go();
     }
   }
+  // [/walk]
 
   Machine& machine_;
   const int fd_;
@@ -109,6 +117,7 @@ class Inbox : private lab::TaskOperation {
   lab::Bind<lab::Cancel, &Inbox::on_cancel> cancel_{*this};
 };
 
+// [walk slow]
 // Takes one lease, waits for its disk, and then takes the rest.
 lab::Task slow(lab::FramePool&, Machine& machine, int fd, lab::Fd& disk, std::string& text) {
   Inbox inbox(machine, fd);
@@ -127,6 +136,7 @@ lab::Task slow(lab::FramePool&, Machine& machine, int fd, lab::Fd& disk, std::st
   std::printf("# pauses: %u\n", inbox.pauses());
   co_return 0;
 }
+// [/walk]
 
 lab::Task neighbour(lab::FramePool&, Machine& machine, int fd) {
   Inbox inbox(machine, fd);

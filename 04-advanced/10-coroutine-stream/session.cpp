@@ -40,6 +40,7 @@ struct AcceptOne : lab::AcceptMultishot {
   void start(lab::Ring& ring, int listener) noexcept { start_once(ring, listener); }
 };
 
+// [walk session]
 // One after the other, to the FIN. The next send waits for this one, so nothing is reordered; and
 // while it waits, the stream makes the peer wait.
 lab::Task session(lab::FramePool&, Worker& worker, lab::FileSlot slot) {
@@ -56,6 +57,7 @@ lab::Task session(lab::FramePool&, Worker& worker, lab::FileSlot slot) {
   co_await lab::Await<lab::CloseSlot>(worker.ring, slot);
   co_return echoed;
 }
+// [/walk]
 
 lab::Task serve(lab::FramePool& frames, Worker& worker, int listener, int connections) {
   for (; connections > 0; --connections) {
