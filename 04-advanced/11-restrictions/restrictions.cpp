@@ -21,6 +21,7 @@ int file_with(const char* name, const char* text) {
   return fd;
 }
 
+// [walk rules]
 // What is not on the list is forbidden. Nothing is enforced before the ring is enabled.
 int allow_only_fixed_reads(io_uring& ring) {
   io_uring_restriction rules[3]{};
@@ -35,6 +36,7 @@ int allow_only_fixed_reads(io_uring& ring) {
   rules[2].register_op = IORING_REGISTER_ENABLE_RINGS;
   return io_uring_register_restrictions(&ring, rules, 3);
 }
+// [/walk]
 
 void show(io_uring& ring, const char* what) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
@@ -52,6 +54,7 @@ int main(int argc, char** argv) {
   const int given = file_with("given", "for all");
   const int secret = file_with("secret", "password");
 
+  // [walk setup]
   // Disabled: it can be prepared, but not used. Rules can be made only in this state, once.
   io_uring ring;
   lab::need(io_uring_queue_init(8, &ring, IORING_SETUP_R_DISABLED), "io_uring_queue_init");
@@ -59,7 +62,9 @@ int main(int argc, char** argv) {
   lab::need(io_uring_register_files(&ring, &given, 1), "io_uring_register_files");
   lab::need(allow_only_fixed_reads(ring), "io_uring_register_restrictions");
   lab::need(io_uring_enable_rings(&ring), "io_uring_enable_rings");
+  // [/walk]
 
+  // [walk tries]
   char buffer[16];
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_read(sqe, 0, buffer, sizeof buffer, 0);
@@ -74,12 +79,15 @@ int main(int argc, char** argv) {
   io_uring_prep_write(sqe, 0, "x", 1, 0);
   io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
   show(ring, "write to slot 0");
+  // [/walk]
 
-  // Otherwise whoever holds the ring could put the secret into slot 0, and read it there.
+  // [walk registers]
+  // Otherwise the holder of the ring could put the secret into slot 0, and read it there.
   const int updated = io_uring_register_files_update(&ring, 0, &secret, 1);
   std::printf("put the secret into slot 0: %s\n", updated < 0 ? std::strerror(-updated) : "done");
   const int again = allow_only_fixed_reads(ring);
   std::printf("make new rules: %s\n", again < 0 ? "refused" : "allowed");
+  // [/walk]
 
   io_uring_queue_exit(&ring);
   close(given);
