@@ -68,12 +68,15 @@ void read_fixed(io_uring& ring, int file, char* memory, int buffer, const char* 
   show(ring, what);
 }
 
-// Copies one entry, over what stands at that index.
+// [walk clone-one]
+// Copies one entry, over what is at that index.
 int clone_one(io_uring& to, io_uring& from, unsigned index) {
   constexpr unsigned flags = IORING_REGISTER_DST_REPLACE;
   return io_uring_clone_buffers_offset(&to, &from, index, index, 1, flags);
 }
+// [/walk]
 
+// [walk replace]
 // A clone is a copy of the table as it is now. What the source changes later does not reach it.
 void replace_one(io_uring& first, io_uring& second, int file, iovec other) {
   lab::need(io_uring_register_buffers_update_tag(&first, 2, &other, nullptr, 1),
@@ -88,15 +91,18 @@ void replace_one(io_uring& first, io_uring& second, int file, iovec other) {
   lab::need(res, "io_uring_clone_buffers_offset");
   read_fixed(second, file, memory, 2, "the same, when buffer 2 was cloned once more");
 }
+// [/walk]
 
 // Two pieces with one request, both in buffer 0.
 void read_vectored(io_uring& ring, int file, char* buffer_0) {
+  // [walk vectored]
   const iovec pieces[] = {{.iov_base = buffer_0, .iov_len = 4},
                           {.iov_base = buffer_0 + 4096, .iov_len = 6}};
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_readv(sqe, file, pieces, 2, 0);
   sqe->opcode = lab::compat::op_readv_fixed;  // liburing 2.9 has no helper for it
   sqe->buf_index = 0;
+  // [/walk]
   lab::need(io_uring_submit_and_wait(&ring, 1), "io_uring_submit_and_wait");
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&ring, &cqe), "io_uring_wait_cqe");
@@ -131,6 +137,7 @@ int main(int argc, char** argv) {
   lab::need(io_uring_queue_init(8, &first, 0), "io_uring_queue_init");
   lab::need(io_uring_queue_init(8, &second, 0), "io_uring_queue_init");
   lesson.watch(second);
+  // [walk register]
   auto begin = std::chrono::steady_clock::now();
   lab::need(io_uring_register_buffers(&first, pieces, buffers), "io_uring_register_buffers");
   std::printf("# registering 4 buffers: %.1f us\n", since_us(begin));
@@ -139,7 +146,9 @@ int main(int argc, char** argv) {
   lab::need(io_uring_register_buffers(&second, pieces, buffers), "io_uring_register_buffers");
   show_pinned("registered with the second as well");
   lab::need(io_uring_unregister_buffers(&second), "io_uring_unregister_buffers");
+  // [/walk]
 
+  // [walk clone]
   begin = std::chrono::steady_clock::now();
   const int cloned = io_uring_clone_buffers(&second, &first);
   if (cloned == -EINVAL) lab::skip("needs Linux 6.12: cloning registered buffers");
@@ -147,14 +156,17 @@ int main(int argc, char** argv) {
   std::printf("# cloning them: %.1f us\n", since_us(begin));
   show_pinned("cloned instead");
   read_fixed(second, file, memory, 0, "second ring, into buffer 0");
+  // [/walk]
   replace_one(first, second, file, pieces[buffers]);
 
+  // [walk gone]
   io_uring_unregister_buffers(&first);
   io_uring_queue_exit(&first);
   show_pinned("the first ring is gone");
   std::memset(memory, 0, 10);
   read_fixed(second, file, memory, 0, "second ring, into buffer 0");
   std::printf("what stands there now: \"%.10s\"\n", memory);
+  // [/walk]
   read_vectored(second, file, memory);
 
   io_uring_unregister_buffers(&second);
