@@ -1,4 +1,4 @@
-// shows: rings that live in memory of your own, and a ring that is no descriptor of the process
+// shows: rings that live in memory of your own, and a ring without a descriptor
 // needs: Linux 6.5
 // try:   ./lab run 04-13; then give the rings 256 entries: how many bytes do they take?
 #include <liburing.h>
@@ -38,13 +38,16 @@ void show(const char* what, long descriptors_before) {
               ring_mappings());
 }
 
+// [walk place]
 // Returns how many bytes the ring took, from the front of `memory`; a whole number of pages.
 int place(io_uring& ring, std::span<std::byte> memory, unsigned flags) {
   io_uring_params params{};
   params.flags = flags;  // liburing adds IORING_SETUP_NO_MMAP
   return io_uring_queue_init_mem(entries, &ring, &params, memory.data(), memory.size());
 }
+// [/walk]
 
+// [walk nop]
 void nop(io_uring& ring, const char* who) {
   io_uring_prep_nop(io_uring_get_sqe(&ring));
   const int taken = lab::need(io_uring_submit(&ring), "io_uring_submit");
@@ -53,6 +56,7 @@ void nop(io_uring& ring, const char* who) {
   std::printf("%s: %d submitted, %s\n", who, taken, answered ? "answered" : "no answer");
   if (answered) io_uring_cqe_seen(&ring, cqe);
 }
+// [/walk]
 
 void show_plain(long before) {
   io_uring ring;
@@ -68,6 +72,7 @@ void show_ours(lab::Lesson& lesson, std::span<std::byte> memory, long before) {
   lab::need(bytes, "io_uring_queue_init_mem");
   lesson.watch(ring);
   show("ring in our memory", before);
+  // [walk ours]
   const auto* tail = reinterpret_cast<const std::byte*>(ring.sq.ktail);
   const bool inside = tail >= memory.data() && tail < memory.data() + bytes;
   std::printf("  the tail of its SQ lies there: %s\n", inside ? "yes" : "no");
@@ -77,11 +82,13 @@ void show_ours(lab::Lesson& lesson, std::span<std::byte> memory, long before) {
   lab::need(io_uring_close_ring_fd(&ring), "io_uring_close_ring_fd");
   show("its descriptor registered, then closed", before);
   nop(ring, "  a NOP");
+  // [/walk]
   io_uring_queue_exit(&ring);
 }
 
-void show_fd_only(std::span<std::byte> memory, long before) {
+void show_without_descriptor(std::span<std::byte> memory, long before) {
   io_uring ring;
+  // [walk without]
   lab::need(place(ring, memory, IORING_SETUP_REGISTERED_FD_ONLY), "io_uring_queue_init_mem");
   show("a ring without a descriptor, in our memory", before);
   nop(ring, "  a NOP");
@@ -91,9 +98,11 @@ void show_fd_only(std::span<std::byte> memory, long before) {
     io_uring_prep_nop(io_uring_get_sqe(&ring));
     std::printf("  another thread submits: %s\n", std::strerror(-io_uring_submit(&ring)));
   }).join();
+  // [/walk]
   io_uring_queue_exit(&ring);
 }
 
+// [walk three]
 // The next ring begins where the one before it ends.
 void show_three(std::span<std::byte> memory) {
   io_uring rings[3];
@@ -106,6 +115,7 @@ void show_three(std::span<std::byte> memory) {
   for (io_uring& ring : rings) nop(ring, "  a NOP on each");
   for (io_uring& ring : rings) io_uring_queue_exit(&ring);
 }
+// [/walk]
 
 }  // namespace
 
@@ -119,9 +129,10 @@ int main(int argc, char** argv) {
   // Each has a part of its own: a ring that was closed is taken apart later, in the background.
   constexpr std::size_t part = 256 << 10;
   show_ours(lesson, memory.first(part), before);
-  show_fd_only(memory.subspan(part, part), before);
+  show_without_descriptor(memory.subspan(part, part), before);
   show_three(memory.subspan(2 * part, part));
 
+  // [walk refusals]
   const std::span<std::byte> rest = memory.subspan(3 * part);
   io_uring ring;
   std::printf("memory that begins in the middle of a page: %s\n",
@@ -129,5 +140,6 @@ int main(int argc, char** argv) {
   std::printf("too little memory: %s\n", std::strerror(-place(ring, rest.first(4096), 0)));
   const int refused = io_uring_queue_init(entries, &ring, IORING_SETUP_REGISTERED_FD_ONLY);
   std::printf("no descriptor, and the kernel's memory: %s\n", std::strerror(-refused));
+  // [/walk]
   return lab::ok();
 }
