@@ -21,6 +21,7 @@ void state(const io_uring& ring, const char* when) {
               ring.cq.ring_entries, io_uring_cq_has_overflow(&ring) ? "yes" : "no");
 }
 
+// [walk burst]
 // Many requests are answered before the program comes to read: NOPs 1, 2, 3, ...
 void burst(io_uring& ring, unsigned count) {
   for (unsigned number = 1; number <= count; ++number) {
@@ -31,7 +32,9 @@ void burst(io_uring& ring, unsigned count) {
     lab::need(io_uring_submit(&ring), "io_uring_submit");
   }
 }
+// [/walk]
 
+// [walk read-all]
 // Each call fills the CQ again from what overflowed, as 01-core/08-cq-overflow shows.
 void read_all(io_uring& ring) {
   unsigned count = 0, calls = 0;
@@ -50,23 +53,28 @@ void read_all(io_uring& ring) {
   std::printf("  read %u, %s, with %u system calls\n", count,
               in_order ? "in order" : "NOT in order", calls);
 }
+// [/walk]
 
+// [walk resize]
 // CQSIZE says that cq_entries counts. The SQ may be resized by the same call; here it stays.
 int resize(io_uring& ring, unsigned cq_entries) {
   io_uring_params params{.sq_entries = ring.sq.ring_entries, .cq_entries = cq_entries};
   params.flags = IORING_SETUP_CQSIZE;
   return io_uring_resize_rings(&ring, &params);
 }
+// [/walk]
 
 void show_refusal(io_uring& ring, const char* what, unsigned cq_entries) {
   const int res = resize(ring, cq_entries);
   std::printf("%s: %s\n", what, res < 0 ? std::strerror(-res) : "done");
 }
 
+// [walk make]
 void make_ring(io_uring& ring, unsigned flags) {
   io_uring_params params{.cq_entries = 8, .flags = flags | IORING_SETUP_CQSIZE};
   lab::need(io_uring_queue_init_params(8, &ring, &params), "io_uring_queue_init_params");
 }
+// [/walk]
 
 }  // namespace
 
@@ -86,6 +94,7 @@ int main(int argc, char** argv) {
   burst(ring, count);
   state(ring, "the same burst, in a CQ that has grown");
 
+  // [walk in-use]
   // Now with work going on: answers that nobody has read, and a request that waits for a byte.
   int ends[2];
   lab::need_errno(pipe2(ends, O_CLOEXEC), "pipe2");
@@ -95,15 +104,18 @@ int main(int argc, char** argv) {
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   const auto begin = std::chrono::steady_clock::now();
   lab::need(resize(ring, 128), "io_uring_resize_rings");
+  // [/walk]
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
   std::printf("# growing took %.1f us\n", took.count());
   state(ring, "grown once more, with answers in it");
   read_all(ring);
+  // [walk byte]
   lab::need_errno(static_cast<int>(write(ends[1], "x", 1)), "write");
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_submit_and_wait_timeout(&ring, &cqe, 1, nullptr, nullptr), "io_uring_enter");
   std::printf("a byte, and the request in flight: answer of %llu\n", cqe->user_data);
   io_uring_cqe_seen(&ring, cqe);
+  // [/walk]
 
   burst(ring, 20);
   show_refusal(ring, "shrink to 16, with 20 answers in it", 16);
