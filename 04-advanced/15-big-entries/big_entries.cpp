@@ -1,4 +1,4 @@
-// shows: rings whose entries are twice as large, what the room is for, and how far apart they stand
+// shows: rings whose entries are twice as large, and how far apart the entries are
 // needs: Linux 5.19; mixed sizes in one completion queue: Linux 6.18
 // try:   ./lab run 04-15
 #include <liburing.h>
@@ -28,6 +28,7 @@ void show_sizes(lab::Lesson& lesson, const char* name, unsigned flags) {
   lab::need(made, "io_uring_queue_init");
   lesson.watch(ring);
 
+  // [walk sizes]
   const auto* first = reinterpret_cast<const std::byte*>(io_uring_get_sqe(&ring));
   const auto* second = reinterpret_cast<const std::byte*>(io_uring_get_sqe(&ring));
   std::printf("%s: SQEs stand %td bytes apart", name, second - first);
@@ -36,13 +37,13 @@ void show_sizes(lab::Lesson& lesson, const char* name, unsigned flags) {
   queue_nop(ring, 0, 1);
   queue_nop(ring, 0, 2);
   lab::need(io_uring_submit_and_wait(&ring, 2), "io_uring_submit_and_wait");
-  const io_uring_cqe* cqes[2]{};
+  const std::byte* cqes[2]{};
   unsigned head = 0;
   io_uring_cqe* cqe = nullptr;
   int seen = 0;
-  io_uring_for_each_cqe(&ring, head, cqe) cqes[seen++ & 1] = cqe;
-  const auto* at = reinterpret_cast<const std::byte*>(cqes[0]);
-  std::printf(", CQEs %td\n", reinterpret_cast<const std::byte*>(cqes[1]) - at);
+  io_uring_for_each_cqe(&ring, head, cqe) cqes[seen++ & 1] = reinterpret_cast<std::byte*>(cqe);
+  std::printf(", CQEs %td\n", cqes[1] - cqes[0]);
+  // [/walk]
   io_uring_cq_advance(&ring, 2);
   io_uring_queue_exit(&ring);
 }
@@ -51,6 +52,7 @@ void show_sizes(lab::Lesson& lesson, const char* name, unsigned flags) {
 // does not know this, so the places are walked by hand.
 void show_mixed(lab::Lesson& lesson) {
   io_uring ring;
+  // [walk make]
   const int made = io_uring_queue_init(8, &ring, lab::compat::setup_cqe_mixed);
   if (made == -EINVAL) {
     std::printf("skip mixed CQEs: needs Linux 6.18\n");
@@ -62,7 +64,9 @@ void show_mixed(lab::Lesson& lesson) {
   queue_nop(ring, lab::compat::nop_cqe32, 2);
   queue_nop(ring, 0, 3);
   lab::need(io_uring_submit_and_wait(&ring, 3), "io_uring_submit_and_wait");
+  // [/walk]
 
+  // [walk walk-places]
   unsigned places = io_uring_cq_ready(&ring);
   std::printf("mixed: 3 answers in %u places\n", places);
   unsigned head = *ring.cq.khead;
@@ -77,6 +81,7 @@ void show_mixed(lab::Lesson& lesson) {
     places -= size;
   }
   io_uring_cq_advance(&ring, head - *ring.cq.khead);
+  // [/walk]
   io_uring_queue_exit(&ring);
 }
 
