@@ -54,6 +54,7 @@ int do_register(const Receiver& receiver, unsigned operation, void* argument, un
   return syscall(__NR_io_uring_register, fd, operation, argument, count) < 0 ? -errno : 0;
 }
 
+// [walk register]
 // `device` is the number of a network device and `queue` one of its receive queues. From then on
 // that queue belongs to this ring, and the NIC writes what comes on it into the area.
 int register_area(Receiver& receiver, std::uint32_t device, std::uint32_t flags) {
@@ -74,7 +75,9 @@ int register_area(Receiver& receiver, std::uint32_t device, std::uint32_t flags)
   registration.region = reinterpret_cast<std::uintptr_t>(&region);
   return do_register(receiver, zcrx::register_ifq, &registration, 1);
 }
+// [/walk]
 
+// [walk receive]
 void start_receive(Receiver& receiver, int fd) {
   io_uring_sqe* sqe = io_uring_get_sqe(&receiver.ring);
   // No address and no length: the kernel knows the area.
@@ -83,8 +86,10 @@ void start_receive(Receiver& receiver, int fd) {
   sqe->file_index = receiver.registration.id;  // newer headers call this place zcrx_ifq_idx
   lab::need(io_uring_submit(&receiver.ring), "io_uring_submit");
 }
+// [/walk]
 
-// Where the bytes lie stands in the second half of the large CQE.
+// [walk piece]
+// The second half of the large CQE says where in the area the bytes are.
 Piece next_piece(Receiver& receiver) {
   io_uring_cqe* cqe = nullptr;
   lab::need(io_uring_wait_cqe(&receiver.ring, &cqe), "io_uring_wait_cqe");
@@ -96,6 +101,7 @@ Piece next_piece(Receiver& receiver) {
 std::string_view bytes_of(const Receiver& receiver, const Piece& piece) {
   return {receiver.pages + (piece.offset & offset_mask), static_cast<std::size_t>(piece.res)};
 }
+// [/walk]
 
 void print(const Receiver& receiver, const Piece& piece) {
   const char* end = piece.more ? "" : ", the last CQE";
@@ -108,6 +114,7 @@ void print(const Receiver& receiver, const Piece& piece) {
               static_cast<unsigned long long>((piece.offset & offset_mask) / page));
 }
 
+// [walk give-back]
 // From the store on, the page is the kernel's again: it may be written at any time.
 void give_back(Receiver& receiver, const Piece& piece) {
   const zcrx::Offsets& at = receiver.registration.at;
@@ -118,6 +125,7 @@ void give_back(Receiver& receiver, const Piece& piece) {
   auto* tail = reinterpret_cast<unsigned*>(receiver.refills + at.tail);
   io_uring_smp_store_release(tail, ++receiver.tail);
 }
+// [/walk]
 
 void print_refills(const Receiver& receiver, const char* when) {
   auto* head = reinterpret_cast<unsigned*>(receiver.refills + receiver.registration.at.head);
@@ -137,6 +145,7 @@ void flush(const Receiver& receiver) {
 
 int main(int argc, char** argv) {
   lab::Lesson lesson(argc, argv);
+  // [walk setup]
   Receiver receiver;
   const unsigned flags =
       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32;
@@ -144,6 +153,7 @@ int main(int argc, char** argv) {
   lesson.watch(receiver.ring);
   receiver.pages = map_pages(pages_of_area);
   receiver.refills = map_pages(2);
+  // [/walk]
 
   const int refused = register_area(receiver, if_nametoindex("lo"), 0);
   std::printf("lo as the device: %s\n", std::strerror(-refused));
@@ -154,6 +164,7 @@ int main(int argc, char** argv) {
   if (made == -EINVAL) lab::skip("needs a NIC with header split, or Linux 7.2 and its copy mode");
   lab::need(made, "the registration");
 
+  // [walk messages]
   const auto [server, client] = lab::connected_pair();
   start_receive(receiver, server);
   lab::send_all(client, "one");
@@ -163,7 +174,9 @@ int main(int argc, char** argv) {
     lab::send_all(client, text);
     print(receiver, next_piece(receiver));
   }
+  // [/walk]
 
+  // [walk again]
   const std::string kept(bytes_of(receiver, first));
   give_back(receiver, first);
   print_refills(receiver, "after one refill");
@@ -172,6 +185,7 @@ int main(int argc, char** argv) {
   start_receive(receiver, server);
   print(receiver, next_piece(receiver));
   std::printf("kept of the first: \"%.*s\"\n", static_cast<int>(kept.size()), kept.data());
+  // [/walk]
   close(client);
   print(receiver, next_piece(receiver));
   close(server);
