@@ -19,11 +19,14 @@
 
 namespace {
 
+// [walk add-tls]
 // 0: done. -ENOENT: this kernel has no TLS, nor a module that it may load.
 int add_tls(int fd) { return setsockopt(fd, SOL_TCP, TCP_ULP, "tls", 3) < 0 ? -errno : 0; }
+// [/walk]
 
-// The kernel makes no handshake. What a handshake would have agreed on stands here, and is no
-// secret: a key for each direction, and how many records each has seen.
+// [walk key]
+// The kernel makes no handshake. What a handshake would have agreed on is here, and is not secret:
+// a key for each direction, and how many records each has seen.
 void give_key(int fd, int direction, char key_byte) {
   tls12_crypto_info_aes_gcm_128 info{};
   info.info.version = TLS_1_2_VERSION;
@@ -34,6 +37,7 @@ void give_key(int fd, int direction, char key_byte) {
   if (result < 0 && errno == ENOENT) lab::skip("needs AES-GCM in the kernel: the module gcm");
   lab::need_errno(result, "the key");
 }
+// [/walk]
 
 void give_keys(int fd, char sends_with, char receives_with) {
   give_key(fd, TLS_TX, sends_with);
@@ -72,11 +76,13 @@ void show_wire(io_uring& ring) {
   const int added = add_tls(server);
   if (added == -ENOENT) lab::skip("needs a kernel with CONFIG_TLS: TCP_ULP answers ENOENT");
   lab::need(added, "TCP_ULP");
+  // [walk wire]
   give_key(server, TLS_TX, 's');
   const int res = send_text(ring, server, "hello");
   const std::string wire = lab::receive(client, 34);
   std::printf("sent %d bytes, on the wire %zu:%s ...\n", res, wire.size(),
               hex(wire.substr(0, 5)).c_str());
+  // [/walk]
   std::printf("# nonce:%s, data:%s\n", hex(wire.substr(5, 8)).c_str(),
               hex(wire.substr(13, 5)).c_str());
   std::printf("# tag:%s\n", hex(wire.substr(18)).c_str());
@@ -121,11 +127,12 @@ void show_multishot(io_uring& ring, int server, int client) {
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = 1;
   lab::need(io_uring_submit(&ring), "io_uring_submit");
+  // [walk data]
   for (const std::string_view text : {"one", "two", "three"}) {
     lab::send_all(server, text);
     const io_uring_cqe cqe = answer(ring);
-    const unsigned id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
     lab::need(cqe.res, "the multishot receive");
+    const unsigned id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
     std::printf("multishot receive: \"%.*s\"%s\n", cqe.res, buffers.at(id).data(),
                 (cqe.flags & IORING_CQE_F_MORE) != 0 ? ", goes on" : "");
   }
@@ -133,6 +140,7 @@ void show_multishot(io_uring& ring, int server, int client) {
   const io_uring_cqe last = answer(ring);
   std::printf("an alert comes, multishot receive: %s%s\n", in_words(last.res),
               (last.flags & IORING_CQE_F_MORE) != 0 ? ", goes on" : ", ended");
+  // [/walk]
   lab::need(io_uring_free_buf_ring(&ring, provided, count, 1), "io_uring_free_buf_ring");
 }
 
@@ -142,6 +150,7 @@ void show_alert(io_uring& ring, int client) {
   io_uring_prep_recv(io_uring_get_sqe(&ring), client, bytes, sizeof bytes, 0);
   std::printf("recv, once more: %s\n", in_words(answer(ring).res));
 
+  // [walk recvmsg]
   iovec room{.iov_base = bytes, .iov_len = sizeof bytes};
   alignas(cmsghdr) char control[CMSG_SPACE(1)]{};
   msghdr message{};
@@ -153,6 +162,7 @@ void show_alert(io_uring& ring, int client) {
   const int res = answer(ring).res;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   std::printf("recvmsg: %d bytes of type %d\n", res, header != nullptr ? *CMSG_DATA(header) : -1);
+  // [/walk]
 }
 
 }  // namespace
@@ -165,6 +175,7 @@ int main(int argc, char** argv) {
   show_wire(ring);
 
   const auto [server, client] = lab::connected_pair();
+  // [walk both]
   lab::need(add_tls(server), "TCP_ULP");
   lab::need(add_tls(client), "TCP_ULP");
   give_keys(server, 's', 'c');
@@ -174,6 +185,7 @@ int main(int argc, char** argv) {
   io_uring_prep_recv(io_uring_get_sqe(&ring), server, bytes, sizeof bytes, 0);
   const int res = lab::need(answer(ring).res, "the receive");
   std::printf("server receives: \"%.*s\"\n", res, bytes);
+  // [/walk]
 
   show_multishot(ring, server, client);
   show_alert(ring, client);
