@@ -78,7 +78,7 @@ void arm(End& self, Way way) {
   }
 }
 
-// The register call takes the SQE itself. Whoever calls needs no ring.
+// The register call takes the SQE itself. The caller needs no ring.
 int message_without_ring(int ring_fd) {
   io_uring_sqe sqe{};
   io_uring_prep_msg_ring(&sqe, ring_fd, 0, 0, 0);

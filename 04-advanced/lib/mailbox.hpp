@@ -9,7 +9,7 @@
 
 namespace lab {
 
-/// A place that other rings post to. It stands: it is never armed, and a message never ends it.
+/// A place that other rings post to. It is never armed, and a message never ends it.
 /// Lifetime: it outlives every sender, which must have stopped before it goes.
 /// Source: io_uring_prep_msg_ring(3), Linux 5.18.
 class Mailbox : public Completion {
