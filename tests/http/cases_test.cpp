@@ -23,7 +23,7 @@ void expect_all(const Delivery& delivery, bool streamed = false) {
     const auto wrong = compare(wanted, run_case(world, wanted, delivery));
     EXPECT_TRUE(wrong.empty()) << wanted.name << " " << wanted.title << joined(wrong);
   }
-  EXPECT_EQ(world.generation.in_use(), 0U);
+  EXPECT_EQ(world.source.first_in_use(), 0U);
 }
 
 TEST(HttpCases, Whole) { expect_all({}); }

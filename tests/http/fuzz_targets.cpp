@@ -38,7 +38,7 @@ void fuzz_connection(std::string_view bytes) {
   LAB_ASSERT(run(world, bytes, 1, {}) == whole);
   LAB_ASSERT(run(world, bytes, 37, {.buffers = 2, .buffer_bytes = 20'000, .room_bytes = 1}) ==
              whole);
-  LAB_ASSERT(world.generation.in_use() == 0);
+  LAB_ASSERT(world.source.first_in_use() == 0);
 }
 
 void fuzz_target(std::string_view bytes) {

@@ -196,17 +196,16 @@ TEST(HttpStatic, AFileThatIsLongerThanItWasGivesItsOldLength) {
 TEST(HttpStatic, AGenerationLivesUntilItsLastAnswerHasLeft) {
   HttpWorld world;
   const TestSite next_site;
-  SiteGeneration<TestSite> next(next_site);
   Connection connection(world.shared);
   connection.peer_reads = false;
   connection.feed(get_large);
   connection.feed(get_index);
-  EXPECT_GT(world.generation.in_use(), 0U);
-  world.shared.replace(next);
-  EXPECT_GT(world.generation.in_use(), 0U);
+  EXPECT_GT(world.source.first_in_use(), 0U);
+  world.source.replace(next_site);
+  EXPECT_GT(world.source.first_in_use(), 0U);
   connection.peer_reads = true;
   connection.settle();
-  EXPECT_EQ(world.generation.in_use(), 0U);
+  EXPECT_EQ(world.source.first_in_use(), 0U);
   EXPECT_EQ(answers_in(connection.output).size(), 2U);
 }
 
@@ -216,10 +215,10 @@ TEST(HttpStatic, AFilesGenerationLivesWhileItIsRead) {
   connection.io.files = world.site.streams();
   connection.peer_reads = false;
   connection.feed(get_big);
-  EXPECT_GT(world.generation.in_use(), 0U);
+  EXPECT_GT(world.source.first_in_use(), 0U);
   connection.peer_reads = true;
   connection.settle();
-  EXPECT_EQ(world.generation.in_use(), 0U);
+  EXPECT_EQ(world.source.first_in_use(), 0U);
 }
 
 TEST(HttpStatic, ALostConnectionUsesNoGeneration) {
@@ -230,22 +229,21 @@ TEST(HttpStatic, ALostConnectionUsesNoGeneration) {
     connection.peer_reads = false;
     connection.feed(get_big);
   }
-  EXPECT_EQ(world.generation.in_use(), 0U);
+  EXPECT_EQ(world.source.first_in_use(), 0U);
 }
 
 // A body that did not fit into a buffer goes on from the generation that it began with.
 TEST(HttpStatic, NoAnswerMixesTwoGenerations) {
   HttpWorld world;
   const TestSite next_site(true);
-  SiteGeneration<TestSite> next(next_site);
   Connection connection(world.shared, {.buffer_bytes = 700, .room_bytes = 700});
   connection.peer_reads = false;
   connection.feed(get_f);
-  world.shared.replace(next);
+  world.source.replace(next_site);
   connection.peer_reads = true;
   connection.settle();
   EXPECT_EQ(answers_in(connection.output)[0].body, pattern(1000));
-  EXPECT_EQ(world.generation.in_use(), 0U);
+  EXPECT_EQ(world.source.first_in_use(), 0U);
 }
 
 // --- heads in pieces ---
@@ -305,20 +303,38 @@ TEST(HttpStatic, AnswersAreCountedByStatus) {
 }
 
 TEST(HttpStatic, OperatorsFieldsAreOnGeneratedAnswers) {
-  HttpOptions options;
-  options.fields = {.generated = "X-Own: 1\r\n",
-                    .options = "Access-Control-Allow-Methods: GET\r\n"};
-  HttpWorld world(false, options);
+  HttpWorld world;
+  world.source.common = "X-Own: 1\r\n";
+  world.source.preflight = "Access-Control-Allow-Methods: GET\r\n";
   Connection connection(world.shared);
   connection.feed("GET /none HTTP/1.1\r\nHost: h\r\n\r\n");
   connection.feed("OPTIONS / HTTP/1.1\r\nHost: h\r\n\r\n");
+  connection.feed("OPTIONS / HTTP/1.1\r\nHost: h\r\nAccess-Control-Request-Method: GET\r\n\r\n");
   const auto answers = answers_in(connection.output);
-  ASSERT_EQ(answers.size(), 2U);
-  EXPECT_NE(answers[0].field("X-Own"), nullptr);
+  ASSERT_EQ(answers.size(), 3U);
+  for (const HttpAnswer& answer : answers) EXPECT_NE(answer.field("X-Own"), nullptr);
   EXPECT_EQ(answers[0].field("Access-Control-Allow-Methods"), nullptr);
-  EXPECT_NE(answers[1].field("X-Own"), nullptr);
-  EXPECT_NE(answers[1].field("Access-Control-Allow-Methods"), nullptr);
+  EXPECT_EQ(answers[1].field("Access-Control-Allow-Methods"), nullptr);
+  EXPECT_NE(answers[2].field("Access-Control-Allow-Methods"), nullptr);
 }
+
+// --spa: the page of an application stands for its paths, and for nothing that a page asks for.
+TEST(HttpStatic, AFallbackIsForWhoeverAsksForAPage) {
+  HttpWorld world;
+  const auto status = [&](const std::string& accept, const std::string& path = "/app/x") {
+    Connection connection(world.shared);
+    connection.feed("GET " + path + " HTTP/1.1\r\nHost: h\r\n" + accept + "\r\n");
+    return statuses_in(connection.output);
+  };
+  EXPECT_EQ(status("Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"), std::vector{200});
+  EXPECT_EQ(status("Accept: image/png\r\nAccept: Text/HTML;q=0.5\r\n"), std::vector{200});
+  EXPECT_EQ(status("Accept: */*\r\n"), std::vector{404});
+  EXPECT_EQ(status("Accept: text/html;q=0.0\r\n"), std::vector{404});
+  EXPECT_EQ(status(""), std::vector{404});
+  EXPECT_EQ(status("Accept: text/html\r\n", "/app/x.js"), std::vector{404});
+}
+
+TEST(HttpStatic, WhatAConnectionCosts) { EXPECT_LE(sizeof(HttpTestProtocol), 448U); }
 
 TEST(HttpStatic, AHeadThatNoBufferHoldsIsAnErrorOfTheServer) {
   HttpWorld world;

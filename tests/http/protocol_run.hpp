@@ -12,16 +12,13 @@
 
 namespace lab::test {
 
-using HttpTestProtocol = HttpStatic<TestSite>;
+using HttpTestProtocol = HttpStatic<TestSource>;
 static_assert(Protocol<HttpTestProtocol>);
 
 /// A site with the protocol on it.
 struct HttpWorld {
   explicit HttpWorld(bool streamed = false, HttpOptions what = {})
-      : site(streamed),
-        generation(site),
-        options(small(what)),
-        shared(options, generation, counters) {}
+      : site(streamed), source(site), options(small(what)), shared(options, source, counters) {}
 
   // Stores for every connection of a test would be memory that each run pays for.
   static HttpOptions small(HttpOptions options) {
@@ -30,10 +27,10 @@ struct HttpWorld {
   }
 
   TestSite site;
-  SiteGeneration<TestSite> generation;
+  TestSource source;
   HttpCounters counters;
   HttpOptions options;
-  HttpShared<TestSite> shared;
+  HttpShared<TestSource> shared;
 };
 
 /// How bytes reach the protocol.

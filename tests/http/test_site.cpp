@@ -85,7 +85,10 @@ TestSite::TestSite(bool streamed) {
 Found TestSite::find(std::string_view path) const noexcept {
   if (path == "/dir") return {.kind = Found::Kind::redirect, .location = "/dir/"};
   const auto found = entries_.find(path);
-  if (found == entries_.end()) return {};
+  if (found == entries_.end()) {
+    const bool page = path.find('.') == std::string_view::npos && path.starts_with("/app/");
+    return {.fallback = page ? &entries_.find("/")->second.resource : nullptr};
+  }
   return {.kind = Found::Kind::file, .resource = &found->second.resource};
 }
 
@@ -129,6 +132,46 @@ Variant TestSite::variant(Entry& entry, const SiteFile& file, Coding coding,
   if (coding != Coding::identity) shared += "Content-Encoding: " + std::string(name) + "\r\n";
   made.fields = keep(shared + "Content-Type: " + std::string(file.type) + "\r\n");
   return made;
+}
+
+bool TestSite::contains(const void* position) const noexcept {
+  for (const auto& [path, entry] : entries_) {
+    for (const std::string& text : entry.texts) {
+      const auto distance = static_cast<const char*>(position) - text.data();
+      if (distance >= 0 && distance < static_cast<std::ptrdiff_t>(text.size())) return true;
+    }
+  }
+  return false;
+}
+
+TestSource::Generation::Generation(const TestSite& what)
+    : SegmentOwner(
+          SegmentKind::stable,
+          [](SegmentOwner& self, std::uint32_t) noexcept {
+            ++static_cast<Generation&>(self).in_use;
+          },
+          [](SegmentOwner& self, std::uint32_t) noexcept {
+            --static_cast<Generation&>(self).in_use;
+          }),
+      site(what) {}
+TestSource::Generation::~Generation() { EXPECT_EQ(in_use, 0U); }
+
+TestSource::TestSource(const TestSite& first) { replace(first); }
+
+Segment TestSource::pin() noexcept {
+  ++generations_.back()->in_use;
+  return {*generations_.back(), 0, {}};
+}
+
+Segment TestSource::segment(std::span<const std::byte> bytes) noexcept {
+  for (const auto& generation : generations_) {
+    if (!generation->site.contains(bytes.data())) continue;
+    EXPECT_GT(generation->in_use, 0U) << "nobody keeps it alive";
+    ++generation->in_use;
+    return {*generation, 0, bytes};
+  }
+  ADD_FAILURE() << "bytes of no generation";
+  return {};
 }
 
 }  // namespace lab::test

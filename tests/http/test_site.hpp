@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "06-server/lib/protocol/http/resource.hpp"
+#include "06-server/lib/protocol/segment.hpp"
 
 namespace lab::test {
 
@@ -44,6 +47,7 @@ class TestSite {
   TestSite& operator=(const TestSite&) = delete;
 
   Found find(std::string_view path) const noexcept;
+  bool contains(const void* position) const noexcept;
   /// The contents of the streamed files, by descriptor.
   const std::map<int, std::string>& streams() const { return streams_; }
 
@@ -60,6 +64,37 @@ class TestSite {
 
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<int, std::string> streams_;
+};
+
+/// A site whose content can be exchanged, and which knows who still sends from the old one.
+class TestSource {
+ public:
+  explicit TestSource(const TestSite& first);
+  TestSource(const TestSource&) = delete;
+  TestSource& operator=(const TestSource&) = delete;
+
+  void replace(const TestSite& next) { generations_.push_back(std::make_unique<Generation>(next)); }
+  /// Segments of the first site that are alive.
+  unsigned first_in_use() const { return generations_.front()->in_use; }
+
+  Found find(std::string_view path) const noexcept { return generations_.back()->site.find(path); }
+  Segment pin() noexcept;
+  Segment segment(std::span<const std::byte> bytes) noexcept;
+  std::string_view common_fields() const noexcept { return common; }
+  std::string_view preflight_fields() const noexcept { return preflight; }
+
+  std::string common;
+  std::string preflight;
+
+ private:
+  struct Generation : SegmentOwner {
+    explicit Generation(const TestSite& what);
+    ~Generation();
+    const TestSite& site;
+    unsigned in_use = 0;
+  };
+
+  std::vector<std::unique_ptr<Generation>> generations_;
 };
 
 }  // namespace lab::test

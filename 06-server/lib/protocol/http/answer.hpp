@@ -37,17 +37,17 @@ inline Answer plain_answer(Status status, Method method) noexcept {
 /// The answer to GET and HEAD of a file.
 Answer answer_file(const RequestHead& request, std::string_view head, const Resource& resource,
                    std::int64_t now_s) noexcept;
-/// 404 with the site's own page, where it has one.
-Answer answer_missing(const RequestHead& request, std::string_view head,
-                      const Resource* page) noexcept;
+/// What stands for a page of an application, or 404 with the site's own page, or a plain one.
+Answer answer_missing(const RequestHead& request, std::string_view head, const Found& found,
+                      std::int64_t now_s) noexcept;
 
 }  // namespace detail
 
 /// @param head the bytes of `request`
 /// @param now_s seconds since 1970
 /// @param space at least as many bytes as the target has, for the decoded path
-template <class Site>
-Answer decide(const RequestHead& request, std::string_view head, const Site& site,
+template <class Source>
+Answer decide(const RequestHead& request, std::string_view head, const Source& site,
               std::int64_t now_s, std::span<char> space) noexcept {
   const Method method = request.method();
   if (method == Method::unknown) return detail::plain_answer(Status::not_implemented, method);
@@ -72,7 +72,7 @@ Answer decide(const RequestHead& request, std::string_view head, const Site& sit
       break;
   }
   if (found.kind == Found::Kind::missing)
-    return detail::answer_missing(request, head, found.resource);
+    return detail::answer_missing(request, head, found, now_s);
   if (method == Method::options) return detail::plain_answer(Status::no_content, method);
   if (found.kind == Found::Kind::file)
     return detail::answer_file(request, head, *found.resource, now_s);

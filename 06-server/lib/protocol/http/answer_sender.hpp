@@ -11,7 +11,6 @@
 
 #include "01-core/lib/assert.hpp"
 #include "06-server/lib/protocol/http/resource.hpp"
-#include "06-server/lib/protocol/http/site_generation.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
@@ -19,11 +18,13 @@ namespace lab {
 /// One connection's. What cannot go on gives false: nothing may be sent, no buffer is there, or a
 /// piece of the file is due. The next hook tries again.
 /// Rule: a hook ends with flush(); between hooks no buffer is held but a piece of a file.
-template <class Site>
+template <class Source>
 class AnswerSender {
  public:
+  /// @param source the site
   /// @param copy_bytes_max bodies up to this are copied behind their head
-  explicit AnswerSender(std::uint32_t copy_bytes_max) noexcept : copy_bytes_max_(copy_bytes_max) {}
+  AnswerSender(Source& source, std::uint32_t copy_bytes_max) noexcept
+      : source_(source), copy_bytes_max_(copy_bytes_max) {}
 
   /// The body of the last answer is not sent yet.
   bool sending() const noexcept { return left_ > 0; }
@@ -44,11 +45,9 @@ class AnswerSender {
     buffer_ = {};
   }
 
-  /// Begins a body: `size` bytes from `offset` of a variant of this generation.
-  void begin(SiteGeneration<Site>& generation, const Variant& variant, std::uint64_t offset,
-             std::uint64_t size) noexcept {
-    generation_ = &generation;
-    kept_alive_ = generation.segment({});
+  /// Begins a body: `size` bytes from `offset` of a variant that the site has just found.
+  void begin(const Variant& variant, std::uint64_t offset, std::uint64_t size) noexcept {
+    kept_alive_ = source_.pin();
     memory_ = variant.body.data();
     fd_ = variant.fd;
     offset_ = offset;
@@ -94,7 +93,7 @@ class AnswerSender {
     flush(io);
     if (io.room() == 0) return false;
     const std::size_t count = std::min(piece_bytes_max, left_);
-    io.send(generation_->segment({memory_ + offset_, count}));
+    io.send(source_.segment({memory_ + offset_, count}));
     advance(count);
     return true;
   }
@@ -120,13 +119,13 @@ class AnswerSender {
     left_ -= count;
   }
 
+  Source& source_;
   // Empty between hooks.
   PooledBuffer buffer_;
   std::uint32_t written_ = 0;
   std::uint32_t copy_bytes_max_;
 
-  SiteGeneration<Site>* generation_ = nullptr;
-  Segment kept_alive_;  ///< the generation, while a body is being sent or read
+  Segment kept_alive_;  ///< the site's generation, while a body is being sent or read
   Segment piece_;       ///< of the file, read and not sent
   const std::byte* memory_ = nullptr;
   std::uint64_t offset_ = 0;  ///< in the body, of what is to be sent or read next

@@ -13,7 +13,6 @@
 #include "06-server/lib/protocol/http/http_date.hpp"
 #include "06-server/lib/protocol/http/http_status.hpp"
 #include "06-server/lib/protocol/http/request_head.hpp"
-#include "06-server/lib/protocol/http/site_generation.hpp"
 
 namespace lab {
 
@@ -22,7 +21,6 @@ inline std::int64_t wall_clock_s() noexcept { return std::time(nullptr); }
 
 struct HttpOptions {
   HeadLimits limits;
-  OperatorFields fields;
   std::uint32_t request_ms = 20'000;  ///< from a request's first byte to its last; then 408
   std::uint32_t requests_max = 0;     ///< of a connection; 0: no limit
   /// Bodies up to this are copied behind their head; larger ones are sent from where they are.
@@ -45,23 +43,21 @@ struct HttpCounters {
 };
 
 /// Made before the loop; outlives the connections.
-template <class Site>
+/// @tparam Source the site: see http_static.hpp
+template <class Source>
 class HttpShared {
  public:
-  HttpShared(const HttpOptions& options, SiteGeneration<Site>& generation, HttpCounters& counters)
+  HttpShared(const HttpOptions& options, Source& site, HttpCounters& counters)
       : options_(options),
-        generation_(&generation),
+        site_(site),
         counters_(counters),
         stores_(options.head_stores, options.limits.bytes),
         path_(options.limits.target_bytes) {}
   HttpShared(const HttpShared&) = delete;
   HttpShared& operator=(const HttpShared&) = delete;
 
-  /// Requests that are answered from now on are answered from this one.
-  void replace(SiteGeneration<Site>& generation) noexcept { generation_ = &generation; }
-
   const HttpOptions& options() const noexcept { return options_; }
-  SiteGeneration<Site>& generation() noexcept { return *generation_; }
+  Source& site() noexcept { return site_; }
   HttpCounters& counters() noexcept { return counters_; }
   HeadStores& stores() noexcept { return stores_; }
   DateCache& date() noexcept { return date_; }
@@ -70,7 +66,7 @@ class HttpShared {
 
  private:
   HttpOptions options_;
-  SiteGeneration<Site>* generation_;
+  Source& site_;
   HttpCounters& counters_;
   HeadStores stores_;
   DateCache date_;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "06-server/lib/protocol/http/answer.hpp"
@@ -18,17 +19,19 @@
 
 namespace lab {
 
-/// @tparam Site see resource.hpp
-template <class Site>
+/// @tparam Source a site, as site.hpp has it: find(decoded_path), what resource.hpp says; pin(), a
+/// segment that keeps alive what was found; segment(bytes), of what is alive; common_fields() and
+/// preflight_fields(), lines of the operator's for answers that are no file
+template <class Source>
 class HttpStatic {
  public:
-  using Shared = HttpShared<Site>;
+  using Shared = HttpShared<Source>;
   static constexpr bool uses_buffers = true;
 
   explicit HttpStatic(Shared& shared) noexcept
       : shared_(shared),
         reader_(shared.stores(), shared.options().limits),
-        sender_(shared.options().copy_bytes_max) {}
+        sender_(shared.site(), shared.options().copy_bytes_max) {}
   HttpStatic(const HttpStatic&) = delete;
   HttpStatic& operator=(const HttpStatic&) = delete;
 
@@ -58,6 +61,7 @@ class HttpStatic {
   bool step(auto& io) noexcept;
   bool wait_for_request(auto& io) noexcept;
   bool answer_request(auto& io) noexcept;
+  OperatorFields operator_fields() const noexcept;
   Answer decide_answer(std::int64_t now_s) noexcept;
   After choose_after(const Answer& answer) noexcept;
   void finish(auto& io) noexcept;
@@ -68,7 +72,7 @@ class HttpStatic {
   Shared& shared_;
   Segment input_;  ///< empty between hooks
   RequestReader reader_;
-  AnswerSender<Site> sender_;
+  AnswerSender<Source> sender_;
 
   std::uint32_t requests_ = 0;
   std::uint32_t deadline_ = no_deadline;
@@ -80,8 +84,8 @@ class HttpStatic {
   bool paused_ = false;    ///< no bytes come until they are asked for
 };
 
-template <class Site>
-void HttpStatic<Site>::run(auto& io) noexcept {
+template <class Source>
+void HttpStatic<Source>::run(auto& io) noexcept {
   if (finished_) return;
   while (step(io)) {
   }
@@ -92,16 +96,16 @@ void HttpStatic<Site>::run(auto& io) noexcept {
 }
 
 /// @return whether there may be more to do at once
-template <class Site>
-bool HttpStatic<Site>::step(auto& io) noexcept {
+template <class Source>
+bool HttpStatic<Source>::step(auto& io) noexcept {
   if (sender_.sending()) return sender_.send(io);
   if (closing_ || finished_) return false;
   if (!reader_.read(input_, io.waker())) return wait_for_request(io);
   return answer_request(io);
 }
 
-template <class Site>
-bool HttpStatic<Site>::wait_for_request(auto& io) noexcept {
+template <class Source>
+bool HttpStatic<Source>::wait_for_request(auto& io) noexcept {
   if (ended_) {
     closing_ = true;  // half a request gets no answer: nobody knows what it was
     return false;
@@ -124,11 +128,11 @@ bool HttpStatic<Site>::wait_for_request(auto& io) noexcept {
   return true;
 }
 
-template <class Site>
-bool HttpStatic<Site>::answer_request(auto& io) noexcept {
+template <class Source>
+bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   deadline_ = no_deadline;
   const std::int64_t now_s = shared_.options().now_s();
-  const OperatorFields& fields = shared_.options().fields;
+  const OperatorFields fields = operator_fields();
   Answer answer = decide_answer(now_s);
   if (!sender_.reserve(io, answer_head_bound(answer, fields))) return false;
   if (sender_.space().size() < answer_head_bound(answer, fields)) {
@@ -144,7 +148,7 @@ bool HttpStatic<Site>::answer_request(auto& io) noexcept {
       write_answer_head(sender_.space(), answer, shared_.date().at(now_s), after, fields));
   shared_.counters().answers(answer.status).add(1);
   if (answer.variant != nullptr && answer.has_body && answer.size > 0)
-    sender_.begin(shared_.generation(), *answer.variant, answer.offset, answer.size);
+    sender_.begin(*answer.variant, answer.offset, answer.size);
   reader_.next(input_);
   if (closing_) {
     lingers_ = lingers_ || !input_.empty();
@@ -153,17 +157,23 @@ bool HttpStatic<Site>::answer_request(auto& io) noexcept {
   return true;
 }
 
-template <class Site>
-Answer HttpStatic<Site>::decide_answer(std::int64_t now_s) noexcept {
+template <class Source>
+OperatorFields HttpStatic<Source>::operator_fields() const noexcept {
+  return {.generated = shared_.site().common_fields(),
+          .options = reader_.request().is_preflight() ? shared_.site().preflight_fields()
+                                                      : std::string_view()};
+}
+
+template <class Source>
+Answer HttpStatic<Source>::decide_answer(std::int64_t now_s) noexcept {
   const RequestHead& request = reader_.request();
   if (reader_.refusal() != Status::none)
     return detail::plain_answer(reader_.refusal(), request.method());
-  return decide(request, reader_.head(input_), shared_.generation().site(), now_s,
-                shared_.path_space());
+  return decide(request, reader_.head(input_), shared_.site(), now_s, shared_.path_space());
 }
 
-template <class Site>
-After HttpStatic<Site>::choose_after(const Answer& answer) noexcept {
+template <class Source>
+After HttpStatic<Source>::choose_after(const Answer& answer) noexcept {
   const RequestHead& request = reader_.request();
   const std::uint32_t requests_max = shared_.options().requests_max;
   const bool refused = reader_.refusal() != Status::none || reader_.body_withheld() ||
@@ -180,8 +190,8 @@ After HttpStatic<Site>::choose_after(const Answer& answer) noexcept {
   return request.is_http_1_0() ? After::say_stay : After::stay;
 }
 
-template <class Site>
-void HttpStatic<Site>::on_file(auto& io, Segment bytes) noexcept {
+template <class Source>
+void HttpStatic<Source>::on_file(auto& io, Segment bytes) noexcept {
   if (finished_) return;
   if (bytes.empty()) {
     // The file is shorter than it was: nothing could be sent in place of what is missing.
@@ -192,8 +202,8 @@ void HttpStatic<Site>::on_file(auto& io, Segment bytes) noexcept {
   run(io);
 }
 
-template <class Site>
-void HttpStatic<Site>::finish(auto& io) noexcept {
+template <class Source>
+void HttpStatic<Source>::finish(auto& io) noexcept {
   finished_ = true;
   deadline_ = no_deadline;
   input_.reset();
@@ -201,8 +211,8 @@ void HttpStatic<Site>::finish(auto& io) noexcept {
 }
 
 /// While an answer waits, the requests behind it do: the engine keeps them, and brings them again.
-template <class Site>
-void HttpStatic<Site>::steer_receiving(auto& io) noexcept {
+template <class Source>
+void HttpStatic<Source>::steer_receiving(auto& io) noexcept {
   if (!input_.empty()) {
     reader_.unread();
     io.unread(std::move(input_));
@@ -216,20 +226,18 @@ void HttpStatic<Site>::steer_receiving(auto& io) noexcept {
   }
 }
 
-template <class Site>
-void HttpStatic<Site>::lose(auto& io) noexcept {
+template <class Source>
+void HttpStatic<Source>::lose(auto& io) noexcept {
   abandon();
   io.reset();
 }
 
-template <class Site>
-void HttpStatic<Site>::abandon() noexcept {
+template <class Source>
+void HttpStatic<Source>::abandon() noexcept {
   finished_ = true;
   deadline_ = no_deadline;
   input_.reset();
   sender_.abandon();
 }
-
-static_assert(sizeof(HttpStatic<int>) <= 448, "what each connection costs");
 
 }  // namespace lab

@@ -83,7 +83,7 @@ bool range_is_current(std::string_view if_range, const Validators& validators,
   if (const auto tag = take_tag(rest))
     return rest.empty() && same(*tag, validators.etag, Comparison::strong);
   const auto date = parse_http_date(if_range, now_s);
-  return date && *date == validators.modified_s && validators.modified_s < now_s;
+  return date && *date == validators.modified_s && *date != 0 && *date < now_s;
 }
 
 }  // namespace lab

@@ -19,8 +19,8 @@ TagMatch match_tags(std::string_view list, std::string_view etag, Comparison com
 
 /// What is known of the file that was chosen.
 struct Validators {
-  std::string_view etag;  ///< quoted, strong
-  std::int64_t modified_s = 0;
+  std::string_view etag;        ///< quoted, strong
+  std::int64_t modified_s = 0;  ///< 0: unknown
 };
 
 /// What a request says. A field that is absent, doubled or wrong is none (13.1.3).

@@ -10,6 +10,7 @@ namespace {
 
 // In the order of Field.
 constexpr std::array<std::string_view, looked_up_fields> field_names = {"host",
+                                                                        "accept",
                                                                         "accept-encoding",
                                                                         "if-match",
                                                                         "if-none-match",
@@ -87,6 +88,7 @@ Status RequestHead::read_special_field(std::string_view name, std::string_view v
   if (equals_ignoring_case(name, "content-length")) return read_content_length(value);
   if (equals_ignoring_case(name, "transfer-encoding")) return read_transfer_encoding(value);
   if (equals_ignoring_case(name, "connection")) read_connection(value);
+  if (equals_ignoring_case(name, "access-control-request-method")) preflight_ = true;
   if (equals_ignoring_case(name, "expect")) {
     for (auto member = next_member(value); !member.empty(); member = next_member(value)) {
       const bool known = equals_ignoring_case(member, "100-continue");

@@ -36,6 +36,7 @@ enum class Method : std::uint8_t {
 /// Fields whose values are looked up later.
 enum class Field : std::uint8_t {
   host,
+  accept,
   accept_encoding,
   if_match,
   if_none_match,
@@ -44,7 +45,7 @@ enum class Field : std::uint8_t {
   if_range,
   range,
 };
-inline constexpr std::size_t looked_up_fields = 8;
+inline constexpr std::size_t looked_up_fields = 9;
 
 /// One request's head, as far as it has been read.
 /// @code
@@ -70,6 +71,8 @@ class RequestHead {
   /// Whether the client wants the connection to stay: the version's rule, or what it said.
   bool keep_alive() const noexcept { return !close_ && (!is_1_0_ || keep_alive_); }
   bool expects_continue() const noexcept { return expects_continue_; }
+  /// A browser asks what another site's page may do here (Access-Control-Request-Method).
+  bool is_preflight() const noexcept { return method_ == Method::options && preflight_; }
   bool chunked() const noexcept { return chunked_; }
   /// Bytes of the body; 0 without one.
   std::uint64_t content_length() const noexcept { return content_length_; }
@@ -127,6 +130,7 @@ class RequestHead {
   bool expects_other_ = false;
   bool chunked_ = false;
   bool has_length_ = false;
+  bool preflight_ = false;
 };
 
 }  // namespace lab
