@@ -1,32 +1,45 @@
 // A web server for a folder of files: HTTP/1.1 and 1.0, from memory, on the engine of the echo.
 #include <cstdio>
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
+#include <utility>
 
 #include "06-server/http-server/http_options.hpp"
+#include "06-server/http-server/site_source.hpp"
 #include "06-server/lib/process/serve.hpp"
 #include "06-server/lib/protocol/http/http_static.hpp"
-#include "06-server/lib/site/generation.hpp"
-#include "06-server/lib/site/site_builder.hpp"
+#include "06-server/lib/site/site.hpp"
 #include "06-server/lib/site/site_error.hpp"
-#include "06-server/lib/site/site_progress.hpp"
+#include "06-server/lib/site/site_parcel.hpp"
 
 namespace {
 
-using Http = lab::HttpStatic<lab::Generation>;
+using Http = lab::HttpStatic<lab::Site>;
 
 static_assert(sizeof(lab::Connection<Http>) <= 1024);
 
-struct SiteState {
+struct SiteAndCounters {
+  lab::Site site;
   lab::HttpCounters counted;
-  lab::SiteGeneration<lab::Generation> current;
 };
 
-// What a worker's connections share. Made in each worker, around the one copy of the site.
-struct WorkerSite : SiteState, Http::Shared {
-  WorkerSite(const lab::HttpOptions& options, const lab::Generation& generation)
-      : SiteState{.counted = {}, .current = lab::SiteGeneration<lab::Generation>(generation)},
-        Http::Shared(options, current, counted) {}
+// What a worker's connections share. Made in each worker; the site's memory is there once for all.
+class WorkerSite : SiteAndCounters, public Http::Shared {
+ public:
+  WorkerSite(const lab::HttpOptions& options, std::unique_ptr<lab::Generation> first)
+      : SiteAndCounters{.site = lab::Site(std::move(first)), .counted = {}},
+        Http::Shared(options, SiteAndCounters::site, counted) {}
+
+  // A generation that was built anew. What cannot be taken leaves the old one in place.
+  void on_parcel(lab::Fd parcel) noexcept {
+    try {
+      SiteAndCounters::site.replace(std::make_unique<lab::Generation>(lab::unpack_site(parcel)));
+    } catch (const std::exception&) {
+      counted.parcels_refused.add(1);
+    }
+  }
 };
 
 }  // namespace
@@ -42,26 +55,22 @@ int main(int argc, char** argv) {
           "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .port = 8080,
+      .reloads = "the folder",
   });
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
   command.parse(argc, argv);
 
-  std::optional<lab::Generation> site;
+  std::optional<lab::SiteSource> source;
   try {
-    lab::SiteProgress progress("http-server");
-    site.emplace(lab::build_site(options.site, progress.reporter()));
+    source.emplace(options.site, command.kept_open());
   } catch (const lab::SiteError& error) {
     command.fail(error.what());
   } catch (const std::bad_alloc&) {
     command.fail("no memory for the site. Cure: a smaller --memory-limit-file streams more files");
   }
-  options.http.fields = {.generated = site->common_fields(), .options = site->preflight_fields()};
-  command.kept_open() = site->descriptors();
-  std::fprintf(stderr, "http-server: %llu files of %s, %.1f MB in memory\n",
-               static_cast<unsigned long long>(site->files_count()), options.site.root.c_str(),
-               static_cast<double>(site->size()) / 1e6);
-
-  return lab::serve<Http>(command,
-                          [&] { return std::make_unique<WorkerSite>(options.http, *site); });
+  command.reload_with(source->reload());
+  std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());
+  return lab::serve<Http>(
+      command, [&] { return std::make_unique<WorkerSite>(options.http, source->take()); });
 }

@@ -39,6 +39,7 @@ struct HttpCounters {
   }
 
   std::array<Counter, code_end - code_first> by_code;  ///< answers, by status code from 200
+  Counter parcels_refused;  ///< sites built anew that this worker could not take
   Counter files_changed;  ///< answers that ended with a reset: the file is not what it was
 };
 
@@ -61,6 +62,10 @@ class HttpShared {
   HttpCounters& counters() noexcept { return counters_; }
   HeadStores& stores() noexcept { return stores_; }
   DateCache& date() noexcept { return date_; }
+  /// Once a tick: what nobody reads any more is given back.
+  void on_tick() noexcept {
+    if constexpr (requires { site_.collect(); }) site_.collect();
+  }
   /// For one decoded path, within one hook.
   std::span<char> path_space() noexcept { return path_; }
 

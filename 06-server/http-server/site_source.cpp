@@ -1,0 +1,50 @@
+#include "06-server/http-server/site_source.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "06-server/lib/site/site_builder.hpp"
+#include "06-server/lib/site/site_parcel.hpp"
+
+namespace lab {
+
+SiteSource::SiteSource(const SiteOptions& options, std::vector<int>& descriptors)
+    : options_(options), descriptors_(descriptors) {
+  make_current(build_site(options_, progress_.reporter()));
+}
+
+void SiteSource::make_current(SiteFiles files) {
+  current_ = std::make_unique<Generation>(std::move(files));
+  descriptors_ = current_->descriptors();
+}
+
+std::string SiteSource::describe() const {
+  return fmt::format("{} files of {}, {:.1f} MB in memory", current_->files_count(), options_.root,
+                     static_cast<double>(current_->size()) / 1e6);
+}
+
+Reload SiteSource::reload() noexcept {
+  const auto source = [](void* context) -> SiteSource& {
+    return *static_cast<SiteSource*>(context);
+  };
+  static constexpr auto self = source;
+  return {.context = this,
+          .begin =
+              [](void* context) {
+                SiteSource& site = self(context);
+                site.build_.emplace(site.options_, site.progress_.reporter(), site.current_.get());
+                return site.build_->fd();
+              },
+          .finish =
+              [](void* context) {
+                SiteSource& site = self(context);
+                SiteFiles files = site.build_->finish();
+                site.build_.reset();
+                site.make_current(std::move(files));
+                return site.describe();
+              },
+          .parcel = [](void* context) { return pack_site(self(context).current_->files()); }};
+}
+
+}  // namespace lab

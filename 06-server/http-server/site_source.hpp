@@ -1,0 +1,42 @@
+// Where the server's site comes from: built at the start, and again on SIGHUP. In the supervisor's
+// process; workers inherit what is current, or get it as a parcel.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "06-server/lib/process/reload.hpp"
+#include "06-server/lib/site/generation.hpp"
+#include "06-server/lib/site/site_build.hpp"
+#include "06-server/lib/site/site_options.hpp"
+#include "06-server/lib/site/site_progress.hpp"
+
+namespace lab {
+
+class SiteSource {
+ public:
+  /// @param descriptors gets those that workers keep
+  /// @throws SiteError, std::bad_alloc
+  SiteSource(const SiteOptions& options, std::vector<int>& descriptors);
+  SiteSource(const SiteSource&) = delete;
+  SiteSource& operator=(const SiteSource&) = delete;
+
+  /// A generation for a worker that was just forked: it has the mapping and the descriptors.
+  std::unique_ptr<Generation> take() noexcept { return std::move(current_); }
+  /// "12 files of DIR, 0.2 MB in memory"
+  std::string describe() const;
+  Reload reload() noexcept;
+
+ private:
+  void make_current(SiteFiles files);
+
+  const SiteOptions options_;
+  std::vector<int>& descriptors_;
+  SiteProgress progress_{"http-server"};
+  std::unique_ptr<Generation> current_;
+  std::optional<SiteBuild> build_;
+};
+
+}  // namespace lab
