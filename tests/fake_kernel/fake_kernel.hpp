@@ -107,6 +107,8 @@ class FakeKernel {
 
   /// From here on connections may be closed when they are quiet, and no more are accepted.
   void draining() noexcept { draining_at_ = clock_.now(); }
+  /// A server that drains says so in its answers, which no script knows.
+  bool off_script() const noexcept { return subject == Subject::http && draining_at_ != 0; }
 
   // --- what the statistics are compared with ---
   std::uint64_t bytes_delivered() const noexcept { return bytes_delivered_; }

@@ -1,6 +1,6 @@
 // Runs the server's worker on the fake kernel, seed by seed. Each seed is another server, another
 // kernel and other clients; the oracles are in fake_oracles.cpp and, for the end, here.
-//   fake_kernel_test [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]
+//   fake_kernel_echo [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]
 #include <sys/socket.h>
 
 #include <chrono>
@@ -14,37 +14,16 @@
 
 #include "02-files/lib/fd.hpp"
 #include "06-server/lib/engine/worker.hpp"
-#include "06-server/lib/protocol/echo.hpp"
-#include "06-server/lib/protocol/lines.hpp"
 #include "tests/fake_kernel/fake_kernel.hpp"
+#include LAB_FAKE_SUBJECT  // Tested, and Subjected: what its connections have in common
 
 namespace lab::fake {
 
 namespace {
 
-#ifdef LAB_FAKE_LINES
-using Tested = Lines;
-constexpr Subject subject = Subject::lines;
-#else
-using Tested = Echo;
-constexpr Subject subject = Subject::echo;
-#endif
-
-// What the protocol's connections have in common.
-struct Common {
-  Common() {
-#ifdef LAB_FAKE_LINES
-    for (const FakeFile& file : fake_files()) files.push_back({file.name, file.fd, file.size});
-    shared.files = files;
-#endif
-  }
-  std::vector<LineFile> files;
-  Tested::Shared shared;
-};
-
 struct Rig {
   Rig(std::uint64_t seed, Trace& trace_of_run)
-      : trace(trace_of_run), random(seed), scenario(random, subject) {}
+      : trace(trace_of_run), random(seed), scenario(random) {}
 
   Trace& trace;
   Random random;
@@ -55,8 +34,8 @@ struct Rig {
   /// For the worker's shutdown() alone: the fake kernel has its own queue.
   Fd listener{scenario.listener_shuts_down ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1};
   WorkerStats stats;
-  Common common;
-  Worker<Tested> worker{scenario.options, scenario.features, stats, common.shared};
+  Subjected subjected;
+  Worker<Tested> worker{scenario.options, scenario.features, stats, subjected.shared};
 };
 
 // A ring that was just closed is taken apart in the background; until then its memory counts.

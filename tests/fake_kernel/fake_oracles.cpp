@@ -43,7 +43,7 @@ void FakeKernel::judge_send(const Operation& op) {
     trace_.fail("safety", "a second send on #{} while one is unfinished", socket.id);
   }
   if (op.length == 0) trace_.fail("safety", "a send of nothing on #{}", socket.id);
-  if (op.length > socket.unsent()) {
+  if (op.length > socket.unsent() && !off_script()) {
     trace_.fail("content", "#{} would send {} B where {} B are unsent", socket.id, op.length,
                 socket.unsent());
   }
@@ -57,7 +57,7 @@ void FakeKernel::judge_piece(const Socket& socket, const iovec& piece) {
   const int received = buffer_of(begin);
   const int pooled = pooled_->id_of(begin);
   const bool within = received == buffer_of(end) && pooled == pooled_->id_of(end);
-  const bool is_known = received >= 0 || pooled >= 0 || scenario_.subject != Subject::echo;
+  const bool is_known = received >= 0 || pooled >= 0 || subject != Subject::echo;
   if (!within || !is_known) {
     trace_.fail("safety", "#{} sends what is not within one buffer", socket.id);
   }
@@ -79,6 +79,7 @@ void FakeKernel::judge_close(const Operation& op) {
     trace_.fail("safety", "close of #{} with a send in flight", socket.id);
   }
   socket.closing = true;
+  if (off_script()) return;
   const bool flushed = socket.unsent() == 0;
   const bool ended = socket.end_told || socket.delivered >= socket.script->ends_after();
   if (ended && flushed) return;
@@ -108,7 +109,7 @@ void FakeKernel::judge_close(const Operation& op) {
   // Where answers are the protocol's, whoever keeps a buffer for long is in the way, even if it
   // moves.
   const bool pooled_scarce =
-      scenario_.subject != Subject::echo && (scarce || now - pooled_out_at_ < 100 * millisecond);
+      subject != Subject::echo && (scarce || now - pooled_out_at_ < 100 * millisecond);
   if (pooled_scarce && is_past(socket.all_sent_at, 50 * millisecond)) return;
   trace_.fail("safety",
               "#{} is cut short without a reason: {} B sent, {} received, {} sent back, end {}, "
@@ -171,6 +172,7 @@ void FakeKernel::judge_kept() {
 }
 
 void FakeKernel::judge_connection(Socket& socket) {
+  if (off_script()) return;
   judge_hunger(socket);
   judge_silence(socket);
   if (cancel_in_flight(socket.receive_data) || cancel_in_flight(socket.send_data)) return;
@@ -219,14 +221,14 @@ void FakeKernel::judge_hunger(Socket& socket) {
 
 // A protocol with bytes of its own may wait for a pooled buffer, or for a piece of a file.
 bool FakeKernel::waits_for_more() const noexcept {
-  return scenario_.subject != Subject::echo &&
+  return subject != Subject::echo &&
          (reading_ || clock_.now() - pooled_out_at_ < 100 * millisecond);
 }
 
 // How long somebody may wait for a buffer. For each poolful of peers that keep pooled buffers there
 // is a round in which they are found.
 std::uint64_t FakeKernel::patience() const noexcept {
-  const bool pooled = scenario_.subject != Subject::echo;
+  const bool pooled = subject != Subject::echo;
   const std::uint64_t fewest = std::min(pooled_->count(), buffers_->count() / 2);
   const std::uint64_t rounds = pooled ? scenario_.peers.size() / fewest : 0;
   return (500 + 100 * rounds) * millisecond;
@@ -234,9 +236,8 @@ std::uint64_t FakeKernel::patience() const noexcept {
 
 // Whoever has something to say must not wait for a pooled buffer because others do not read.
 void FakeKernel::judge_silence(Socket& socket) {
-  const bool mute = scenario_.subject != Subject::echo && socket.unsent() > 0 &&
-                    socket.send == nullptr && socket.notifications_due == 0 && !socket.dead &&
-                    !socket.error_told;
+  const bool mute = subject != Subject::echo && socket.unsent() > 0 && socket.send == nullptr &&
+                    socket.notifications_due == 0 && !socket.dead && !socket.error_told;
   if (!mute) {
     socket.mute_at = 0;
   } else if (socket.mute_at == 0 || socket.mute_taken != socket.taken) {

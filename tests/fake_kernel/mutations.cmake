@@ -1,6 +1,6 @@
 # Planted bugs: each must be caught by the seeds.
-#   mutation(NAME [LINES] FILE file CAUGHT_BY regex OLD text NEW text)
-# LINES: by the line protocol's seeds, not by the echo's. mutation()
+#   mutation(NAME [OF protocol] FILE file CAUGHT_BY regex OLD text NEW text)
+# OF: by the seeds of this protocol, not of the echo. mutation()
 # is defined by whoever includes this: CMakeLists.txt makes a program of each, run_mutations.cmake
 # makes the changed header and runs it. OLD must stand in the file exactly once, or the run fails.
 # CAUGHT_BY matches "oracle: what it said".
@@ -120,19 +120,19 @@ mutation(receives_not_renewed FILE ${upkeep} CAUGHT_BY "liveness: the file of .*
   NEW "")
 
 # What protocols with answers of their own need.
-mutation(pooled_buffer_leaked LINES FILE ${buffers} CAUGHT_BY "statistics: pooled|guarantee: |liveness: "
+mutation(pooled_buffer_leaked OF lines FILE ${buffers} CAUGHT_BY "statistics: pooled|guarantee: |liveness: "
   OLD "++self.readers_[id];"
   NEW "self.readers_[id] = static_cast<std::uint16_t>(self.readers_[id] + 2);")
 
-mutation(buffer_given_back_twice LINES FILE ${segment} CAUGHT_BY "assertion: |safety: |content: "
+mutation(buffer_given_back_twice OF lines FILE ${segment} CAUGHT_BY "assertion: |safety: |content: "
   OLD "        owner_(std::exchange(other.owner_, nullptr)),"
   NEW "        owner_(other.owner_),")
 
-mutation(no_turn_when_room_comes_back LINES FILE ${connection} CAUGHT_BY "liveness: |guarantee: |safety: "
+mutation(no_turn_when_room_comes_back OF lines FILE ${connection} CAUGHT_BY "liveness: |guarantee: |safety: "
   OLD "    protocol_.on_turn(*this);"
   NEW "    if (this->anything_unread()) protocol_.on_turn(*this);")
 
-mutation(file_piece_out_of_order LINES FILE ${connection} CAUGHT_BY "content: "
+mutation(file_piece_out_of_order OF lines FILE ${connection} CAUGHT_BY "content: "
   OLD "this->outbox_.push(std::move(bytes));"
   NEW "if (this->sending() || this->outbox_empty()) {
       this->outbox_.push(std::move(bytes));
@@ -145,10 +145,29 @@ mutation(slot_adopted_twice FILE ${acceptor} CAUGHT_BY "safety: |assertion: "
   NEW "sink_.adopt(static_cast<FileSlot>(cqe.res));
       if (cqe.res == 3) sink_.adopt(static_cast<FileSlot>(cqe.res));")
 
-mutation(end_told_before_the_last_bytes LINES FILE ${inbox} CAUGHT_BY "safety: |content: |liveness: "
+mutation(end_told_before_the_last_bytes OF lines FILE ${inbox} CAUGHT_BY "safety: |content: |liveness: "
   OLD "if (!end_due_ || closed_ || !inbox_.empty()) return false;"
   NEW "if (!end_due_ || closed_) return false;")
 
-mutation(who_keeps_a_buffer_is_left_alone LINES FILE ${upkeep} CAUGHT_BY "guarantee: |liveness: "
+mutation(who_keeps_a_buffer_is_left_alone OF lines FILE ${upkeep} CAUGHT_BY "guarantee: |liveness: "
   OLD "if (!held_since || now - *held_since < held_ticks_max) continue;"
   NEW "if (!held_since || now - *held_since < 1000 * held_ticks_max) continue;")
+
+set(http_static 06-server/lib/protocol/http/http_static.hpp)
+set(answer_sender 06-server/lib/protocol/http/answer_sender.hpp)
+
+mutation(answers_of_a_pipeline_swapped OF http FILE ${answer_sender} CAUGHT_BY "content: |liveness: "
+  OLD "bool send_memory(auto& io) noexcept {\n    flush(io);"
+  NEW "bool send_memory(auto& io) noexcept {")
+
+mutation(body_of_another_length OF http FILE ${answer_sender} CAUGHT_BY "content: |liveness: |guarantee: "
+  OLD "    left_ = size;"
+  NEW "    left_ = variant.coding == Coding::identity ? size : size - 1;")
+
+mutation(file_piece_sent_twice OF http FILE ${answer_sender} CAUGHT_BY "content: "
+  OLD "    offset_ += piece.size();"
+  NEW "")
+
+mutation(head_with_a_body OF http FILE ${http_static} CAUGHT_BY "content: "
+  OLD "answer.variant != nullptr && answer.has_body && answer.size > 0"
+  NEW "answer.variant != nullptr && answer.size > 0")

@@ -40,7 +40,7 @@ void Network::connect(Peer& peer) {
   }
   auto socket = std::make_shared<Socket>();
   socket->id = ++sockets_;
-  socket->script = make_script(scenario_.subject, random_.next());
+  socket->script = make_script(random_.next());
   peer.plan.bytes = std::min(peer.plan.bytes, socket->script->says());
   socket->peer = &peer;
   socket->send_room = scenario_.send_room;

@@ -3,7 +3,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 function(mutation name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "LINES" "FILE;CAUGHT_BY;OLD;NEW" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "OF;FILE;CAUGHT_BY;OLD;NEW" "")
   file(READ ${SOURCE}/${arg_FILE} text)
   string(FIND "${text}" "${arg_OLD}" first)
   string(FIND "${text}" "${arg_OLD}" last REVERSE)

@@ -72,11 +72,10 @@ enum class Ending : std::uint8_t {
 };
 
 struct Scenario {
-  Scenario(Random& random, Subject subject);
+  explicit Scenario(Random& random);
 
   std::string describe() const;
 
-  Subject subject;
   WorkerOptions options;
   unsigned backlog;
   Chances chances;

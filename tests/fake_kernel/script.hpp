@@ -5,17 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
-
-#include "tests/fake_kernel/random.hpp"
 
 namespace lab::fake {
 
 /// Which protocol the worker speaks.
-enum class Subject : std::uint8_t { echo, lines };
+enum class Subject : std::uint8_t { echo, lines, http };
 
 class Script {
  public:
@@ -35,17 +32,10 @@ class Script {
   virtual std::uint64_t says() const { return endless; }
 };
 
-std::shared_ptr<const Script> make_script(Subject subject, std::uint64_t key);
-
-/// A file of the model: no file system is asked.
-struct FakeFile {
-  std::string_view name;
-  int fd;
-  std::uint64_t size;
-};
-
-/// The files that the line protocol may be asked for.
-std::span<const FakeFile> fake_files();
-unsigned char file_byte(int fd, std::uint64_t offset);
+/// One for each protocol; a program of the model links the one that it tests.
+std::shared_ptr<const Script> make_script(std::uint64_t key);
+extern const Subject subject;
+/// What an open file of the model holds: no file system is asked. Nothing: there is no such file.
+std::optional<std::string_view> file_content(int fd);
 
 }  // namespace lab::fake
