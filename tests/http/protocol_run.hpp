@@ -6,9 +6,9 @@
 
 #include "06-server/lib/protocol/http/http_static.hpp"
 #include "tests/http/case_file.hpp"
-#include "tests/http/test_io.hpp"
 #include "tests/http/test_site.hpp"
 #include "tests/http/transcript.hpp"
+#include "tests/protocol/test_io.hpp"
 
 namespace lab::test {
 

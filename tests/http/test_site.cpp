@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "06-server/lib/protocol/http/http_date.hpp"
-#include "tests/http/test_io.hpp"
+#include "tests/protocol/test_io.hpp"
 
 namespace lab::test {
 namespace {

@@ -1,11 +1,19 @@
-// A Worker<Echo> in a thread of the test, with a listener and a control socket of its own.
+// A worker in a thread of the test, with a listener and a control socket of its own: WorkerThread
+// is the echo's, ProtocolThread<P> any protocol's.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <future>
 #include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "01-core/lib/check.hpp"
 #include "01-core/lib/features.hpp"
 #include "02-files/lib/fd.hpp"
 #include "03-network/lib/listener.hpp"
@@ -15,21 +23,49 @@
 
 namespace lab {
 
-class WorkerThread {
+/// What this kernel has; tried once.
+const Features& all_features();
+
+/// P: a Protocol.
+template <class P>
+class ProtocolThread {
  public:
-  using EchoWorker = Worker<Echo>;
+  using TestedWorker = Worker<P>;
 
   /// Stands in for run(), in the worker's thread, with what is to be done before and after it.
-  using Loop = std::function<bool(EchoWorker&)>;
+  using Loop = std::function<bool(TestedWorker&)>;
 
   /// Starts it and waits until it serves.
+  /// @param shared what its connections have in common; what that refers to outlives this
   /// @throws what the worker's constructor throws
-  explicit WorkerThread(const WorkerOptions& options = small(),
-                        const Features& features = all_features(), Loop loop = &EchoWorker::run);
+  explicit ProtocolThread(const WorkerOptions& options = small(),
+                          const Features& features = all_features(), Loop loop = &TestedWorker::run,
+                          const typename P::Shared& shared = {})
+      : options_(options), features_(features), loop_(std::move(loop)), shared_(shared) {
+    // Connections inherit it: a peer that does not read is noticed after kilobytes, not megabytes.
+    const int send_buffer = 64 << 10;
+    check_errno(setsockopt(listener_.fd(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer),
+                "SO_SNDBUF");
+    int pair[2];
+    check_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
+    control_ = Fd(pair[0]);
+    std::promise<void> started;
+    thread_ = std::thread([this, theirs = pair[1], &started] { serve(theirs, started); });
+    try {
+      started.get_future().get();
+    } catch (...) {
+      thread_.join();
+      throw;
+    }
+  }
   /// Drains it, where the test has not: a worker that does not end aborts the test program.
-  ~WorkerThread();
-  WorkerThread(const WorkerThread&) = delete;
-  WorkerThread& operator=(const WorkerThread&) = delete;
+  ~ProtocolThread() {
+    if (!thread_.joinable()) return;
+    if (control_) drain();
+    join();
+  }
+  ProtocolThread(const ProtocolThread&) = delete;
+  ProtocolThread& operator=(const ProtocolThread&) = delete;
 
   std::uint16_t port() const { return listener_.port(); }
   const WorkerStats& stats() const { return *stats_; }
@@ -39,12 +75,21 @@ class WorkerThread {
   /// Tells it to drain, as the supervisor does.
   void drain() { command(command_drain); }
   void stop() { command(command_stop); }
-  void command(char command);
+  void command(char command) { ASSERT_EQ(send(control_.get(), &command, 1, MSG_NOSIGNAL), 1); }
   /// The supervisor's end of the control socket goes away.
   void close_control() { control_.reset(); }
   /// What run() returned. After true the worker was destroyed, with all that its destructors
   /// assert.
-  bool join();
+  bool join() {
+    if (result_.wait_for(patience) != std::future_status::ready) {
+      std::fprintf(stderr, "the worker did not end: %llu accepted, %llu closed\n",
+                   static_cast<unsigned long long>(stat(Stat::accepted)),
+                   static_cast<unsigned long long>(stat(Stat::closed)));
+      std::abort();  // a thread cannot be ended from outside
+    }
+    thread_.join();
+    return result_.get();
+  }
   /// Both.
   bool finish() {
     drain();
@@ -55,16 +100,38 @@ class WorkerThread {
   static WorkerOptions small() {
     return {.connections_max = 256, .buffer_count = 512, .buffer_size = 4096};
   }
-  /// What this kernel has; tried once.
-  static const Features& all_features();
+  static const Features& all_features() { return lab::all_features(); }
 
  private:
-  void serve(int control_fd, std::promise<void>& started);
+  void serve(int control_fd, std::promise<void>& started) {
+    const Fd control(control_fd);
+    std::unique_ptr<TestedWorker> worker;
+    try {
+      worker = std::make_unique<TestedWorker>(options_, features_, *stats_, shared_);
+    } catch (...) {
+      started.set_exception(std::current_exception());
+      return;
+    }
+    worker->start(listener_.fd(), control.get());
+    report_ = worker->report();
+    started.set_value();
+    const bool clean = loop_(*worker);
+    if (clean) {
+      worker.reset();
+    } else {
+      std::fprintf(stderr, "the worker ended with %u connections, %u operations in flight\n",
+                   worker->open_connections(), worker->ring().armed_count());
+      // The kernel may still use its memory: it stays, reachable, until the process ends.
+      static auto* const kept = new std::vector<std::unique_ptr<TestedWorker>>;
+      kept->push_back(std::move(worker));
+    }
+    ended_.set_value(clean);
+  }
 
   const WorkerOptions options_;
   const Features features_;
   const Loop loop_;
-  Echo::Shared shared_;
+  typename P::Shared shared_;
   const std::unique_ptr<WorkerStats> stats_ = std::make_unique<WorkerStats>();
   const Listener listener_{ListenerOptions{.socket_options = SocketOptions::plain}};
   WorkerReport report_;
@@ -72,6 +139,13 @@ class WorkerThread {
   std::promise<bool> ended_;
   std::future<bool> result_ = ended_.get_future();
   std::thread thread_;
+};
+
+/// The echo's.
+class WorkerThread : public ProtocolThread<Echo> {
+ public:
+  using EchoWorker = TestedWorker;
+  using ProtocolThread::ProtocolThread;
 };
 
 }  // namespace lab

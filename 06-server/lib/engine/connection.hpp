@@ -123,6 +123,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   void finish(Finish how) noexcept {
     if (phase_ == Phase::open) phase_ = Phase::finishing;
+    this->want_bytes(false);
     this->close_inbox();
     if (how == Finish::linger) this->want_to_linger();
     commons_.mark_ready(*this);
@@ -182,7 +183,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     if constexpr (P::uses_buffers) {
       this->note_holding();
       this->inbox_.push(std::move(segment));  // they come in turn()
-    } else {
+    } else if (this->wants_bytes()) {
       protocol_.on_bytes(*this, std::move(segment));
     }
   }
@@ -222,6 +223,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   void abort() noexcept {
     if (phase_ != Phase::aborting) protocol_.on_abort();
     phase_ = Phase::aborting;
+    this->close_inbox();
     commons_.mark_ready(*this);
   }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "02-files/lib/file_table.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
@@ -41,7 +42,7 @@ class Lingering {
   // What a client sends before it looks for an answer, several times over; more is an attack. Two
   // seconds are many round trips.
   static constexpr std::uint32_t bytes_max = 8U << 20;
-  static constexpr std::uint32_t ticks_max = 2000 / 25;
+  static constexpr std::uint32_t ticks_max = 2000 / protocol_tick_ms;
 
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }

@@ -40,8 +40,7 @@ struct WorkerReport {
   unsigned connections_max = 0;
   unsigned setup_flags = 0;  ///< IORING_SETUP_*
   bool registered_ring_fd = false;
-  bool fixed_buffers =
-      false;  ///< the receive memory is registered, too: zero-copy sends pin nothing
+  bool fixed_buffers = false;   ///< the arena is registered: zero-copy sends pin nothing
   int fixed_buffers_error = 0;  ///< errno, when it is not
   bool multishot_timer = false;
   bool multishot_is_fair = false;  ///< the kernel limits a multishot receive's turn

@@ -29,22 +29,29 @@ struct LineFile {
 
 class Lines : public ProtocolDefaults {
  public:
+  // [walk needs]
   struct Shared {
     std::span<const LineFile> files;
+    unsigned line_timeout_ms = 10'000;  ///< a line that was begun is complete by then
   };
   static constexpr bool uses_buffers = true;
+  // [/walk]
   static constexpr std::size_t line_max = 200;  ///< bytes, without the end of the line
   static constexpr std::string_view greeting = "lines: say something\n";
 
   explicit Lines(Shared& shared) noexcept : shared_(shared) {}
 
+  // [walk open]
   void on_open(auto& io) noexcept { io.send(Segment::stable(std::as_bytes(std::span(greeting)))); }
+  // [/walk]
 
+  // [walk bytes]
   void on_bytes(auto& io, Segment bytes) noexcept {
     while (!bytes.empty() && !ends_) {
       if (file_left_ > 0 || !has_space(io)) {
         flush(io);
         io.unread(std::move(bytes));
+        deadline_ = no_deadline;  // now it waits for us
         return;
       }
       const Cut cut = take_line(bytes);
@@ -61,7 +68,9 @@ class Lines : public ProtocolDefaults {
     }
     flush(io);
   }
+  // [/walk]
 
+  // [walk file]
   void on_file(auto& io, Segment piece) noexcept {
     reads_ = false;
     if (piece.empty()) {  // it is shorter than it was: the client shall not take it for whole
@@ -73,44 +82,50 @@ class Lines : public ProtocolDefaults {
     io.send(std::move(piece));
     next_piece(io);
   }
+  // [/walk]
 
+  // [walk turn]
   void on_turn(auto& io) noexcept {
     if (file_left_ > 0) {
       next_piece(io);
     } else if (deadline_ != no_deadline && is_over(io.tick())) {
-      deadline_ = no_deadline;
       if (!has_space(io)) return;
+      deadline_ = no_deadline;
       answer("too slow");
       end(io, Finish::linger);
-      flush(io);
     } else if (!ends_) {
       io.receive(Receive::on);
     }
   }
+  // [/walk]
 
+  // [walk end]
   void on_end(auto& io) noexcept {
     ends_ = true;
     if (file_left_ == 0) io.finish(Finish::close);
   }
+  // [/walk]
 
+  // [walk ends]
   void on_abort() noexcept { out_ = {}; }
 
   bool idle() const noexcept { return line_size_ == 0 && file_left_ == 0; }
   std::uint32_t deadline() const noexcept { return deadline_; }
+  // [/walk]
 
  private:
   enum class Cut : std::uint8_t { none, line };
   // The longest answer: a number, a file's size, and the line.
   static constexpr std::uint32_t answer_max = 64 + line_max;
-  static constexpr std::uint32_t line_ticks_max = 10'000 / protocol_tick_ms;
 
   std::uint32_t deadline_of_line(std::uint32_t tick) const noexcept {
-    return deadline_ != no_deadline ? deadline_ : tick + line_ticks_max;
+    return deadline_ != no_deadline ? deadline_ : tick + shared_.line_timeout_ms / protocol_tick_ms;
   }
   bool is_over(std::uint32_t tick) const noexcept {
     return static_cast<std::int32_t>(tick - deadline_) >= 0;
   }
 
+  // [walk space]
   // One answer more fits; several lines share a buffer.
   bool has_space(auto& io) noexcept {
     if (out_ && out_.space().size() - out_size_ >= answer_max) return true;
@@ -119,11 +134,14 @@ class Lines : public ProtocolDefaults {
     out_ = io.take_buffer();
     return static_cast<bool>(out_);
   }
+  // [/walk]
 
+  // [walk flush]
   void flush(auto& io) noexcept {
     if (out_size_ > 0) io.send(std::move(out_).filled(std::exchange(out_size_, 0)));
     out_ = {};
   }
+  // [/walk]
 
   // What is there of a line is copied: so nobody who stops in the middle of one keeps a buffer.
   Cut take_line(Segment& bytes) noexcept {
@@ -169,6 +187,7 @@ class Lines : public ProtocolDefaults {
     next_piece(io);
   }
 
+  // [walk piece]
   void next_piece(auto& io) noexcept {
     if (reads_ || io.room() == 0) return;
     if (file_left_ > 0) {
@@ -178,6 +197,7 @@ class Lines : public ProtocolDefaults {
       io.finish(Finish::close);
     }
   }
+  // [/walk]
 
   void end(auto& io, Finish how) noexcept {
     ends_ = true;

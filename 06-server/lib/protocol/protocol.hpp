@@ -5,8 +5,7 @@
 // no protocol by name. Rules:
 // 1. A hook appends and takes note; it never starts a send, and it destroys nothing.
 // 2. The Io is a parameter of each hook and is never stored. A protocol that wraps another builds
-// an
-//    Io of its own on the stack and hands that on.
+//    an Io of its own on the stack and hands that on.
 // 3. Whoever finishes something outside a hook calls wake() of a Waker; on_turn() follows.
 // 4. What a protocol has in flight of its own joins the connection's close: at_rest().
 #pragma once

@@ -144,6 +144,15 @@ class PooledBuffer {
   /// For engines: piece `id` of `owner`, whose account says that one reads it.
   PooledBuffer(SegmentOwner& owner, std::uint32_t id, std::span<std::byte> space) noexcept
       : space_(space.data()), memory_(owner, id, space) {}
+  PooledBuffer(PooledBuffer&& other) noexcept
+      : space_(std::exchange(other.space_, nullptr)), memory_(std::move(other.memory_)) {}
+  PooledBuffer& operator=(PooledBuffer&& other) noexcept {
+    space_ = std::exchange(other.space_, nullptr);
+    memory_ = std::move(other.memory_);
+    return *this;
+  }
+  PooledBuffer(const PooledBuffer&) = delete;
+  PooledBuffer& operator=(const PooledBuffer&) = delete;
 
   explicit operator bool() const noexcept { return space_ != nullptr; }
   std::span<std::byte> space() const noexcept { return {space_, memory_.size()}; }
