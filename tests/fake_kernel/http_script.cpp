@@ -9,7 +9,7 @@
 #include "tests/fake_kernel/dialogue.hpp"
 #include "tests/fake_kernel/http_world.hpp"
 #include "tests/fake_kernel/random.hpp"
-#include "tests/http/test_io.hpp"
+#include "tests/protocol/test_io.hpp"
 
 namespace lab::fake {
 
