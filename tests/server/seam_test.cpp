@@ -56,7 +56,9 @@ void expect_silence_after_the_end() {
   }
   EXPECT_TRUE(worker.finish());
   // What comes after a reset is not counted where it is not kept.
-  if (Buffers || !Reset) EXPECT_GT(worker.stat(Stat::receives), 20U) << "nothing was tried";
+  if (Buffers || !Reset) {
+    EXPECT_GT(worker.stat(Stat::receives), 20U) << "nothing was tried";
+  }
   EXPECT_EQ(told_after, 0U);
 }
 
