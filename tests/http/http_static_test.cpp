@@ -191,6 +191,19 @@ TEST(HttpStatic, AFileThatIsLongerThanItWasGivesItsOldLength) {
   EXPECT_EQ(answers_in(connection.output).size(), 2U);
 }
 
+// What is chosen is what is measured: no body is cut to another variant's length.
+TEST(HttpStatic, ARangeIsOfTheChosenVariant) {
+  HttpWorld world;
+  Connection connection(world.shared);
+  connection.feed("GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\nRange: bytes=0-1\r\n\r\n");
+  connection.feed("GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: br\r\n\r\n");
+  const auto answers = answers_in(connection.output);
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].body, "gz");
+  EXPECT_EQ(*answers[0].field("Content-Range"), "bytes 0-1/100");
+  EXPECT_EQ(answers[1].body.size(), 80U);
+}
+
 // --- generations ---
 
 TEST(HttpStatic, AGenerationLivesUntilItsLastAnswerHasLeft) {

@@ -23,8 +23,8 @@ struct SiteFile {
   std::string_view path;
   std::string_view type;
   std::string content;
-  std::string gzip;    ///< content of its sibling .gz, or empty. No gzip: nobody unpacks it
-  std::string brotli;  ///< of .br
+  std::string gzip;    ///< in memory: its variant, or empty. No gzip: nobody unpacks it
+  std::string brotli;  ///< likewise
   bool in_the_future = false;
 };
 
