@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,8 +22,10 @@
 #include <latch>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
+#include "06-server/lib/protocol/lines.hpp"
 #include "tests/server/support.hpp"
 #include "tests/server/worker_thread.hpp"
 
@@ -122,6 +125,42 @@ TEST_F(Allocations, NoneForAcceptsTrafficAndCloses) {
   }
   EXPECT_TRUE(worker.finish());
   EXPECT_EQ(worker.stat(Stat::accepted), 200U);
+}
+
+TEST_F(Allocations, NoneForAnswersAndFiles) {
+  const std::string content(1'000'000, 'x');
+  const Fd fd(memfd_create("lines", MFD_CLOEXEC));
+  ASSERT_EQ(write(fd.get(), content.data(), content.size()), 1'000'000);
+  const std::array files{LineFile{.name = "big", .fd = fd.get(), .size = content.size()}};
+  WorkerOptions options = WorkerThread::small();
+  options.pooled_count = 8;
+  const auto count = [](Worker<Lines>& worker) {
+    counting = true;
+    const bool clean = worker.run();
+    counting = false;
+    return clean;
+  };
+  ProtocolThread<Lines> worker(options, all_features(), count, {.files = files});
+  const std::string heard =
+      std::string(Lines::greeting) + "1: hello\n2: 1000000 bytes of big\n" + content + "3: bye\n";
+  std::vector<Stream> clients;
+  for (unsigned number = 0; number < 20; ++number) {
+    clients.push_back(connect_to(worker.port()));
+    ASSERT_EQ(send(clients.back().fd(), "hello\nread big\nbye\n", 19, MSG_NOSIGNAL), 19);
+    if (number % 2 == 0) clients.pop_back();  // it goes without a word
+  }
+  clients.push_back(connect_to(worker.port()));
+  ASSERT_EQ(send(clients.back().fd(), "hello\nread big\nbye\n", 19, MSG_NOSIGNAL), 19);
+  std::string got;
+  std::array<char, 65536> piece;
+  for (ssize_t size = 1; size > 0;) {
+    ASSERT_NE(clients.back().wait(POLLIN, soon()), 0);
+    size = recv(clients.back().fd(), piece.data(), piece.size(), 0);
+    if (size > 0) got.append(piece.data(), static_cast<std::size_t>(size));
+  }
+  EXPECT_TRUE(got == heard) << got.size() << " bytes";
+  clients.clear();
+  EXPECT_TRUE(worker.finish());
 }
 
 TEST_F(Allocations, NoneForPauses) {
