@@ -301,6 +301,7 @@ next_says_how_to_go_on() {
   echo
   [ ! -f "$lesson/break.diff" ] || echo "Break it:      ./lab break $number"
   [ ! -f "$lesson/exercise.cpp" ] || echo "Its exercise:  ./lab exercise $number"
+  if [ -n "$all" ]; then lessons_awk all; else lessons_awk road; fi
   following=$(next_lesson)
   if [ -n "$following" ]; then
     echo "Go on:         ./lab next${all:+ --all}    ($(lesson_number "$following")" \

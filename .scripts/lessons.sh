@@ -76,16 +76,23 @@ lesson_find() {
   esac
 }
 
-# The list, with what this kernel can run and what is done.
-lessons_list() {
+# lessons_awk WAY [awk's options]: reads all facts.txt, and ends with how far the learner is on the
+# way, which is the "road" or "all".
+lessons_awk() {
+  way=$1
+  shift
   touched=$PROGRESS
   [ -f "$touched" ] || touched=/dev/null
+  # shellcheck disable=SC2046 # paths of ours, without blanks
+  LC_ALL=C awk -v progress="$touched" -v way="$way" -f .scripts/facts.awk "$@" -f .scripts/way.awk \
+    $(lessons | sed 's|$|/facts.txt|') /dev/null
+}
+
+# The list, with what this kernel can run and what is done.
+lessons_list() {
   chapters=$(for chapter in 0[1-6]-*/; do
     printf '%s\t%s\n' "${chapter%/}" "$(sed -n 's/^# *//p' "$chapter/README.md" 2>/dev/null |
       head -n 1)"
   done)
-  # shellcheck disable=SC2046 # paths of ours, without blanks
-  LC_ALL=C awk -v here="$(uname -r)" -v chapters="$chapters" -v progress="$touched" \
-    -f .scripts/facts.awk -f .scripts/list.awk \
-    $(lessons | sed 's|$|/facts.txt|') /dev/null
+  lessons_awk road -v here="$(uname -r)" -v chapters="$chapters" -f .scripts/list.awk
 }

@@ -1,10 +1,9 @@
-# ./lab list. After facts.awk: `here` is this kernel, `chapters` lines of "folder<TAB>title",
-# `progress` the file of what is done.
+# ./lab list. Between facts.awk and way.awk, which fills done[]: `here` is this kernel, `chapters`
+# lines of "folder<TAB>title".
 
 function mark(folder, one) { return has_mark(folder, one) ? one : " " }
 
 END {
-  while ((getline line < progress) > 0) done[line] = 1
   many = split(chapters, chapter, "\n")
   for (c = 1; c <= many; ++c) {
     split(chapter[c], name, "\t")
