@@ -225,7 +225,7 @@ TEST_F(Sharing, ASegmentPinsTheGenerationItIsOf) {
   EXPECT_EQ(site.generations(), 2U);
 }
 
-TEST_F(Sharing, ThereAreNeverMoreThanAFewGenerations) {
+TEST_F(Sharing, ThereAreNeverMoreThanAFewGenerationsAndTheNewestWaits) {
   Site site(generation());
   std::vector<Segment> pins;
   for (unsigned number = 0; number < 3; ++number) {
@@ -234,9 +234,14 @@ TEST_F(Sharing, ThereAreNeverMoreThanAFewGenerations) {
   }
   pins.push_back(site.pin());
   EXPECT_FALSE(site.replace(generation()));
+  folder_.write("newest.txt", "newest");
+  EXPECT_FALSE(site.replace(generation()));
+  site.collect();
   EXPECT_EQ(site.generations(), 4U);
+  EXPECT_NE(site.find("/newest.txt").kind, Found::Kind::file);
   pins.erase(pins.begin() + 1);
-  EXPECT_TRUE(site.replace(generation()));
+  site.collect();
+  EXPECT_EQ(site.find("/newest.txt").kind, Found::Kind::file);
   EXPECT_EQ(site.generations(), 4U);
 }
 

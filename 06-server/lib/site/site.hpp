@@ -26,7 +26,7 @@ class Site {
  public:
   /// REQUIRES first != nullptr.
   explicit Site(std::unique_ptr<Generation> first) {
-    generations_.reserve(generations_max + 1);
+    generations_.reserve(generations_max);
     generations_.push_back(std::move(first));
     LAB_ASSERT(generations_.back() != nullptr);
   }
@@ -48,25 +48,24 @@ class Site {
     return {};
   }
 
-  /// From now on find() answers from `next`.
-  /// @return false, and `next` is dropped, when clients that do not read hold too many old ones.
+  /// From now on find() answers from `next`; or, where clients that do not read hold too many old
+  /// ones, as soon as one of those is given up. Of several that wait only the newest is kept.
+  /// @return false when it waits
   /// REQUIRES next != nullptr
   bool replace(std::unique_ptr<Generation> next) {
     LAB_ASSERT(next != nullptr);
+    waiting_ = std::move(next);
     collect();
-    if (generations_.size() == generations_max) return false;
-    generations_.push_back(std::move(next));
-    collect();
-    return true;
+    return waiting_ == nullptr;
   }
 
   /// Drops old generations that nobody reads. Unmapping a large one takes milliseconds: call it
   /// once a tick, not in a hook.
   void collect() noexcept {
-    const auto old_end = generations_.end() - 1;
-    generations_.erase(std::remove_if(generations_.begin(), old_end,
-                                      [](const auto& generation) { return generation->at_rest(); }),
-                       old_end);
+    drop_old();
+    if (waiting_ == nullptr || generations_.size() == generations_max) return;
+    generations_.push_back(std::move(waiting_));
+    drop_old();
   }
 
   std::size_t generations() const noexcept { return generations_.size(); }
@@ -74,7 +73,15 @@ class Site {
  private:
   static constexpr std::size_t generations_max = 4;
 
+  void drop_old() noexcept {
+    const auto old_end = generations_.end() - 1;
+    generations_.erase(std::remove_if(generations_.begin(), old_end,
+                                      [](const auto& generation) { return generation->at_rest(); }),
+                       old_end);
+  }
+
   std::vector<std::unique_ptr<Generation>> generations_;  // the newest is the last
+  std::unique_ptr<Generation> waiting_;                   // newer than those
 };
 
 }  // namespace lab
