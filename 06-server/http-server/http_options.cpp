@@ -1,6 +1,7 @@
 #include "06-server/http-server/http_options.hpp"
 
 #include <string>
+#include <string_view>
 
 #include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_rules.hpp"
@@ -9,36 +10,50 @@ namespace lab {
 
 namespace {
 
-// The rules say themselves what is wrong with a word.
+// The rules say themselves what is wrong with a word, and so does the command line whose it is.
 template <class Rule>
-std::string complaint_of(const Rule& rule, const std::string& word) {
+std::string complaint_of(std::string_view option, const Rule& rule, const std::string& word) {
   try {
     rule(word);
     return {};
   } catch (const SiteError& error) {
-    return error.what();
+    std::string_view text = error.what();
+    const std::string prefix = std::string(option) + ": ";
+    if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
+    return std::string(text);
   }
 }
 
-std::string check_header(const std::string& word) { return complaint_of(&header_field, word); }
-std::string check_cache_rule(const std::string& word) { return complaint_of(&cache_rule, word); }
-std::string check_origin(const std::string& word) { return complaint_of(&cors_origin, word); }
+std::string check_header(const std::string& word) {
+  return complaint_of("--header", &header_field, word);
+}
+std::string check_cache_rule(const std::string& word) {
+  return complaint_of("--cache-control", &cache_rule, word);
+}
+std::string check_origin(const std::string& word) {
+  return complaint_of("--cors", &cors_origin, word);
+}
 
-void add_site_options(CommandLine& line, SiteOptions& site) {
+void add_site_options(CommandLine& line, HttpServerOptions& options) {
+  SiteOptions& site = options.site;
   const std::string group = "Site";
-  line.add_option("DIR", site.root, "The folder to serve; it is read once, at the start")
+  line.add_option("DIR", site.root,
+                  "The folder to serve; it is read at the start, and anew on SIGHUP")
       .check(not_empty())
       .required();
   line.add_option("--index", site.index, "The file that stands for its folder")
       .check(not_empty())
       .capture_default_str()
       .group(group);
-  line.add_flag("!--no-redirect", site.redirect_directories,
-                "/dir is answered with the index itself, not with a redirect to /dir/")
+  line.add_flag_callback(
+          "--no-redirect", [&site] { site.redirect_directories = false; },
+          "/dir is answered with the index itself, not with a redirect to /dir/")
       .group(group);
-  line.add_option("--spa", site.fallback_page,
-                  "A page of the site that answers unknown paths with 200, as applications in one "
-                  "page want it; not paths with an extension: a missing app.js stays 404")
+  line.add_option(
+          "--spa", site.fallback_page,
+          "A page of the site that answers unknown paths with 200 where a page is asked for "
+          "(Accept: text/html), as applications in one page want it; not paths with an "
+          "extension: a missing app.js stays 404")
       .type_name("PATH")
       .check(not_empty())
       .group(group);
@@ -62,19 +77,16 @@ void add_site_options(CommandLine& line, SiteOptions& site) {
                   "smaller. Files beside it, .gz, .br and .zst, are used as they are")
       .default_str("good")
       .group(group);
-  line.add_option_function(
-          "--cache-control",
-          [&site](const std::string& word) { site.cache_rules.push_back(cache_rule(word)); },
+  line.add_option(
+          "--cache-control", options.cache_words,
           "PATTERN=VALUE: '*.js=public, max-age=31536000, immutable'. The first that matches "
           "counts; may be given again")
       .type_name("RULE")
       .check(&check_cache_rule)
       .allow_extra_args(false)
       .group(group);
-  line.add_option_function(
-          "--header",
-          [&site](const std::string& word) { site.fields.push_back(header_field(word)); },
-          "'NAME: VALUE' on every answer; may be given again")
+  line.add_option("--header", options.header_words,
+                  "'NAME: VALUE' on every answer; may be given again")
       .type_name("FIELD")
       .check(&check_header)
       .allow_extra_args(false)
@@ -105,8 +117,15 @@ void add_protocol_options(CommandLine& line, HttpOptions& http) {
 }  // namespace
 
 void add_http_options(CommandLine& line, HttpServerOptions& options) {
-  add_site_options(line, options.site);
+  add_site_options(line, options);
   add_protocol_options(line, options.http);
+}
+
+void take_words(HttpServerOptions& options) {
+  for (const std::string& word : options.header_words)
+    options.site.fields.push_back(header_field(word));
+  for (const std::string& word : options.cache_words)
+    options.site.cache_rules.push_back(cache_rule(word));
 }
 
 }  // namespace lab

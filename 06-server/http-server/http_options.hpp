@@ -1,6 +1,9 @@
 // What the HTTP server can be told beside what every server can.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "05-performance/bench/command_line.hpp"
 #include "06-server/lib/protocol/http/http_shared.hpp"
 #include "06-server/lib/site/site_options.hpp"
@@ -10,10 +13,15 @@ namespace lab {
 struct HttpServerOptions {
   SiteOptions site;
   HttpOptions http;
+  std::vector<std::string> header_words;  ///< of --header, until take_words()
+  std::vector<std::string> cache_words;   ///< of --cache-control
 };
 
 /// Declares the folder and the options, in the groups Site and HTTP.
 /// @param options hold the defaults; they live as long as the line
 void add_http_options(CommandLine& line, HttpServerOptions& options);
+
+/// After the line was parsed: what may be given several times goes to the site.
+void take_words(HttpServerOptions& options);
 
 }  // namespace lab

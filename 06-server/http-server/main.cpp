@@ -8,10 +8,10 @@
 
 #include "06-server/http-server/http_options.hpp"
 #include "06-server/http-server/site_source.hpp"
+#include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/serve.hpp"
 #include "06-server/lib/protocol/http/http_static.hpp"
 #include "06-server/lib/site/site.hpp"
-#include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_parcel.hpp"
 
 namespace {
@@ -49,8 +49,7 @@ int main(int argc, char** argv) {
       .name = "http-server",
       .description =
           "Serves a folder over HTTP/1.1 on io_uring, from memory: one pinned process per core, "
-          "one "
-          "copy of the site for all.\n\n"
+          "one copy of the site for all.\n\n"
           "Try it:   http-server ~/site            then, elsewhere:   curl -i localhost:8080/\n"
           "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
@@ -60,14 +59,15 @@ int main(int argc, char** argv) {
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
   command.parse(argc, argv);
+  lab::take_words(options);
 
   std::optional<lab::SiteSource> source;
   try {
     source.emplace(options.site, command.kept_open());
-  } catch (const lab::SiteError& error) {
-    command.fail(error.what());
   } catch (const std::bad_alloc&) {
     command.fail("no memory for the site. Cure: a smaller --memory-limit-file streams more files");
+  } catch (const std::exception& error) {
+    command.fail(lab::explain(error));
   }
   command.reload_with(source->reload());
   std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());

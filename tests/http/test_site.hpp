@@ -23,8 +23,8 @@ struct SiteFile {
   std::string_view path;
   std::string_view type;
   std::string content;
-  std::string gzip;    ///< in memory: its variant, or empty. No gzip: nobody unpacks it
-  std::string brotli;  ///< likewise
+  std::string gzip;    ///< of its sibling .gz, or empty. It holds the content: a server looks
+  std::string brotli;  ///< of .br
   bool in_the_future = false;
 };
 

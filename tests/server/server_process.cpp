@@ -90,8 +90,9 @@ void ServerProcess::start(const Setup& setup) {
     check_errno(fcntl(end->get(), F_SETFL, O_NONBLOCK), "fcntl");
   }
   // Opened here: another user may have no right to enter the folder.
-  const Fd program(check_errno(open(LAB_ECHO_SERVER, O_RDONLY | O_CLOEXEC), LAB_ECHO_SERVER));
-  std::vector<char*> words{const_cast<char*>("echo-server")};
+  const std::string path = setup.program.empty() ? LAB_ECHO_SERVER : setup.program;
+  const Fd program(check_errno(open(path.c_str(), O_RDONLY | O_CLOEXEC), path.c_str()));
+  std::vector<char*> words{const_cast<char*>(path.c_str())};
   for (const std::string& flag : setup.flags) words.push_back(const_cast<char*>(flag.c_str()));
   words.push_back(nullptr);
 

@@ -45,6 +45,7 @@ class ServerProcess {
     /// Runs in the child before the program: limits, filters. Async-signal-safe calls only.
     std::function<void()> before = [] {};
     bool unprivileged = false;  ///< as unprivileged_user(), where the test is root
+    std::string program = {};   ///< its path; empty: the echo server
   };
 
   /// Starts the program and does not wait for it.

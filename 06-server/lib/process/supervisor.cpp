@@ -179,8 +179,9 @@ void Supervisor::on_signal(Cqe) noexcept {
     if (ServerSignals::asks_for_statistics(signal)) {
       statistics_.report_interval(log_, ring_.now_ns(), true);
       reported_ms_ = now_ms();
-    } else if (signal == SIGHUP && reloading_.possible() && state_ == State::serving) {
-      reloading_.begin();
+    } else if (signal == SIGHUP && reloading_.possible()) {
+      // It never ends a server that reloads: whoever sends it may not know that it drains already.
+      if (state_ == State::starting || state_ == State::serving) reloading_.begin();
     } else if (state_ == State::draining) {
       log_("SIG{}, the second signal: stopping at once", sigabbrev_np(signal));
       stop_now();

@@ -1,0 +1,153 @@
+// After start() a worker that serves HTTP takes no memory from the heap: counted, by standing in
+// for malloc, while each kind of answer is given.
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "01-core/lib/check.hpp"
+#include "01-core/lib/features.hpp"
+#include "03-network/lib/listener.hpp"
+#include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/protocol/http/http_static.hpp"
+#include "06-server/lib/site/site.hpp"
+#include "06-server/lib/site/site_builder.hpp"
+#include "tests/http_server/http_client.hpp"
+#include "tests/site/site_fixture.hpp"
+
+namespace {
+
+// True in the worker's thread while it runs its loop.
+thread_local constinit bool counting = false;
+std::atomic<unsigned long> allocations{0};
+
+}  // namespace
+
+#ifndef LAB_SANITIZED
+
+// glibc's own allocator under the names that it exports for this; operator new comes here too.
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* memory, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+
+void* malloc(std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_realloc(memory, size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  if (counting) ++allocations;
+  return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
+int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
+  *memory = memalign(alignment, size);
+  return *memory != nullptr ? 0 : ENOMEM;
+}
+}
+
+#endif
+
+namespace lab {
+namespace {
+
+using Http = HttpStatic<Site>;
+
+/// A worker in a thread of its own, which drains when this dies.
+class HttpWorkerThread {
+ public:
+  explicit HttpWorkerThread(const SiteOptions& site)
+      : site_(std::make_unique<Generation>(build_site(site))) {
+    int pair[2];
+    check_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
+    control_ = Fd(pair[0]);
+    std::promise<void> started;
+    thread_ = std::thread([this, theirs = pair[1], &started] { serve(Fd(theirs), started); });
+    started.get_future().get();
+  }
+  ~HttpWorkerThread() { finish(); }
+  HttpWorkerThread(const HttpWorkerThread&) = delete;
+  HttpWorkerThread& operator=(const HttpWorkerThread&) = delete;
+
+  std::uint16_t port() const { return listener_.port(); }
+  void finish() {
+    if (!thread_.joinable()) return;
+    control_.reset();
+    thread_.join();
+  }
+
+ private:
+  void serve(const Fd& control, std::promise<void>& started) {
+    Worker<Http> worker({.connections_max = 64, .buffer_count = 64, .buffer_size = 16384},
+                        Features::detect(), *stats_, shared_);
+    worker.start(listener_.fd(), control.get());
+    started.set_value();
+    counting = true;
+    worker.run();
+    counting = false;
+  }
+
+  Site site_;
+  HttpCounters counters_;
+  Http::Shared shared_{{}, site_, counters_};
+  const std::unique_ptr<WorkerStats> stats_ = std::make_unique<WorkerStats>();
+  const Listener listener_{ListenerOptions{.socket_options = SocketOptions::plain}};
+  Fd control_;
+  std::thread thread_;
+};
+
+TEST(HttpAllocations, NoneForAnyKindOfAnswer) {
+  if (sanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+  counting = true;
+  delete new int;
+  counting = false;
+  ASSERT_EQ(allocations.exchange(0), 1U) << "the counter counts";
+
+  const Folder folder;
+  folder.write("index.html", prose(3000));
+  folder.write("kept.bin", noise(90'000));
+  folder.write("streamed.bin", noise(700'000));
+  HttpWorkerThread worker({.root = folder.path(), .memory_limit_file = 100'000});
+  HttpClient client(worker.port());
+  const std::string tag = "If-None-Match: " + *client.get("/").field("ETag") + "\r\n";
+  for (unsigned round = 0; round < 20; ++round) {
+    EXPECT_EQ(client.get("/").status, 200);
+    EXPECT_EQ(client.get("/", "Accept-Encoding: br\r\n").status, 200);
+    client.ask("/", {}, "HEAD");
+    EXPECT_EQ(client.answer(true).status, 200);
+    EXPECT_EQ(client.get("/", tag).status, 304);
+    EXPECT_EQ(client.get("/kept.bin").body.size(), 90'000U);
+    EXPECT_EQ(client.get("/kept.bin", "Range: bytes=10-\r\n").status, 206);
+    EXPECT_EQ(client.get("/none").status, 404);
+    EXPECT_EQ(client.get("/streamed.bin").body.size(), 700'000U);
+    EXPECT_EQ(client.get("/streamed.bin", "Range: bytes=-5000\r\n").body.size(), 5000U);
+    HttpClient refused(worker.port());
+    refused.send("GET / HTTP/1.1\n");
+    EXPECT_EQ(refused.answer().status, 400);
+    EXPECT_TRUE(refused.ended());
+    // A head that comes in pieces is kept in a store.
+    client.send("GET / HTT");
+    client.send("P/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(client.answer().status, 200);
+  }
+  worker.finish();
+  EXPECT_EQ(allocations.load(), 0U);
+}
+
+}  // namespace
+}  // namespace lab

@@ -1,0 +1,140 @@
+// Clients that others wrote, where they are installed.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/http_server/http_server_process.hpp"
+#include "tests/site/site_fixture.hpp"
+
+namespace lab {
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string output;  ///< both streams
+};
+
+Outcome run(const std::string& command) {
+  Outcome outcome;
+  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> part;
+  for (std::size_t count = 0; (count = fread(part.data(), 1, part.size(), pipe)) > 0;)
+    outcome.output.append(part.data(), count);
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+  return outcome;
+}
+
+bool is_there(const std::string& command) { return run(command + " --version").code == 0; }
+
+class HttpClients : public testing::Test {
+ protected:
+  std::string url(const std::string& path) {
+    return fmt::format("http://127.0.0.1:{}{}", server_.port(), path);
+  }
+  std::string content(const std::string& name) const { return file_text(folder_.path(name)); }
+
+  const Folder folder_;
+  ServerProcess server_{http_server(filled(folder_))};
+
+ private:
+  static std::string filled(const Folder& folder) {
+    folder.write("site/index.html", prose(20'000));
+    folder.write("site/kept.bin", noise(300'000));
+    folder.write("site/streamed.bin", noise(3 << 20));
+    return folder.path("site");
+  }
+};
+
+TEST_F(HttpClients, Curl) {
+  if (!is_there("curl")) GTEST_SKIP() << "curl is not installed";
+  const std::string curl = "curl -sS --noproxy '*' --max-time 60 ";
+  const std::string to = folder_.path("got");
+  // Decoded, it is the file.
+  for (const char* file : {"index.html", "kept.bin", "streamed.bin"}) {
+    const Outcome got = run(curl + "--compressed -o " + to + " " + url(std::string("/") + file));
+    EXPECT_EQ(got.code, 0) << got.output;
+    EXPECT_TRUE(content("got") == content(std::string("site/") + file)) << file;
+  }
+  // One connection for several.
+  const Outcome twice =
+      run(curl + "-v -o /dev/null -o /dev/null " + url("/") + " " + url("/kept.bin"));
+  EXPECT_EQ(twice.code, 0);
+  EXPECT_NE(twice.output.find("Re-using existing connection"), std::string::npos) << twice.output;
+  const Outcome head = run(curl + "-I " + url("/kept.bin"));
+  EXPECT_NE(head.output.find("Content-Length: 300000"), std::string::npos) << head.output;
+  // A download that was cut is resumed.
+  for (const char* file : {"kept.bin", "streamed.bin"}) {
+    folder_.write("got", content(std::string("site/") + file).substr(0, 12'345));
+    const Outcome rest = run(curl + "-C - -o " + to + " " + url(std::string("/") + file));
+    EXPECT_EQ(rest.code, 0) << rest.output;
+    EXPECT_TRUE(content("got") == content(std::string("site/") + file)) << file;
+  }
+  const std::string asks_again = curl + "--etag-save " + folder_.path("tag") + " --etag-compare " +
+                                 folder_.path("tag") + " -w '%{http_code}' -o " + to + " ";
+  EXPECT_EQ(run(asks_again + url("/")).output, "200");
+  EXPECT_EQ(run(asks_again + url("/")).output, "304");
+}
+
+TEST_F(HttpClients, PythonsHttpClient) {
+  if (!is_there("python3")) GTEST_SKIP() << "python3 is not installed";
+  folder_.write("client.py", R"(
+import gzip, http.client, sys
+port, folder = int(sys.argv[1]), sys.argv[2]
+wanted = lambda name: open(folder + '/' + name, 'rb').read()
+connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
+def ask(method, path, fields={}):
+    connection.request(method, path, headers=fields)
+    answer = connection.getresponse()
+    return answer, answer.read()
+answer, body = ask('GET', '/')
+socket = connection.sock
+assert answer.status == 200 and body == wanted('index.html')
+tag = answer.getheader('ETag')
+answer, body = ask('HEAD', '/')
+assert answer.status == 200 and body == b'' and answer.getheader('ETag') == tag
+answer, body = ask('GET', '/', {'If-None-Match': tag})
+assert answer.status == 304 and body == b''
+answer, body = ask('GET', '/', {'Accept-Encoding': 'gzip'})
+assert answer.getheader('Content-Encoding') == 'gzip'
+assert gzip.decompress(body) == wanted('index.html')
+for name in ('kept.bin', 'streamed.bin'):
+    answer, body = ask('GET', '/' + name, {'Range': 'bytes=1000-'})
+    assert answer.status == 206 and body == wanted(name)[1000:]
+answer, body = ask('GET', '/none')
+assert answer.status == 404
+answer, body = ask('POST', '/', {'Content-Length': '0'})
+assert answer.status == 405
+assert connection.sock is socket, 'it was not one connection'
+print('as it should be')
+)");
+  const Outcome got = run(fmt::format("python3 {} {} {}", folder_.path("client.py"), server_.port(),
+                                      folder_.path("site")));
+  EXPECT_EQ(got.output, "as it should be\n");
+}
+
+// Whoever loads servers counts what was no success.
+TEST_F(HttpClients, LoadGenerators) {
+  const std::pair<const char*, const char*> all[] = {
+      {"wrk -v", "wrk -c 8 -t 1 -d 1 "},
+      {"h2load --version", "h2load --h1 -n 1000 -c 8 "},
+      {"ab -V", "ab -k -n 1000 -c 8 "}};
+  unsigned there = 0;
+  for (const auto& [asks, loads] : all) {
+    if (run(asks).code == 127) continue;
+    ++there;
+    const Outcome got = run(loads + url("/kept.bin"));
+    EXPECT_EQ(got.code, 0) << got.output;
+    for (const char* bad : {"Non-2xx", "Socket errors"})
+      EXPECT_EQ(got.output.find(bad), std::string::npos) << got.output;
+  }
+  if (there == 0) GTEST_SKIP() << "neither wrk nor h2load nor ab is installed";
+}
+
+}  // namespace
+}  // namespace lab

@@ -1,0 +1,43 @@
+// A client of HTTP on a plain socket: what it sends is the test's, what comes is taken apart.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "02-files/lib/fd.hpp"
+#include "tests/http/transcript.hpp"
+#include "tests/server/support.hpp"
+
+namespace lab {
+
+/// One connection. Whatever waits throws Failure when patience is over.
+class HttpClient {
+ public:
+  /// @param receive_buffer bytes that the kernel takes before it is read; 0: as many as usual
+  explicit HttpClient(std::uint16_t port, int receive_buffer = 0);
+
+  void send(std::string_view bytes);
+  /// "GET path", with fields: lines that each end with \r\n.
+  void ask(std::string_view path, std::string_view fields = {}, std::string_view method = "GET");
+  /// The next answer, whole. Throws Failure where the server ends instead.
+  test::HttpAnswer answer(bool to_head = false);
+  test::HttpAnswer get(std::string_view path, std::string_view fields = {}) {
+    ask(path, fields);
+    return answer();
+  }
+  /// Reads until something has come.
+  void wait_for_bytes();
+  /// Waits for the end: true when it is the server's FIN, with nothing before it.
+  bool ended();
+
+ private:
+  /// @return false at the end
+  bool receive();
+
+  Fd socket_;
+  std::string received_;
+  bool was_reset_ = false;
+};
+
+}  // namespace lab

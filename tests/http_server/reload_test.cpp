@@ -1,0 +1,248 @@
+// The folder is read anew on SIGHUP: what changes is served, and no answer is of two generations.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "tests/http_server/http_client.hpp"
+#include "tests/http_server/http_server_process.hpp"
+#include "tests/site/site_fixture.hpp"
+
+namespace lab {
+namespace {
+
+// Until the supervisor has the new site; its workers get it a moment later.
+void reload(ServerProcess& server) {
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("reading anew"));
+  ASSERT_TRUE(server.logs(" files of ")) << server.log();
+}
+
+void reload_in_vain(ServerProcess& server, const std::string& reason) {
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("all stays as it was: " + reason)) << server.log();
+}
+
+bool serves(HttpClient& client, const std::string& path, const std::string& body) {
+  return eventually([&] { return client.get(path).body == body; });
+}
+
+bool answers(HttpClient& client, const std::string& path, int status) {
+  return eventually([&] { return client.get(path).status == status; });
+}
+
+// Under its own name only when it is whole.
+void replace(const Folder& folder, const std::string& name, std::string_view content) {
+  folder.write(".new", content);
+  folder.rename(".new", name);
+}
+
+std::size_t count_of(const std::string& folder) {
+  const auto entries = std::filesystem::directory_iterator(folder);
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+// What a process has open, and what it has mapped.
+std::size_t descriptors_of(pid_t process) { return count_of(fmt::format("/proc/{}/fd", process)); }
+std::size_t mappings_of(pid_t process) {
+  const std::string maps = file_text(fmt::format("/proc/{}/maps", process));
+  return static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'));
+}
+
+TEST(HttpReload, WhatIsAddedChangedAndDeletedIsSeenOnAnOpenConnection) {
+  const Folder folder;
+  folder.write("index.html", "old");
+  folder.write("gone.txt", "gone");
+  ServerProcess server(http_server(folder.path()));
+  HttpClient client(server.port());
+  const test::HttpAnswer before = client.get("/");
+  EXPECT_EQ(before.body, "old");
+  EXPECT_EQ(client.get("/gone.txt").body, "gone");
+  EXPECT_EQ(client.get("/added.txt").status, 404);
+
+  replace(folder, "index.html", "changed");
+  folder.write("added.txt", "added");
+  folder.remove("gone.txt");
+  EXPECT_EQ(client.get("/").body, "old") << "nobody asked for a new one";
+  reload(server);
+  EXPECT_TRUE(serves(client, "/", "changed"));
+  EXPECT_EQ(client.get("/added.txt").body, "added");
+  EXPECT_EQ(client.get("/gone.txt").status, 404);
+  const std::string tag = "If-None-Match: " + *before.field("ETag") + "\r\n";
+  EXPECT_EQ(client.get("/", tag).status, 200) << "an old tag is no match";
+  expect_drains(server);
+}
+
+TEST(HttpReload, ARootThatIsASymlinkMayBeSwapped) {
+  const Folder folder;
+  folder.write("one/index.html", "one");
+  folder.write("two/index.html", "two");
+  folder.link("current", "one");
+  ServerProcess server(http_server(folder.path("current")));
+  HttpClient client(server.port());
+  EXPECT_EQ(client.get("/").body, "one");
+  folder.link("next", "two");
+  folder.rename("next", "current");
+  reload(server);
+  EXPECT_TRUE(serves(client, "/", "two"));
+  expect_drains(server);
+}
+
+TEST(HttpReload, ABrokenFolderLeavesTheOldSiteAndSaysWhy) {
+  const Folder folder;
+  folder.write("site/index.html", "good");
+  ServerProcess server(http_server(folder.path("site")));
+  HttpClient client(server.port());
+  folder.rename("site/index.html", "site/.hidden");
+  reload_in_vain(server, fmt::format("the folder '{}' has no file to serve", folder.path("site")));
+  EXPECT_EQ(client.get("/").body, "good");
+  folder.rename("site", "moved");
+  reload_in_vain(server, fmt::format("there is no folder '{}'", folder.path("site")));
+  EXPECT_EQ(client.get("/").body, "good");
+  folder.rename("moved", "site");
+  replace(folder, "site/index.html", "mended");
+  reload(server);
+  EXPECT_TRUE(serves(client, "/", "mended"));
+  expect_drains(server);
+}
+
+TEST(HttpReload, AWorkerThatStartsLaterServesTheNewSite) {
+  const Folder folder;
+  folder.write("index.html", "old");
+  folder.write("streamed.bin", std::string(5000, 'o'));
+  ServerProcess server(http_server(folder.path(), {"--memory-limit-file", "1000"}));
+  server.port();
+  replace(folder, "index.html", "new");
+  replace(folder, "streamed.bin", std::string(6000, 'n'));
+  reload(server);
+  ASSERT_EQ(kill(server.workers().front(), SIGKILL), 0);
+  ASSERT_TRUE(server.logs("serves again"));
+  HttpClient client(server.port());
+  EXPECT_EQ(client.get("/").body, "new");
+  EXPECT_EQ(client.get("/streamed.bin").body, std::string(6000, 'n'));
+  expect_drains(server);
+}
+
+TEST(HttpReload, ASignalWhileItDrainsIsNoSecondOne) {
+  const Folder folder;
+  const std::string large = noise(32 << 20);
+  folder.write("large.bin", large);
+  ServerProcess server(http_server(folder.path(), {"--drain-deadline-ms", "60000"}));
+  HttpClient client(server.port(), 64 << 10);
+  client.ask("/large.bin");
+  client.wait_for_bytes();
+  server.signal(SIGTERM);
+  ASSERT_TRUE(server.logs("draining"));
+  server.signal(SIGHUP);
+  server.signal(SIGUSR1);
+  ASSERT_TRUE(server.logs("connection")) << "it has taken both signals";
+  EXPECT_TRUE(client.answer().body == large);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 0);
+}
+
+// Each line of a file says which generation it is of.
+std::string generation_text(unsigned generation, std::size_t lines) {
+  std::string text;
+  for (std::size_t line = 0; line < lines; ++line)
+    text += fmt::format("generation {:5} line {:7}\n", generation, line);
+  return text;
+}
+
+// What asks while the site changes, and judges what comes.
+class Load {
+ public:
+  Load(std::uint16_t port, unsigned threads, std::map<std::string, std::size_t> lines)
+      : lines_(std::move(lines)) {
+    for (unsigned number = 0; number < threads; ++number)
+      threads_.emplace_back([this, port] { run(port); });
+  }
+  ~Load() { end(); }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  void end() {
+    ended_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  std::atomic<unsigned> written{0};  ///< the newest generation that may be seen
+  std::atomic<unsigned> answers{0};
+
+ private:
+  void run(std::uint16_t port) {
+    try {
+      HttpClient client(port);
+      unsigned last = 0;
+      while (!ended_ && !testing::Test::HasFailure()) {
+        for (const auto& [path, lines] : lines_) {
+          const test::HttpAnswer answer = client.get(path);
+          unsigned generation = 0;
+          std::sscanf(answer.body.c_str(), "generation %u", &generation);
+          EXPECT_EQ(answer.status, 200);
+          EXPECT_TRUE(answer.body == generation_text(generation, lines)) << path;
+          EXPECT_GE(generation, last) << "an older one after a newer one";
+          EXPECT_LE(generation, written.load());
+          last = generation;
+          ++answers;
+        }
+      }
+    } catch (const Failure& failure) {
+      ADD_FAILURE() << failure.what();
+    }
+  }
+
+  const std::map<std::string, std::size_t> lines_;
+  std::atomic<bool> ended_{false};
+  std::vector<std::thread> threads_;
+};
+
+TEST(HttpReload, ManyOfThemUnderLoadMixNothingAndLeaveNothing) {
+  constexpr unsigned reloads = sanitized ? 40 : 200;
+  const Folder folder;
+  // One is copied behind its head, one sent from memory, one streamed.
+  const std::map<std::string, std::size_t> files = {
+      {"/copied.bin", 50}, {"/kept.bin", 3000}, {"/streamed.bin", 9000}};
+  const auto write = [&](unsigned generation) {
+    for (const auto& [path, lines] : files)
+      replace(folder, path.substr(1), generation_text(generation, lines));
+  };
+  write(0);
+  ServerProcess server(
+      http_server(folder.path(), {"--memory-limit-file", "150000", "--stats-interval-ms", "0"}));
+  HttpClient client(server.port());
+  ASSERT_EQ(server.workers().size(), 1U);
+  const pid_t worker = server.workers().front();
+  const std::size_t base[] = {descriptors_of(server.pid()), descriptors_of(worker),
+                              mappings_of(server.pid()), mappings_of(worker)};
+  Load load(server.port(), 2, files);
+  for (unsigned generation = 1; generation <= reloads && !HasFailure(); ++generation) {
+    load.written = generation;
+    write(generation);
+    reload(server);
+  }
+  EXPECT_TRUE(serves(client, "/kept.bin", generation_text(reloads, files.at("/kept.bin"))));
+  load.end();
+  EXPECT_GT(load.answers.load(), 0U);
+  EXPECT_EQ(server.workers(), std::vector<pid_t>{worker}) << "a worker was replaced";
+  // What an answer read is given up at a tick; the other connections take their buffers with them.
+  EXPECT_TRUE(eventually([&] { return descriptors_of(worker) <= base[1]; }))
+      << descriptors_of(worker) << " instead of " << base[1];
+  EXPECT_TRUE(eventually([&] { return mappings_of(worker) <= base[3]; }))
+      << mappings_of(worker) << " instead of " << base[3];
+  EXPECT_LE(descriptors_of(server.pid()), base[0]);
+  // The heap of the one that builds may have grown by a mapping or two, not by one for each site.
+  EXPECT_LE(mappings_of(server.pid()), base[2] + 4);
+  expect_drains(server);
+}
+
+}  // namespace
+}  // namespace lab
