@@ -34,10 +34,6 @@ bool serves(HttpClient& client, const std::string& path, const std::string& body
   return eventually([&] { return client.get(path).body == body; });
 }
 
-bool answers(HttpClient& client, const std::string& path, int status) {
-  return eventually([&] { return client.get(path).status == status; });
-}
-
 // Under its own name only when it is whole.
 void replace(const Folder& folder, const std::string& name, std::string_view content) {
   folder.write(".new", content);
