@@ -276,8 +276,8 @@ class Pages:
             raise PageError(f"no file {path}") from None
 
     def pages(self):
-        places = ["", "docs/", "0[1-6]-*/", "0[1-6]-*/[0-9][0-9]-*/"]
-        names = ["README.md", "*.md", "README.md", "README.md"]
+        places = ["", "docs/", "docs/site/", "0[1-6]-*/", "0[1-6]-*/[0-9][0-9]-*/"]
+        names = ["README.md", "*.md", "*.md", "README.md", "README.md"]
         return [page for place, name in zip(places, names) for page in self.find(place + name)]
 
     def included(self, path):

@@ -19,17 +19,24 @@ packages_of() {
     bench) packages_of run && echo gnuplot-nox ;;
     ringio) packages_of bench && echo fio ;;
     box) packages_of run && echo qemu-system-x86 busybox-static xz-utils ;;
-    docs) echo doxygen graphviz ;;
+    docs) echo doxygen graphviz python3 && docs_look ;;
     format) echo clang-format python3 ;;
     all) for one in test ringio box docs; do packages_of "$one"; done ;;
     *) return 1 ;;
   esac
 }
 
+# The site's look, where the distribution packages it; elsewhere the site has its own.
+docs_look() {
+  [ -d /usr/share/doxygen-awesome-css ] ||
+    apt-cache policy doxygen-awesome-css 2>/dev/null | grep -q 'Candidate: [0-9]' || return 0
+  echo doxygen-awesome-css
+}
+
 # The same as commands, for systems whose packages have other names; CMake names a missing library.
 tools_of() {
   case $1 in
-    docs) echo doxygen ;;
+    docs) echo doxygen python3 ;;
     format) echo clang-format python3 ;;
     lessons) echo c++ cmake ninja patch ;;
     test) echo c++ cmake ninja patch python3 ;;

@@ -126,7 +126,9 @@ check_pictures() { pictures_build --check; }
 
 check_docs() {
   command -v doxygen >/dev/null || skip "no doxygen here"
-  docs_build $results/docs "HAVE_DOT = NO"
+  tests/site_test &&
+    docs_build $results/docs "HAVE_DOT = NO" &&
+    python3 -B .scripts/site_pages.py check $results/docs
 }
 
 check_shellcheck() {

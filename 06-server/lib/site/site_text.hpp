@@ -10,7 +10,7 @@
 namespace lab {
 
 /// A name as a message can have it: what a terminal would act on, and the quote and the backslash,
-/// as \xNN. UTF-8 is left as it is where it is right.
+/// as `\\xNN`. UTF-8 is left as it is where it is right.
 std::string shown(std::string_view raw);
 
 /// A decoded path as a URL has it: all bytes but those of RFC 3986's pchar and the slash as %NN.
