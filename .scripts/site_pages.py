@@ -19,6 +19,8 @@ import shutil
 import sys
 import urllib.parse
 
+import pages
+
 CHAPTERS = sorted(glob.glob("0[1-6]-*"))
 START = "docs/site/start.md"
 FENCE = re.compile(r"^\s*(```|~~~)")
@@ -183,6 +185,8 @@ class Page:
     def heading(self, heading, seen):
         level, text = heading.groups()
         if level == "#":
+            if self.path == "README.md":
+                text = "About the lab"  # The start page has the name.
             return f"# {text} {{#{'mainpage' if self.path == START else page_id(self.path)}}}"
         anchor = slug(text)
         number = seen[anchor] = seen.get(anchor, -1) + 1
@@ -218,23 +222,23 @@ def steps(page, order):
 def make_pages(folder):
     known = markdown_pages()
     order = reading_order()
-    pages = {path: Page(path, known) for path in known}
-    texts = {path: page.convert(read(path)) for path, page in pages.items()}
+    made = {path: Page(path, known) for path in known}
+    texts = {path: page.convert(read(path)) for path, page in made.items()}
     for path in known:
         above = parent(path)
-        if above not in (None, START) and path not in pages[above].children:
+        if above not in (None, START) and path not in made[above].children:
             # Not linked from the page above it: it is listed there, or the side bar had no place.
             texts[above] += f'\n- @subpage {page_id(path)} "{title(path)}"\n'
     shutil.rmtree(folder + "/pages", ignore_errors=True)
     # The side bar has the pages in the order of their files' names: first as the start page does.
-    first = pages[START].children
+    first = made[START].children
     for path in known:
         place = first.index(path) if path in first else len(first)
         write(f"{folder}/pages/{place:02}-{page_id(path)}.markdown",
               texts[path] + steps(path, order))
     write(folder + "/pages/made.json", json.dumps({
-        "sources": sorted(set().union(*(page.sources for page in pages.values()))),
-        "pictures": sorted(set().union(*(page.pictures for page in pages.values())))}))
+        "sources": sorted(set().union(*(page.sources for page in made.values()))),
+        "pictures": sorted(set().union(*(page.pictures for page in made.values())))}))
 
 
 # ---- what is added to Doxygen's result
@@ -269,8 +273,10 @@ def write_traces(out):
     """What the lessons print, for the model: a script, because a page from a file can load one."""
     traces = {}
     for lesson in TRACES:
+        expected, broken = (pages.printed(read(f"{lesson}/{kind}.txt"))[0]
+                            for kind in ("expected", "broken"))
         traces[page_id(lesson + "/README.md").removeprefix("lesson-")] = {
-            kind: read(f"{lesson}/{kind}.txt").splitlines() for kind in ("expected", "broken")}
+            "expected": expected, "broken": pages.changed(expected, broken)}
     write(out + "/traces.js", "var LAB_TRACES = " + json.dumps(traces, indent=1) + ";\n")
 
 
@@ -339,10 +345,10 @@ class Links(html.parser.HTMLParser):
 
 def check(folder):
     out = folder + "/html"
-    pages = {os.path.relpath(path, out): Links(read(path))
-             for path in glob.glob(out + "/**/*.html", recursive=True)}
+    parsed = {os.path.relpath(path, out): Links(read(path))
+              for path in glob.glob(out + "/**/*.html", recursive=True)}
     findings = []
-    for name, page in sorted(pages.items()):
+    for name, page in sorted(parsed.items()):
         for line, link in page.links:
             if re.match(r"(https?|mailto|javascript|data):", link):
                 continue
@@ -350,13 +356,13 @@ def check(folder):
             to = os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
             if not os.path.isfile(f"{out}/{to}"):
                 findings.append(f"{name}:{line}: {link} leads to nothing")
-            elif anchor and to in pages and anchor not in pages[to].anchors:
+            elif anchor and to in parsed and anchor not in parsed[to].anchors:
                 findings.append(f"{name}:{line}: {link}: no such anchor on that page")
     for finding in findings:
         print(finding)
-    if not pages:
+    if not parsed:
         print(f"{out}: no page is there")
-    return 1 if findings or not pages else 0
+    return 1 if findings or not parsed else 0
 
 
 def main():

@@ -12,7 +12,7 @@ cd "$LAB_ROOT"
 . .scripts/pages.sh
 . .scripts/pictures.sh
 
-CHECKS="walk lab-script tidy-catches pages docs tidy format pictures shellcheck"
+CHECKS="walk lab-script tidy-catches pages docs site-browser tidy format pictures shellcheck"
 filter=${1:-}
 results=build/test
 passed=0
@@ -129,6 +129,13 @@ check_docs() {
   tests/site_test &&
     docs_build $results/docs "HAVE_DOT = NO" &&
     python3 -B .scripts/site_pages.py check $results/docs
+}
+
+# In a folder of its own: the check docs may be building its site at the same time.
+check_site_browser() {
+  command -v doxygen >/dev/null || skip "no doxygen here"
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || skip "no chromium here"
+  docs_build $results/site "HAVE_DOT = NO" && tests/site_browser_test $results/site
 }
 
 check_shellcheck() {
