@@ -34,7 +34,8 @@ docs_doxyfile() {
   look=docs/site/plain.css
   [ ! -f $AWESOME ] || look=$AWESOME
   printf '%s\n' "OUTPUT_DIRECTORY = $folder" "INPUT += $folder/pages" \
-    "FILE_PATTERNS += *.markdown" "STRIP_FROM_PATH += $folder/pages" "HTML_HEADER = $folder/header.html" \
+    "FILE_PATTERNS += *.markdown" "STRIP_FROM_PATH += $folder/pages" \
+    "HTML_HEADER = $folder/header.html" \
     "HTML_EXTRA_STYLESHEET = $look docs/site/site.css"
   # Doxygen 1.9.5 brought its own dark colours, which doxygen-awesome does not expect.
   case $(doxygen --version) in

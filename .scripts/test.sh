@@ -134,7 +134,8 @@ check_docs() {
 # In a folder of its own: the check docs may be building its site at the same time.
 check_site_browser() {
   command -v doxygen >/dev/null || skip "no doxygen here"
-  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || skip "no chromium here"
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
+    skip "no chromium here"
   docs_build $results/site "HAVE_DOT = NO" && tests/site_browser_test $results/site
 }
 
