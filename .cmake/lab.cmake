@@ -76,6 +76,8 @@ lab_library(brotli_encoder brotli/encode.h brotlienc)
 lab_library(brotli_decoder brotli/decode.h brotlidec)
 lab_library(zstd zstd.h zstd)
 lab_library(xxhash xxhash.h xxhash)
+lab_library(crypto openssl/crypto.h crypto)
+lab_library(ssl openssl/ssl.h ssl)
 
 add_library(lab_options INTERFACE)
 add_library(lab::options ALIAS lab_options)

@@ -9,7 +9,7 @@ packages_of() {
   case $1 in
     run)
       echo g++ cmake ninja-build libcli11-dev libfmt-dev
-      echo zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev
+      echo zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev libssl-dev
       ;;
     lessons) packages_of run && echo patch ;;
     test)
@@ -183,7 +183,7 @@ distribution_check() {
   note "Needed, by Debian's names:" \
     "$(packages_of "$1" | xargs)$(! set_has_liburing "$1" || echo " liburing-dev")"
   note "That is: g++ 12 or clang 16, CMake 3.25, Ninja, CLI11, {fmt} 9, zlib," \
-    "libbrotlienc and libbrotlidec, libzstd, xxhash 0.8," \
+    "libbrotlienc and libbrotlidec, libzstd, xxhash 0.8, OpenSSL 3.0," \
     "and liburing $LIBURING_MINIMUM with its static library, or newer."
   die "nothing was installed."
 }

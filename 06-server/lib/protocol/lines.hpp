@@ -189,12 +189,11 @@ class Lines : public ProtocolDefaults {
 
   // [walk piece]
   void next_piece(auto& io) noexcept {
-    if (reads_ || io.room() == 0) return;
-    if (file_left_ > 0) {
+    if (file_left_ == 0) {
+      if (ends_) io.finish(Finish::close);
+    } else if (!reads_ && io.room() > 0) {
       const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(file_left_, ~0U));
       reads_ = io.read_file({.fd = file_fd_, .offset = file_offset_, .length = length});
-    } else if (ends_) {
-      io.finish(Finish::close);
     }
   }
   // [/walk]

@@ -1,0 +1,297 @@
+// A protocol inside of TLS: below it is a protocol, above it is an engine, and neither knows of it.
+//
+// What is received is decrypted into a buffer of PlainBuffers and handed on, record by record. What
+// the inner protocol sends is encrypted at once into pooled buffers, and those of a hook are few:
+// an engine sends them together. Three rules keep it from waiting for itself:
+// 1. It holds no pooled buffer from one hook to the next.
+// 2. Nothing is decrypted while something waits to be sent: the peer is made to wait instead.
+// 3. Bytes that the inner protocol gives back stay inside of OpenSSL, in the record they came in.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "06-server/lib/protocol/protocol.hpp"
+#include "06-server/lib/protocol/tls/tls_io.hpp"
+#include "06-server/lib/protocol/tls/tls_receiver.hpp"
+#include "06-server/lib/protocol/tls/tls_sender.hpp"
+#include "06-server/lib/protocol/tls/tls_session.hpp"
+#include "06-server/lib/protocol/tls/tls_shared.hpp"
+
+namespace lab {
+
+/// Inner: a Protocol. It gets on_open() when the handshake is done, and on_end() for the peer's
+/// close_notify, or for a FIN without one, which is counted.
+template <class Inner>
+class Tls {
+ public:
+  struct Shared {
+    /// @param inner what the inner protocol's Shared is made from
+    template <class... Arguments>
+    explicit Shared(const TlsContext& context, Arguments&&... arguments)
+        : tls(context), inner{std::forward<Arguments>(arguments)...} {}
+    TlsShared tls;
+    typename Inner::Shared inner;
+  };
+  static constexpr bool uses_buffers = true;
+  static constexpr std::string_view plain_answer =
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 36\r\n"
+      "Connection: close\r\n\r\nThis port speaks TLS. Cure: https://";
+
+  explicit Tls(Shared& shared) noexcept
+      : shared_(shared.tls), inner_(shared.inner), receiver_(shared.tls) {}
+  ~Tls() { shared_.handshakes.leave(handshake_place_); }
+  Tls(const Tls&) = delete;
+  Tls& operator=(const Tls&) = delete;
+
+  void on_open(auto& io) noexcept {
+    const unsigned limit_ms = shared_.context->options().handshake_ms;
+    deadline_ = io.tick() + limit_ms / protocol_tick_ms;
+  }
+
+  void on_bytes(auto& io, Segment bytes) noexcept {
+    drain_tick_ = io.tick() + drain_ticks;
+    if (phase_ == Phase::fresh && !begin(io, bytes)) return;
+    run(io, bytes, [](auto&) {});
+    if (phase_ != Phase::ended && !receiver_.closed() && !bytes.empty())
+      io.unread(std::move(bytes));
+  }
+
+  void on_file(auto& io, Segment bytes) noexcept {
+    Segment none;
+    run(io, none, [&](auto& above) { inner_.on_file(above, std::move(bytes)); });
+  }
+
+  void on_turn(auto& io) noexcept {
+    if (begins() && is_over(deadline_, io.tick())) {
+      ++shared_.counters.handshakes_late;
+      return end_with(io, Finish::close);
+    }
+    Segment none;
+    run(io, none, [&](auto& above) {
+      sender_.send(io, session_);
+      inner_.on_turn(above);
+    });
+    if (phase_ != Phase::ended && takes_bytes(io)) io.receive(Receive::on);
+  }
+
+  void on_end(auto& io) noexcept {
+    if (begins()) {
+      if (phase_ == Phase::handshake) ++shared_.counters.handshakes_failed;
+      return end_with(io, Finish::close);
+    }
+    peer_finished_ = true;
+    Segment none;
+    run(io, none, [](auto&) {});
+  }
+
+  void on_drain(auto& io) noexcept {
+    draining_ = true;
+    drain_tick_ = io.tick() + drain_ticks;
+    Segment none;
+    run(io, none, [&](auto& above) { inner_.on_drain(above); });
+  }
+
+  void on_abort() noexcept {
+    if (phase_ == Phase::open) inner_.on_abort();
+    close_up();
+  }
+
+  /// In a drain an open connection is never idle: it ends itself, with a close_notify.
+  bool idle() const noexcept {
+    if (phase_ != Phase::open) return phase_ == Phase::fresh || phase_ == Phase::ended;
+    return !draining_ && rests();
+  }
+  bool at_rest() const noexcept { return inner_.at_rest(); }
+  std::uint32_t leases() const noexcept { return 0; }  // what it is given is decrypted at once
+  std::uint32_t deadline() const noexcept {
+    if (begins()) return deadline_;
+    if (phase_ != Phase::open) return no_deadline;
+    const std::uint32_t inner = inner_.deadline();
+    if (!draining_ || inner == no_deadline) return draining_ ? drain_tick_ : inner;
+    return static_cast<std::int32_t>(inner - drain_tick_) < 0 ? inner : drain_tick_;
+  }
+
+ private:
+  template <class Outer, class Lower>
+  friend class TlsIo;
+  using Step = TlsSession::Step;
+
+  enum class Phase : std::uint8_t {
+    fresh,  ///< nothing of the client's was looked at
+    handshake,
+    open,    ///< exactly while the inner protocol is told things
+    ending,  ///< close_notify or an alert is written: finish() follows when it is sent
+    ended
+  };
+
+  static constexpr std::uint32_t drain_ticks = 200 / protocol_tick_ms;
+
+  static bool is_over(std::uint32_t tick, std::uint32_t now) noexcept {
+    return static_cast<std::int32_t>(now - tick) >= 0;
+  }
+  bool begins() const noexcept { return phase_ == Phase::fresh || phase_ == Phase::handshake; }
+  bool blocked() const noexcept { return session_.bio().blocked(); }
+  bool rests() const noexcept {
+    return inner_.idle() && sender_.empty() && !blocked() && receiver_.empty();
+  }
+  bool takes_bytes(auto& io) const noexcept {
+    switch (phase_) {
+      case Phase::fresh:
+        return handshake_place_.inside;
+      case Phase::handshake:
+        return !blocked();
+      case Phase::open:
+        return receiver_.closed() || reads_on(io);
+      default:
+        return false;
+    }
+  }
+  bool reads_on(auto& io) const noexcept {
+    return phase_ == Phase::open && receiver_.wanted() && !finishes_ && !blocked() &&
+           sender_.empty() && io.room() > 0;
+  }
+
+  bool begin(auto& io, Segment& bytes) noexcept {
+    const auto first = static_cast<char>(bytes.bytes().front());
+    if (first >= 'A' && first <= 'Z') {  // GET, POST and whatever else people try
+      ++shared_.counters.plain_text;
+      io.send(Segment::stable(std::as_bytes(std::span(plain_answer))));
+      end_with(io, Finish::linger);
+      return false;
+    }
+    if (!shared_.handshakes.enter(handshake_place_, io.waker())) {
+      ++shared_.counters.handshakes_waited;
+      io.unread(std::move(bytes));
+      return false;
+    }
+    if (!session_.begin(shared_.context->first())) {
+      io.reset();
+      return false;
+    }
+    phase_ = Phase::handshake;
+    return true;
+  }
+
+  // One hook: what the inner protocol is told first, then whatever can go on; and what was written
+  // meanwhile leaves together.
+  template <class Lower>
+  void run(Lower& io, Segment& input, const auto& tell) noexcept {
+    {
+      const TlsBio::Hook<Lower> hook(session_.bio(), io, input);
+      TlsIo<Tls, Lower> above(*this, io);
+      if (phase_ == Phase::open) tell(above);
+      if (phase_ == Phase::handshake && !blocked()) shake_hands(above);
+      if (phase_ == Phase::open) sender_.send(io, session_);
+      read_on(io, above);
+      tell_end(above);
+      if (sender_.failed() && phase_ == Phase::open) fail();
+      say_good_bye(io);
+    }
+    if (phase_ == Phase::ending && !blocked()) end_with(io, how_);
+  }
+
+  void shake_hands(auto& above) noexcept {
+    const Step step = session_.handshake();
+    if (step == Step::more) return;
+    shared_.handshakes.leave(handshake_place_);
+    if (step != Step::done) {
+      ++shared_.counters.handshakes_failed;
+      how_ = Finish::linger;  // a reset could overtake the alert
+      phase_ = Phase::ending;
+      return;
+    }
+    ++shared_.counters.handshakes;
+    if (session_.resumed()) ++shared_.counters.resumed;
+    phase_ = Phase::open;
+    inner_.on_open(above);
+    if (draining_ && phase_ == Phase::open) inner_.on_drain(above);
+  }
+
+  void read_on(auto& io, auto& above) noexcept {
+    while (reads_on(io)) {
+      Segment plain = receiver_.next(session_, io.waker());
+      if (plain.empty()) break;
+      inner_.on_bytes(above, std::move(plain));
+      if (phase_ == Phase::open) receiver_.taken(session_);
+    }
+    if (receiver_.failed() && phase_ == Phase::open) fail();
+  }
+
+  void tell_end(auto& above) noexcept {
+    const bool came = receiver_.closed() || peer_finished_;
+    if (phase_ != Phase::open || end_told_ || !came || !receiver_.empty()) return;
+    end_told_ = true;
+    if (!receiver_.closed()) ++shared_.counters.truncated;
+    inner_.on_end(above);
+  }
+
+  void fail() noexcept {
+    ++shared_.counters.broken;
+    inner_.on_abort();
+    drop_plain();
+    how_ = Finish::linger;
+    phase_ = Phase::ending;
+  }
+
+  void say_good_bye(auto& io) noexcept {
+    if (phase_ != Phase::open) return;
+    if (draining_ && !finishes_ && rests() && is_over(drain_tick_, io.tick())) {
+      finish_plain(Finish::close);
+    }
+    if (!finishes_ || !sender_.empty() || blocked()) return;
+    session_.close_notify();
+    phase_ = Phase::ending;
+  }
+
+  void end_with(auto& io, Finish how) noexcept {
+    close_up();
+    io.finish(how);
+  }
+  void close_up() noexcept {
+    phase_ = Phase::ended;
+    shared_.handshakes.leave(handshake_place_);
+    drop_plain();
+    session_.end();
+  }
+  void drop_plain() noexcept {
+    receiver_.clear();
+    sender_.clear();
+  }
+
+  // --- what the inner protocol's Io does ---
+
+  void send_plain(auto& io, Segment bytes) noexcept {
+    if (bytes.empty() || phase_ != Phase::open || sender_.failed()) return;
+    sender_.push(io, session_, std::move(bytes));
+  }
+  std::uint32_t room_above(auto& io) const noexcept {
+    return sender_.empty() && !blocked() ? io.room() : 0;
+  }
+  void receive_plain(Receive what) noexcept { receiver_.want(what == Receive::on); }
+  void unread_plain(Segment bytes) noexcept { receiver_.unread(std::move(bytes)); }
+  void finish_plain(Finish how) noexcept {
+    if (!finishes_) how_ = how;
+    if (how == Finish::linger) how_ = how;
+    finishes_ = true;
+  }
+
+  TlsShared& shared_;
+  TlsSession session_;
+  Inner inner_;
+  HandshakeGate::Place handshake_place_;
+  TlsSender sender_;
+  TlsReceiver<Inner::uses_buffers> receiver_;
+  std::uint32_t deadline_ = no_deadline;  ///< of the handshake
+  std::uint32_t drain_tick_ = 0;          ///< in a drain: then it ends when it rests
+  Phase phase_ = Phase::fresh;
+  Finish how_ = Finish::close;
+  bool finishes_ = false;       ///< it wants to end: close_notify follows what is pending
+  bool peer_finished_ = false;  ///< its FIN
+  bool end_told_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace lab

@@ -1,0 +1,136 @@
+#include "06-server/lib/protocol/tls/tls_certificate.hpp"
+
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "06-server/lib/protocol/tls/tls_error.hpp"
+
+namespace lab {
+
+namespace {
+
+constexpr long self_signed_days = 30;
+
+// OpenSSL's own message for a missing file names neither the file nor the reason.
+void check_readable(const std::string& path, const char* what, const char* option) {
+  std::FILE* const file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) {
+    throw TlsError(
+        fmt::format("the {} {} cannot be read: {}. Cure: {} with a PEM file that this "
+                    "user may read",
+                    what, path, std::strerror(errno), option));
+  }
+  std::fclose(file);
+}
+
+void check_made(bool made) {
+  if (!made) {
+    throw TlsError(fmt::format("no certificate can be made: {}. Cure: --tls-cert and --tls-key",
+                               take_tls_error()));
+  }
+}
+
+void add_extension(X509& certificate, int what, const char* value) {
+  X509V3_CTX context;
+  X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx(&context, &certificate, &certificate, nullptr, nullptr, 0);
+  X509_EXTENSION* const extension = X509V3_EXT_conf_nid(nullptr, &context, what, value);
+  check_made(extension != nullptr);
+  const bool added = X509_add_ext(&certificate, extension, -1) == 1;
+  X509_EXTENSION_free(extension);
+  check_made(added);
+}
+
+// A password would be asked for on the terminal, in the middle of a start.
+int no_password(char*, int, int, void*) { return 0; }
+
+}  // namespace
+
+void TlsFree::operator()(x509_st* certificate) const noexcept { X509_free(certificate); }
+void TlsFree::operator()(evp_pkey_st* key) const noexcept { EVP_PKEY_free(key); }
+void TlsFree::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
+
+SelfSigned make_self_signed() {
+  SelfSigned made{.certificate = TlsCertificatePointer(X509_new()),
+                  .key = TlsKeyPointer(EVP_EC_gen("P-256"))};
+  X509* const certificate = made.certificate.get();
+  check_made(certificate != nullptr && made.key != nullptr);
+  std::uint64_t serial = 0;
+  check_made(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1);
+  X509_NAME* const name = X509_get_subject_name(certificate);
+  check_made(X509_set_version(certificate, X509_VERSION_3) == 1 &&
+             ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial | 1) == 1 &&
+             // An hour ago: a client's clock may be a little behind.
+             X509_gmtime_adj(X509_getm_notBefore(certificate), -3600) != nullptr &&
+             X509_gmtime_adj(X509_getm_notAfter(certificate), self_signed_days * 86'400) !=
+                 nullptr &&
+             X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                        reinterpret_cast<const unsigned char*>("localhost"), -1, -1,
+                                        0) == 1 &&
+             X509_set_issuer_name(certificate, name) == 1 &&
+             X509_set_pubkey(certificate, made.key.get()) == 1);
+  add_extension(*certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
+  add_extension(*certificate, NID_basic_constraints, "critical,CA:FALSE");
+  add_extension(*certificate, NID_ext_key_usage, "serverAuth");
+  check_made(X509_sign(certificate, made.key.get(), EVP_sha256()) != 0);
+  return made;
+}
+
+void use_self_signed(ssl_ctx_st& context, const SelfSigned& made) {
+  check_made(SSL_CTX_use_certificate(&context, made.certificate.get()) == 1 &&
+             SSL_CTX_use_PrivateKey(&context, made.key.get()) == 1);
+}
+
+void use_certificate_files(ssl_ctx_st& context, const std::string& certificate,
+                           const std::string& key) {
+  check_readable(certificate, "certificate", "--tls-cert");
+  check_readable(key, "key", "--tls-key");
+  SSL_CTX_set_default_passwd_cb(&context, &no_password);
+  if (SSL_CTX_use_certificate_chain_file(&context, certificate.c_str()) != 1) {
+    throw TlsError(
+        fmt::format("{} holds no certificate that can be used: {}. Cure: a PEM file, the "
+                    "server's own certificate first",
+                    certificate, take_tls_error()));
+  }
+  if (SSL_CTX_use_PrivateKey_file(&context, key.c_str(), SSL_FILETYPE_PEM) == 1) return;
+  const unsigned long error = ERR_peek_last_error();
+  const bool mismatch =
+      ERR_GET_LIB(error) == ERR_LIB_X509 && (ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH ||
+                                             ERR_GET_REASON(error) == X509_R_KEY_TYPE_MISMATCH);
+  const std::string reason = take_tls_error();
+  if (mismatch) {
+    throw TlsError(
+        fmt::format("the key {} does not belong to the certificate {}. Cure: name the "
+                    "pairs of --tls-cert and --tls-key in the same order",
+                    key, certificate));
+  }
+  throw TlsError(
+      fmt::format("{} holds no key that can be used: {}. Cure: a PEM file with a "
+                  "private key that no password protects",
+                  key, reason));
+}
+
+std::string fingerprint_of(const x509_st& certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  check_made(X509_digest(&certificate, EVP_sha256(), digest.data(), &size) == 1);
+  std::string text;
+  for (unsigned int index = 0; index < size; ++index) {
+    fmt::format_to(std::back_inserter(text), "{}{:02X}", index == 0 ? "" : ":", digest[index]);
+  }
+  return text;
+}
+
+}  // namespace lab

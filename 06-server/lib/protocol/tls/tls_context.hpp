@@ -1,0 +1,53 @@
+// What all TLS connections of a server have in common: certificates, keys, rules.
+//
+// Lifetime: made before the fork, so that workers share its memory; it outlives the connections
+// that it began. Rule: it never changes. A reload makes another with the same TicketKeys beside it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "06-server/lib/protocol/tls/ticket_keys.hpp"
+#include "06-server/lib/protocol/tls/tls_certificate.hpp"
+#include "06-server/lib/protocol/tls/tls_options.hpp"
+
+namespace lab {
+
+class TlsContext {
+ public:
+  /// Reads the files. @throws TlsError with cause and cure, std::system_error
+  /// @param ticket_keys those of the context before this one, after a reload; none: new ones
+  explicit TlsContext(const TlsOptions& options, std::shared_ptr<TicketKeys> ticket_keys = {});
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+
+  const TlsOptions& options() const noexcept { return options_; }
+  const std::shared_ptr<TicketKeys>& ticket_keys() const noexcept { return ticket_keys_; }
+  /// Of the first certificate.
+  std::string fingerprint() const;
+  /// Where a connection begins.
+  ssl_ctx_st& first() const noexcept { return *contexts_.front(); }
+
+  // For OpenSSL's callbacks.
+
+  /// The certificate for a name; null: there is none.
+  ssl_ctx_st* find(const char* name) const noexcept;
+  /// ALPN's wire format, which says sizes.
+  const std::vector<unsigned char>& alpn() const noexcept { return alpn_; }
+  static std::uint64_t now_seconds() noexcept;
+
+ private:
+  TlsContextPointer make_context();
+  void set_rules(ssl_ctx_st& context);
+  void set_client_ca(ssl_ctx_st& context);
+
+  TlsOptions options_;
+  std::shared_ptr<TicketKeys> ticket_keys_;
+  std::vector<unsigned char> alpn_;
+  std::vector<TlsContextPointer> contexts_;  ///< one per certificate
+};
+
+}  // namespace lab

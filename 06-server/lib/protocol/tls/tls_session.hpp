@@ -1,0 +1,63 @@
+// One TLS connection of OpenSSL's, over a TlsBio: what may come of a call is said in one word, and
+// its queue of errors is empty after each.
+//
+// Lifetime: stays where it is. Rule: called within a TlsBio::Hook.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "06-server/lib/protocol/tls/tls_bio.hpp"
+
+struct ssl_st;
+struct ssl_ctx_st;
+
+namespace lab {
+
+class TlsSession {
+ public:
+  enum class Step : std::uint8_t {
+    done,
+    more,    ///< of the peer's bytes are needed
+    closed,  ///< the peer's close_notify has come
+    failed   ///< an alert was written where there is one to say; nothing follows
+  };
+
+  TlsSession() noexcept = default;
+  ~TlsSession() { end(); }
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  TlsBio& bio() noexcept { return bio_; }
+  const TlsBio& bio() const noexcept { return bio_; }
+  explicit operator bool() const noexcept { return ssl_ != nullptr; }
+
+  /// @return false without memory
+  bool begin(ssl_ctx_st& context) noexcept;
+  Step handshake() noexcept;
+  /// After done: the client came with a ticket that was valid.
+  bool resumed() const noexcept;
+
+  struct Read {
+    Step step;
+    std::uint32_t count;  ///< bytes, when done
+  };
+  /// Decrypted bytes of one record.
+  Read read(std::span<std::byte> space) noexcept;
+  /// The same, and they stay: the next read() or peek() brings them again.
+  Read peek(std::span<std::byte> space) noexcept;
+  /// One record. REQUIRES: no more than 16 KiB.
+  Step write(std::span<const std::byte> bytes) noexcept;
+  void close_notify() noexcept;
+  /// Gives its memory back, and says nothing.
+  void end() noexcept;
+
+ private:
+  Step step_of(int result) noexcept;
+
+  ssl_st* ssl_ = nullptr;
+  TlsBio bio_;
+};
+
+}  // namespace lab

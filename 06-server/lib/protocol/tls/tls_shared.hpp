@@ -1,0 +1,167 @@
+// What the TLS connections of one worker have in common: the context, whose handshake goes on,
+// buffers for decrypted bytes, and counts.
+//
+// Lifetime: made before the loop; outlives its connections.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "01-core/lib/assert.hpp"
+#include "06-server/lib/engine/intrusive_list.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
+#include "06-server/lib/protocol/tls/tls_context.hpp"
+
+namespace lab {
+
+/// A connection's place in a line.
+struct TlsPlace {
+  ListLink<TlsPlace> link;
+  std::optional<Waker> waker;
+};
+
+/// Who waits, first come, first served.
+class TlsLine {
+ public:
+  bool empty() const noexcept { return line_.empty(); }
+  bool contains(const TlsPlace& place) const noexcept { return line_.contains(place); }
+  void join(TlsPlace& place, Waker waker) noexcept {
+    place.waker = waker;
+    if (!line_.contains(place)) line_.push_back(place);
+  }
+  void leave(TlsPlace& place) noexcept {
+    if (line_.contains(place)) line_.remove(place);
+  }
+  /// @return whoever was woken; null: nobody waits
+  TlsPlace* wake_first() noexcept {
+    TlsPlace* const first = line_.front();
+    if (first == nullptr) return nullptr;
+    line_.remove(*first);
+    first->waker->wake();
+    return first;
+  }
+
+ private:
+  IntrusiveList<TlsPlace, &TlsPlace::link> line_;
+};
+
+/// So many handshakes at once: each takes memory, and a turn's time again and again, and a stranger
+/// can ask for it for nothing.
+class HandshakeGate {
+ public:
+  struct Place : TlsPlace {
+    bool inside = false;
+  };
+
+  explicit HandshakeGate(unsigned max) noexcept : free_(max) {}
+
+  /// False: it waits, and is woken when it is inside. A place that somebody leaves goes to the
+  /// first who waits, so whoever comes later does not overtake.
+  bool enter(Place& place, Waker waker) noexcept {
+    if (place.inside) return true;
+    if (free_ == 0) {
+      line_.join(place, waker);
+      return false;
+    }
+    --free_;
+    place.inside = true;
+    return true;
+  }
+  void leave(Place& place) noexcept {
+    line_.leave(place);
+    if (!place.inside) return;
+    place.inside = false;
+    if (TlsPlace* const next = line_.wake_first()) {
+      static_cast<Place*>(next)->inside = true;
+    } else {
+      ++free_;
+    }
+  }
+
+ private:
+  unsigned free_;
+  TlsLine line_;
+};
+
+/// Buffers for decrypted bytes. They are no pooled buffers of the engine's, so nobody holds one of
+/// those while he waits for another.
+class PlainBuffers final : public SegmentOwner {
+ public:
+  static constexpr std::uint32_t size = 16384;  ///< bytes: a record holds no more
+
+  explicit PlainBuffers(unsigned count)
+      : SegmentOwner(SegmentKind::pooled, &on_share, &on_give_back),
+        memory_(std::make_unique_for_overwrite<std::byte[]>(std::size_t{count} * size)),
+        readers_(count),
+        home_(count) {
+    for (unsigned id = 0; id < count; ++id) home_[id] = count - 1 - id;
+    free_ = count;
+  }
+  ~PlainBuffers() { LAB_ASSERT(free_ == home_.size()); }
+
+  unsigned free() const noexcept { return free_; }
+
+  /// @return none: the place's connection is woken when one is home
+  PooledBuffer take(TlsPlace& place, Waker waker) noexcept {
+    if (free_ == 0) {
+      line_.join(place, waker);
+      return {};
+    }
+    const std::uint32_t id = home_[--free_];
+    readers_[id] = 1;
+    return {*this, id, {memory_.get() + std::size_t{id} * size, size}};
+  }
+  void leave(TlsPlace& place) noexcept { line_.leave(place); }
+
+ private:
+  static void on_share(SegmentOwner& owner, std::uint32_t id) noexcept {
+    ++static_cast<PlainBuffers&>(owner).readers_[id];
+  }
+  static void on_give_back(SegmentOwner& owner, std::uint32_t id) noexcept {
+    auto& self = static_cast<PlainBuffers&>(owner);
+    LAB_ASSERT(self.readers_[id] > 0);
+    if (--self.readers_[id] > 0) return;
+    self.home_[self.free_++] = id;  // the latest is warm
+    self.line_.wake_first();
+  }
+
+  std::unique_ptr<std::byte[]> memory_;
+  std::vector<std::uint32_t> readers_;
+  std::vector<std::uint32_t> home_;  ///< the first free_ of them are
+  unsigned free_ = 0;
+  TlsLine line_;
+};
+
+struct TlsCounters {
+  std::uint64_t handshakes = 0;  ///< done
+  std::uint64_t resumed = 0;     ///< of them
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t handshakes_late = 0;    ///< their time was over
+  std::uint64_t handshakes_waited = 0;  ///< others were going on
+  std::uint64_t plain_text = 0;         ///< clients that do not speak TLS
+  std::uint64_t broken = 0;             ///< records, after the handshake
+  std::uint64_t truncated = 0;          ///< ended without the peer's close_notify
+};
+
+struct TlsShared {
+  explicit TlsShared(const TlsContext& tls_context)
+      : context(&tls_context),
+        handshakes(tls_context.options().handshakes_max),
+        plain(tls_context.options().plain_buffers) {}
+
+  /// For connections that come from now on. A reload puts another here.
+  const TlsContext* context;
+  HandshakeGate handshakes;
+  PlainBuffers plain;
+  std::array<std::byte, PlainBuffers::size>
+      scratch;  ///< bytes that were looked at, on their way out
+  TlsCounters counters;
+};
+
+}  // namespace lab
