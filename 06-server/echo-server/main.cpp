@@ -1,8 +1,13 @@
 // The capstone: a TCP echo server with one worker process per core, each with its own ring, that
-// sends back the very buffers it received.
+// sends back the very buffers it received; over TLS, where it is given a certificate, copies of
+// them.
+
+#include <memory>
 
 #include "06-server/lib/process/serve.hpp"
+#include "06-server/lib/process/tls_command.hpp"
 #include "06-server/lib/protocol/echo.hpp"
+#include "06-server/lib/protocol/tls/tls.hpp"
 
 static_assert(sizeof(lab::Connection<lab::Echo>) == 256);
 
@@ -13,9 +18,16 @@ int main(int argc, char** argv) {
           "A TCP echo server on io_uring: one pinned process per core, no copy between receive and "
           "send.\n\n"
           "Try it:   echo-server --port 8000      then, elsewhere:   nc localhost 8000\n"
+          "With TLS: echo-server --tls self-signed   then:   openssl s_client localhost:8000\n"
           "Load it:  ringload 127.0.0.1 8000 --connections 64\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
   });
+  lab::TlsCommand tls(command);
   command.parse(argc, argv);
+  if (const auto context = tls.make_context()) {
+    using TlsEcho = lab::Tls<lab::Echo>;
+    return lab::serve<TlsEcho>(command,
+                               [&] { return std::make_unique<TlsEcho::Shared>(*context); });
+  }
   return lab::serve<lab::Echo>(command);
 }
