@@ -9,7 +9,7 @@
 #include "06-server/lib/protocol/echo.hpp"
 #include "06-server/lib/protocol/lines.hpp"
 #include "06-server/lib/protocol/tls/tls.hpp"
-#include "tests/http/test_io.hpp"
+#include "tests/protocol/test_io.hpp"
 #include "tests/tls/tls_client.hpp"
 
 namespace lab::test {
