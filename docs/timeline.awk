@@ -1,4 +1,5 @@
 # Fails unless each lesson stands in docs/timeline.md, in a line of the kernel that its facts name.
+# Not those of chapter 06: they put together what others teach.
 # awk -f timeline.awk timeline.md 0*-*/*/facts.txt
 FILENAME ~ /timeline\.md$/ && /^\| [5-9]\.[0-9]+ \|/ {
   split($0, cell, "|")
@@ -10,7 +11,7 @@ FILENAME ~ /timeline\.md$/ && /^\| [5-9]\.[0-9]+ \|/ {
     links = substr(links, RSTART + RLENGTH)
   }
 }
-FILENAME ~ /facts\.txt$/ && /^kernel:/ {
+FILENAME ~ /facts\.txt$/ && FILENAME !~ /06-server\// && /^kernel:/ {
   ++lessons
   many = split(FILENAME, part, "/")
   lesson = part[many - 2] "/" part[many - 1]

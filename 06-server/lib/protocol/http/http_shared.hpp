@@ -40,7 +40,7 @@ struct HttpCounters {
 
   std::array<Counter, code_end - code_first> by_code;  ///< answers, by status code from 200
   Counter parcels_refused;  ///< sites built anew that this worker could not take
-  Counter files_changed;  ///< answers that ended with a reset: the file is not what it was
+  Counter files_changed;    ///< answers that ended with a reset: the file is not what it was
 };
 
 /// Made before the loop; outlives the connections.
