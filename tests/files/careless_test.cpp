@@ -101,7 +101,7 @@ TEST_F(CarelessTest, NamesAreTakenAsTheyAre) {
   EXPECT_EQ(run("$CAT ./-x").printed, "dashed");
   EXPECT_EQ(run("echo from stdin | $CAT - -- - -x").printed, "from stdin\ndashed");
   EXPECT_EQ(run("$CP -- -x -y && cat ./-y").printed, "dashed");
-  EXPECT_EQ(run("$CAT ''").status, 1);
+  EXPECT_EQ(run("$CAT ''").status, 2);
 }
 
 // What is in the way of a link is replaced; not before it is known not to be the link.

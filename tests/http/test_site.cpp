@@ -90,6 +90,8 @@ void write_site(const std::string& folder) {
     const fs::path path = fs::path(folder) / relative_name(file.path);
     const std::int64_t modified_s = file.in_the_future ? future_s : site_modified_s;
     write_file(path, file.content, modified_s);
+    if (!file.gzip.empty()) write_file(path.string() + ".gz", file.gzip, modified_s);
+    if (!file.brotli.empty()) write_file(path.string() + ".br", file.brotli, modified_s);
   }
 }
 

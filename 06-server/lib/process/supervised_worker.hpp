@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
@@ -141,6 +142,7 @@ class SupervisedWorker {
   static constexpr std::uint64_t silent_max_ms = 1000;          // a heartbeat is due every 25 ms
   static constexpr std::uint64_t silent_running_max_ms = 5000;  // it still runs: a busy machine
   static constexpr std::uint64_t ring_gone_max_ms = 2000;       // milliseconds are usual
+  static constexpr std::uint64_t ring_rest_ms = 20;
 
   class PollFd : public Completion {
    public:
@@ -197,7 +199,9 @@ class SupervisedWorker {
     owner_.on_worker_ended(*this);
   }
 
-  void on_ring_gone(Cqe) noexcept { owner_.restart_due(); }
+  // The ring lets go of its requests one after the other, and its accepts may come after this one:
+  // a client whose wake-up goes to one of them would wait until another comes.
+  void on_ring_gone(Cqe) noexcept { restart_ms_ = std::max(restart_ms_, now_ms() + ring_rest_ms); }
 
   Owner& owner_;
   Ring& ring_;
