@@ -28,6 +28,26 @@ const TlsContext& context() {
   return made;
 }
 
+// Says a lot and ends; after that it is told nothing.
+class SaysAndEnds : public ProtocolDefaults {
+ public:
+  explicit SaysAndEnds(Shared&) noexcept {}
+  void on_open(auto& io) noexcept {
+    static const std::string text = text_of_size(200'000);
+    io.send(Segment::stable(bytes_of(text)));
+    io.finish(Finish::close);
+    ends_ = true;
+  }
+  void on_bytes(auto&, Segment) noexcept { told(); }
+  void on_turn(auto&) noexcept { told(); }
+  void on_end(auto&) noexcept { told(); }
+  void on_drain(auto&) noexcept { told(); }
+
+ private:
+  void told() const noexcept { EXPECT_FALSE(ends_); }
+  bool ends_ = false;
+};
+
 class TlsVersions : public testing::TestWithParam<int> {
  protected:
   TlsClientOptions client() const { return {.version = GetParam()}; }
@@ -132,6 +152,19 @@ TEST_P(TlsVersions, SendsFiles) {
   talk.go_on();
   EXPECT_TRUE(talk.client.text ==
               std::string(Lines::greeting) + "1: 300000 bytes of file\n" + talk.server.io.files[5]);
+  EXPECT_TRUE(talk.client.got_close_notify());
+}
+
+TEST_P(TlsVersions, NothingIsToldAfterFinish) {
+  Tls<SaysAndEnds>::Shared shared(context());
+  TlsTalk<Tls<SaysAndEnds>> talk(shared, client(), {.buffers = 2, .room_bytes = 5000});
+  talk.server.feed(talk.client.take_records());
+  talk.client.feed(std::exchange(talk.server.output, {}));
+  talk.server.drain();
+  ASSERT_TRUE(talk.connect());
+  talk.client.close_notify();
+  talk.go_on();
+  EXPECT_TRUE(talk.client.text == text_of_size(200'000));
   EXPECT_TRUE(talk.client.got_close_notify());
 }
 

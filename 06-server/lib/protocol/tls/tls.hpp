@@ -70,10 +70,7 @@ class Tls {
       return end_with(io, Finish::close);
     }
     Segment none;
-    run(io, none, [&](auto& above) {
-      sender_.send(io, session_);
-      inner_.on_turn(above);
-    });
+    run(io, none, [&](auto& above) { inner_.on_turn(above); });
     if (phase_ != Phase::ended && takes_bytes(io)) io.receive(Receive::on);
   }
 
@@ -182,7 +179,8 @@ class Tls {
     {
       const TlsBio::Hook<Lower> hook(session_.bio(), io, input);
       TlsIo<Tls, Lower> above(*this, io);
-      if (phase_ == Phase::open) tell(above);
+      if (phase_ == Phase::open) sender_.send(io, session_);
+      if (phase_ == Phase::open && !finishes_) tell(above);
       if (phase_ == Phase::handshake && !blocked()) shake_hands(above);
       if (phase_ == Phase::open) sender_.send(io, session_);
       read_on(io, above);
@@ -207,7 +205,7 @@ class Tls {
     if (session_.resumed()) ++shared_.counters.resumed;
     phase_ = Phase::open;
     inner_.on_open(above);
-    if (draining_ && phase_ == Phase::open) inner_.on_drain(above);
+    if (draining_ && phase_ == Phase::open && !finishes_) inner_.on_drain(above);
   }
 
   void read_on(auto& io, auto& above) noexcept {
@@ -222,7 +220,7 @@ class Tls {
 
   void tell_end(auto& above) noexcept {
     const bool came = receiver_.closed() || peer_finished_;
-    if (phase_ != Phase::open || end_told_ || !came || !receiver_.empty()) return;
+    if (phase_ != Phase::open || finishes_ || end_told_ || !came || !receiver_.empty()) return;
     end_told_ = true;
     if (!receiver_.closed()) ++shared_.counters.truncated;
     inner_.on_end(above);
