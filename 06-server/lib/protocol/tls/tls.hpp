@@ -28,7 +28,7 @@ template <class Inner>
 class Tls {
  public:
   struct Shared {
-    /// @param inner what the inner protocol's Shared is made from
+    /// @param arguments what the inner protocol's Shared is made from
     template <class... Arguments>
     explicit Shared(const TlsContext& context, Arguments&&... arguments)
         : tls(context), inner{std::forward<Arguments>(arguments)...} {}
