@@ -67,6 +67,10 @@ const std::array<std::pair<const char*, Bug>, 15> bug_names = {{
 // first is right.
 constexpr std::uint64_t strike_every = 200;
 constexpr std::size_t unsent_max = 64 * 1024;
+// What a socket takes stays below that, so that a slow reader always leaves bytes in our hands: a
+// buffer that the kernel makes larger as it goes (to 4 MiB) can swallow a whole answer, and a bug
+// that shows only with bytes unsent would then not show.
+constexpr int send_buffer_size = 16 * 1024;
 
 struct Connection {
   int fd = -1;
@@ -128,6 +132,7 @@ void Server::listen_on_any_port() {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   const int on = 1;
   setsockopt(listener_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(listener_, SOL_SOCKET, SO_SNDBUF, &send_buffer_size, sizeof send_buffer_size);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
