@@ -1,7 +1,7 @@
 # The benchmarks: ./lab bench. Sourced by lab.
 # Each one writes its figures and plots into a folder of its own in build/bench.
 
-BENCHES="echo ringio files load"
+BENCHES="echo http ringio files load"
 
 bench() {
   case ${1:-} in
@@ -29,6 +29,12 @@ bench() {
 bench_echo() {
   build release bench-echo echo-server epoll-echo ringload
   build/release/bin/bench-echo --out build/bench/echo "$@"
+}
+
+# nginx and h2o are taken as found: their packages start a service, which is not ours to do.
+bench_http() {
+  build release bench-http http-server echo-server ringload
+  build/release/bin/bench-http --out build/bench/http "$@"
 }
 
 bench_ringio() {
@@ -95,8 +101,8 @@ plots_small() {
 bench_all() {
   need bench
   need ringio
-  build release doctor bench-echo bench-ringio bench-files echo-server epoll-echo ringload \
-    ringio ring-cp ring-cat
+  build release doctor bench-echo bench-http bench-ringio bench-files echo-server epoll-echo \
+    http-server ringload ringio ring-cp ring-cat
   mkdir -p build/bench
   rm -f build/bench/parts
   build/release/bin/doctor >build/bench/doctor.txt 2>&1 || true
@@ -105,6 +111,7 @@ bench_all() {
       bench_lesson "$lesson" 7
   done
   bench_part echo "The echo server beside a plain epoll echo" bench_echo --short
+  bench_part http "The web server beside nginx and h2o" bench_http --short
   bench_part load "Latency against load" bench_load --short
   bench_part ringio "File I/O beside fio" bench_ringio --short
   bench_part files "cp and cat beside coreutils" bench_files --short

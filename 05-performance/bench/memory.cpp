@@ -47,13 +47,17 @@ std::vector<Fd> open_connections(std::uint16_t port, unsigned count) {
   return connections;
 }
 
-// A byte there and back on each: a connection that is only in the backlog is not the server's yet.
-void use_once(const std::vector<Fd>& connections) {
-  char byte = 'x';
-  for (const Fd& fd : connections)
-    check_errno(static_cast<int>(send(fd.get(), &byte, 1, 0)), "send");
+// A question and its answer on each: a connection that is only in the backlog is not the server's
+// yet.
+void use_once(const std::vector<Fd>& connections, std::string_view question,
+              std::size_t answer_size) {
   for (const Fd& fd : connections) {
-    if (check_errno(static_cast<int>(recv(fd.get(), &byte, 1, 0)), "recv") != 1) {
+    check_errno(static_cast<int>(send(fd.get(), question.data(), question.size(), 0)), "send");
+  }
+  std::vector<char> answer(answer_size);
+  for (const Fd& fd : connections) {
+    const auto count = recv(fd.get(), answer.data(), answer.size(), MSG_WAITALL);
+    if (check_errno(static_cast<int>(count), "recv") != static_cast<int>(answer.size())) {
       throw std::runtime_error("the server closed an idle connection");
     }
   }
@@ -83,11 +87,12 @@ std::uint64_t resident_bytes(pid_t root) {
   return sum;
 }
 
-MemoryResult measure_memory(const std::string& name, const Server& server, unsigned connections) {
+MemoryResult measure_memory(const std::string& name, const Server& server, unsigned connections,
+                            std::string_view question, std::size_t answer_size) {
   MemoryResult result{.server = name, .connections = connections};
   result.start_bytes = resident_when_still(server.pid());
   const std::vector<Fd> open = open_connections(server.port(), connections);
-  use_once(open);
+  use_once(open, question, answer_size);
   result.idle_bytes = resident_when_still(server.pid());
   return result;
 }

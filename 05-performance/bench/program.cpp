@@ -1,9 +1,12 @@
 #include "05-performance/bench/program.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,26 +131,40 @@ Server::Server(Server&& other) noexcept
 
 std::string Server::all_stats() const { return read_file(options_.stats); }
 
-void Server::wait_for_port() {
+// Whether it does, by what it says or, where it says nothing, by a connection.
+bool Server::listens() {
+  if (options_.port != 0) {
+    const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(options_.port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    port_ = options_.port;
+    return connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
   constexpr std::string_view announcement = "listening on ";
+  const std::string text = read_file(options_.log);
+  const std::size_t place = text.find(announcement);
+  const std::size_t end = text.find('\n', place);
+  if (place == std::string::npos || end == std::string::npos) return false;
+  std::string line = text.substr(place + announcement.size(), end - place);
+  line = line.substr(0, line.find_first_of(" \n,"));
+  port_ = static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
+  return true;
+}
+
+void Server::wait_for_port() {
   for (const auto deadline = std::chrono::steady_clock::now() + 10s;
        std::chrono::steady_clock::now() < deadline; std::this_thread::sleep_for(10ms)) {
-    const std::string text = read_file(options_.log);
-    const std::size_t place = text.find(announcement);
-    const std::size_t end = text.find('\n', place);
-    if (place != std::string::npos && end != std::string::npos) {
-      std::string line = text.substr(place + announcement.size(), end - place);
-      line = line.substr(0, line.find_first_of(" \n,"));
-      port_ = static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
-      return;
-    }
+    if (listens()) return;
     if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
       pid_ = -1;
-      throw std::runtime_error(
-          fmt::format("{} ended before it listened:\n{}", options_.program.string(), tail(text)));
+      throw std::runtime_error(fmt::format("{} ended before it listened:\n{}",
+                                           options_.program.string(),
+                                           tail(read_file(options_.log))));
     }
   }
-  throw std::runtime_error(fmt::format("{} did not say 'listening on' within 10 s:\n{}",
+  throw std::runtime_error(fmt::format("{} did not listen within 10 s:\n{}",
                                        options_.program.string(), tail(read_file(options_.log))));
 }
 

@@ -20,6 +20,8 @@ class Server {
     int cpu = 0;
     std::filesystem::path log;    ///< what it prints
     std::filesystem::path stats;  ///< where it writes its statistics; empty: it writes none
+    /// The port that it is told elsewhere to listen on. 0: "listening on" in its log says which.
+    std::uint16_t port = 0;
   };
 
   /// Returns when it listens.
@@ -39,6 +41,7 @@ class Server {
 
  private:
   void wait_for_port();
+  bool listens();
   void stop() noexcept;
 
   Options options_;

@@ -13,7 +13,6 @@ namespace lab {
 namespace {
 
 constexpr std::uint64_t tick_ns = 20'000'000;
-constexpr std::size_t piece_max = std::size_t{256} << 10;  // bytes of one send
 
 BufferRingOptions buffer_ring_options(const LoadOptions& options) {
   const std::size_t size = std::bit_ceil(std::clamp<std::size_t>(options.size, 256, 16384));
@@ -30,7 +29,10 @@ void ChurnLane::begin() noexcept {
   began_ns_ = moved_at_ns_ = traffic_.ring.now_ns();
   messages_left_ = traffic_.options.messages;
   // Every connection has a stream of its own, so the bytes of the one before cannot pass for it.
-  place_ = PatternBlock::first_place(traffic_.begun++);
+  const Talk::Start start = traffic_.talk.start(traffic_.begun++);
+  turn_ = start.turn;
+  send_place_ = start.question_place;
+  receive_place_ = start.answer_place;
   try {
     // With system calls: socket options as operations need Linux 6.7. They are about 5 % of what a
     // connection costs.
@@ -63,11 +65,13 @@ void ChurnLane::on_send(Cqe cqe) noexcept {
           .position = sent_,
           .error = -cqe.res});
   } else {
-    sent_ += static_cast<std::size_t>(cqe.res);
-    traffic_.bytes_out += static_cast<std::uint64_t>(cqe.res);
-    if (!ending_ && sent_ < traffic_.options.size) return send_rest();
+    const auto count = static_cast<std::size_t>(cqe.res);
+    sent_ += count;
+    send_place_ = traffic_.talk.question_after(send_place_, count);
+    traffic_.bytes_out += count;
+    if (!ending_ && !all_sent()) return send_rest();
     // The answer to all of it may have come before this result did.
-    if (!ending_ && received_ == traffic_.options.size) return end();
+    if (!ending_ && awaited() == 0) return end();
   }
   close_when_idle();
 }
@@ -84,7 +88,7 @@ void ChurnLane::on_recv(Cqe cqe) noexcept {
           .position = received_,
           .error = -cqe.res});
   }
-  if (!ending_ && received_ < traffic_.options.size) {
+  if (!ending_ && awaited() > 0) {
     return recv_.start_once(traffic_.ring, slot(), traffic_.buffers);
   }
   if (!ending_ && !send_.armed()) return end();
@@ -115,21 +119,19 @@ void ChurnLane::ask() noexcept {
 }
 
 void ChurnLane::send_rest() noexcept {
-  const std::size_t count = std::min(traffic_.options.size - sent_, piece_max);
-  send_.start(traffic_.ring, slot(),
-              traffic_.pattern.window(PatternBlock::advance(place_, sent_), count));
+  const std::size_t count = std::min(traffic_.talk.question_size(turn_) - sent_, Traffic::send_max);
+  send_.start(traffic_.ring, slot(), traffic_.talk.question(send_place_, count));
 }
 
 void ChurnLane::take(std::span<const std::byte> bytes) noexcept {
   if (ending_) return;
-  if (bytes.size() > traffic_.options.size - received_) {
+  if (bytes.size() > awaited()) {
     return fail({.kind = LoadFailure::Kind::byte_too_many,
                  .connection = number_,
-                 .position = traffic_.options.size});
+                 .position = received_ + awaited()});
   }
-  const std::size_t place = PatternBlock::advance(place_, received_);
-  if (traffic_.options.check && !traffic_.pattern.matches(place, bytes)) {
-    const auto expected = traffic_.pattern.window(place, bytes.size());
+  if (traffic_.options.check && !traffic_.talk.hears(receive_place_, bytes)) {
+    const auto expected = traffic_.talk.answer(receive_place_, bytes.size());
     const auto [wanted, got] = std::ranges::mismatch(expected, bytes);
     return fail({.kind = LoadFailure::Kind::wrong_byte,
                  .connection = number_,
@@ -138,6 +140,7 @@ void ChurnLane::take(std::span<const std::byte> bytes) noexcept {
                  .actual = std::to_integer<unsigned>(*got)});
   }
   received_ += bytes.size();
+  receive_place_ = traffic_.talk.answer_after(receive_place_, bytes.size());
   traffic_.bytes_in += bytes.size();
   if (received_ - received_at_move_ >= sign_of_life(traffic_.options)) {
     received_at_move_ = received_;
@@ -149,7 +152,7 @@ void ChurnLane::take(std::span<const std::byte> bytes) noexcept {
 void ChurnLane::end() noexcept {
   ++traffic_.replies;
   if (traffic_.measuring) traffic_.latency.record(traffic_.ring.now_ns() - asked_ns_);
-  place_ = PatternBlock::advance(place_, traffic_.options.size);
+  turn_ = traffic_.talk.turn_after(turn_);
   if (--messages_left_ > 0 && !traffic_.closing) return ask();
   ending_ = true;
   close_when_idle();
@@ -164,7 +167,7 @@ void ChurnLane::expire() noexcept {
   fail({.kind = connect_.armed() ? LoadFailure::Kind::no_connection : LoadFailure::Kind::no_answer,
         .connection = number_,
         .position = received_,
-        .awaited = traffic_.options.size - received_});
+        .awaited = awaited()});
 }
 
 void ChurnLane::fail(const LoadFailure& failure) noexcept {
@@ -178,7 +181,7 @@ void ChurnLane::fail(const LoadFailure& failure) noexcept {
   if (traffic_.failure.kind == LoadFailure::Kind::none) traffic_.failure = failure;
 }
 
-Churn::Churn(const LoadOptions& options)
+Churn::Churn(const LoadOptions& options, Talk& talk)
     : options_(prepare_process(options, options.connections * sizeof(ChurnLane))),
       server_(find_tcp_server(options)),
       ring_({.sq_entries = std::clamp(std::bit_ceil(2 * options.connections), 64U, 8192U)}),
@@ -186,7 +189,11 @@ Churn::Churn(const LoadOptions& options)
       buffer_options_(buffer_ring_options(options)),
       memory_(std::size_t{buffer_options_.count} * buffer_options_.size),
       buffers_(ring_, buffer_options_, memory_.memory()),
-      pattern_(piece_max) {
+      traffic_{.ring = ring_,
+               .buffers = buffers_,
+               .talk = talk,
+               .options = options_,
+               .server = server_} {
   for (unsigned number = 0; number < options_.connections; ++number) {
     lanes_.emplace_back(traffic_, number);
   }

@@ -16,9 +16,9 @@
 #include "05-performance/ringload/connection.hpp"
 #include "05-performance/ringload/interval.hpp"
 #include "05-performance/ringload/meter.hpp"
-#include "05-performance/ringload/pattern_block.hpp"
 #include "05-performance/ringload/report.hpp"
 #include "05-performance/ringload/sockets.hpp"
+#include "05-performance/ringload/talk.hpp"
 
 namespace lab {
 
@@ -26,7 +26,7 @@ namespace lab {
 struct ChurnTraffic {
   Ring& ring;
   BufferRing& buffers;
-  const PatternBlock& pattern;
+  Talk& talk;
   const LoadOptions& options;
   const ServerAddress& server;
 
@@ -76,6 +76,8 @@ class ChurnLane {
   void send_rest() noexcept;
   void take(std::span<const std::byte> bytes) noexcept;
   void end() noexcept;
+  bool all_sent() const noexcept { return sent_ == traffic_.talk.question_size(turn_); }
+  std::size_t awaited() const noexcept { return traffic_.talk.answer_size(turn_) - received_; }
   void close_when_idle() noexcept;
   void fail(const LoadFailure& failure) noexcept;
   FileSlot slot() const noexcept { return static_cast<FileSlot>(number_); }
@@ -90,9 +92,11 @@ class ChurnLane {
   std::uint64_t asked_ns_ = 0;
   std::uint64_t moved_at_ns_ = 0;
   unsigned messages_left_ = 0;
-  std::size_t place_ = 0;     ///< in the pattern, of this message
+  std::uint32_t turn_ = 0;  ///< which question this message is
+  std::size_t send_place_ = 0;
+  std::size_t receive_place_ = 0;
   std::size_t sent_ = 0;      ///< bytes of this message
-  std::size_t received_ = 0;  ///< bytes of this message
+  std::size_t received_ = 0;  ///< bytes of its answer
   std::size_t received_at_move_ = 0;
 
   Bind<Connect, &ChurnLane::on_connect> connect_{*this};
@@ -104,8 +108,10 @@ class ChurnLane {
 /// The run. One ring, one thread.
 class Churn {
  public:
+  /// @param options what the user asked for; size is that of the largest answer
+  /// @param talk what is said and heard, with windows of Traffic::send_max
   /// @throws std::system_error, std::runtime_error: what is missing, and the cure
-  explicit Churn(const LoadOptions& options);
+  Churn(const LoadOptions& options, Talk& talk);
   ~Churn();
   Churn(const Churn&) = delete;
   Churn& operator=(const Churn&) = delete;
@@ -130,8 +136,7 @@ class Churn {
   BufferRingOptions buffer_options_;
   HugeArena memory_;
   BufferRing buffers_;
-  PatternBlock pattern_;
-  ChurnTraffic traffic_{ring_, buffers_, pattern_, options_, server_};
+  ChurnTraffic traffic_;
   std::deque<ChurnLane> lanes_;
 
   Bind<Timer, &Churn::on_tick> tick_{*this};

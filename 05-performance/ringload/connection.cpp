@@ -6,12 +6,13 @@
 namespace lab {
 
 Connection::Connection(Traffic& traffic, unsigned number, std::uint64_t* asked_at_ns) noexcept
-    : traffic_(traffic),
-      number_(number),
-      send_place_(static_cast<std::uint32_t>(PatternBlock::first_place(number))),
-      receive_place_(send_place_),
-      reply_left_(traffic.options.size),
-      asked_at_ns_(asked_at_ns) {}
+    : traffic_(traffic), number_(number), asked_at_ns_(asked_at_ns) {
+  const Talk::Start start = traffic.talk.start(number);
+  send_place_ = start.question_place;
+  receive_place_ = start.answer_place;
+  asked_turn_ = answered_turn_ = start.turn;
+  reply_left_ = traffic.talk.answer_size(start.turn);
+}
 
 void Connection::connect(const sockaddr_storage& address, socklen_t size) noexcept {
   connect_.start(traffic_.ring, slot(), address, size);
@@ -48,11 +49,11 @@ void Connection::look(std::span<std::byte> memory) noexcept {
 }
 
 void Connection::expire() noexcept {
-  if (!lost_ && received_ < due_) {
+  if (waits()) {
     fail({.kind = LoadFailure::Kind::no_answer,
           .connection = number_,
           .position = received_,
-          .awaited = due_ - received_});
+          .awaited = awaited_ - received_});
   }
 }
 
@@ -105,7 +106,7 @@ void Connection::on_send(Cqe cqe) noexcept {
   const auto count = static_cast<std::size_t>(cqe.res);
   sent_ += count;
   traffic_.bytes_out += count;
-  send_place_ = static_cast<std::uint32_t>(PatternBlock::advance(send_place_, count));
+  send_place_ = traffic_.talk.question_after(send_place_, count);
   send_next();
 }
 
@@ -120,8 +121,8 @@ void Connection::receive_next() noexcept {
 
 void Connection::take(std::span<const std::byte> bytes) noexcept {
   if (lost_) return;
-  if (traffic_.options.check && !traffic_.pattern.matches(receive_place_, bytes)) {
-    const auto expected = traffic_.pattern.window(receive_place_, bytes.size());
+  if (traffic_.options.check && !traffic_.talk.hears(receive_place_, bytes)) {
+    const auto expected = traffic_.talk.answer(receive_place_, bytes.size());
     const auto [wanted, got] = std::ranges::mismatch(expected, bytes);
     fail({.kind = LoadFailure::Kind::wrong_byte,
           .connection = number_,
@@ -130,15 +131,15 @@ void Connection::take(std::span<const std::byte> bytes) noexcept {
           .actual = std::to_integer<unsigned>(*got)});
     return;
   }
-  receive_place_ = static_cast<std::uint32_t>(PatternBlock::advance(receive_place_, bytes.size()));
+  receive_place_ = traffic_.talk.answer_after(receive_place_, bytes.size());
   count_bytes(bytes.size());
 }
 
 // Turns bytes into replies. A reply may come in pieces, and one piece may hold many replies.
 void Connection::count_bytes(std::size_t count) noexcept {
   if (lost_) return;
-  if (count > due_ - received_) {
-    fail({.kind = LoadFailure::Kind::byte_too_many, .connection = number_, .position = due_});
+  if (count > awaited_ - received_) {
+    fail({.kind = LoadFailure::Kind::byte_too_many, .connection = number_, .position = awaited_});
     return;
   }
   received_ += count;
@@ -147,7 +148,8 @@ void Connection::count_bytes(std::size_t count) noexcept {
   std::uint64_t replies = 0;
   for (; count >= reply_left_; ++replies) {
     count -= reply_left_;
-    reply_left_ = traffic_.options.size;
+    answered_turn_ = traffic_.talk.turn_after(answered_turn_);
+    reply_left_ = traffic_.talk.answer_size(answered_turn_);
     on_reply();
   }
   reply_left_ -= count;
@@ -180,9 +182,13 @@ void Connection::on_reply() noexcept {
 }
 
 void Connection::ask(std::uint64_t messages) noexcept {
-  const std::uint64_t bytes = messages * traffic_.options.size;
-  due_ += bytes;
-  traffic_.bytes_unanswered += bytes;
+  for (; messages > 0; --messages) {
+    const std::size_t answer = traffic_.talk.answer_size(asked_turn_);
+    due_ += traffic_.talk.question_size(asked_turn_);
+    awaited_ += answer;
+    traffic_.bytes_unanswered += answer;
+    asked_turn_ = traffic_.talk.turn_after(asked_turn_);
+  }
 }
 
 // Sends all that is due in one operation: as many messages as replies came, when they came
@@ -192,10 +198,11 @@ void Connection::send_next() noexcept {
   if (due_ == sent_) {
     if (!traffic_.options.stream || traffic_.stopping) return;
     due_ += Traffic::send_max;
+    awaited_ += Traffic::send_max;
     traffic_.bytes_unanswered += Traffic::send_max;
   }
   const std::size_t count = std::min<std::uint64_t>(due_ - sent_, Traffic::send_max);
-  send_.start(traffic_.ring, slot(), traffic_.pattern.window(send_place_, count));
+  send_.start(traffic_.ring, slot(), traffic_.talk.question(send_place_, count));
 }
 
 void Connection::fail_receive(int res) noexcept {
@@ -209,7 +216,7 @@ void Connection::fail(const LoadFailure& failure) noexcept {
   if (lost_ || traffic_.closing) return;
   lost_ = true;
   ++traffic_.lost;
-  traffic_.bytes_unanswered -= due_ - received_;
+  traffic_.bytes_unanswered -= awaited_ - received_;
   const bool content = failure.kind == LoadFailure::Kind::wrong_byte ||
                        failure.kind == LoadFailure::Kind::byte_too_many;
   if (content) ++traffic_.content_errors;

@@ -12,8 +12,8 @@
 #include "03-network/lib/send.hpp"
 #include "05-performance/lib/latency_histogram.hpp"
 #include "05-performance/ringload/options.hpp"
-#include "05-performance/ringload/pattern_block.hpp"
 #include "05-performance/ringload/schedule.hpp"
+#include "05-performance/ringload/talk.hpp"
 
 namespace lab {
 
@@ -88,7 +88,7 @@ struct LoadFailure {
 struct Traffic {
   Ring& ring;
   BufferRing& buffers;
-  const PatternBlock& pattern;
+  Talk& talk;
   const LoadOptions& options;
 
   const Schedule* schedule = nullptr;  ///< set in an open loop
@@ -108,7 +108,8 @@ struct Traffic {
   std::uint64_t replies = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  /// Bytes that were or will be sent and did not come back yet, over the connections that live.
+  /// Bytes of answers that were or will be asked for and did not come yet, over the connections
+  /// that live.
   std::uint64_t bytes_unanswered = 0;
   LatencyHistogram latency = {};
   LoadFailure failure = {};
@@ -135,7 +136,7 @@ class Connection {
   std::uint64_t held_back() const noexcept { return held_back_; }
 
   /// True while an answer is due.
-  bool waits() const noexcept { return received_ < due_ && !lost_; }
+  bool waits() const noexcept { return received_ < awaited_ && !lost_; }
   /// --spin: looks once whether something came. REQUIRES: waits(), and the look before has ended.
   /// @param memory its own until the look has ended
   void look(std::span<std::byte> memory) noexcept;
@@ -165,12 +166,15 @@ class Connection {
   const unsigned number_;
   bool lost_ = false;
   bool found_ = false;
-  std::uint32_t send_place_;
-  std::uint32_t receive_place_;
-  std::uint64_t due_ = 0;       ///< bytes that shall be sent
-  std::uint64_t sent_ = 0;      ///< bytes that the kernel has taken
-  std::uint64_t received_ = 0;  ///< bytes that came back
-  std::uint64_t reply_left_;    ///< bytes until the next reply is complete
+  std::size_t send_place_;
+  std::size_t receive_place_;
+  std::uint32_t asked_turn_;      ///< which question is asked next
+  std::uint32_t answered_turn_;   ///< which answer is complete next
+  std::uint64_t due_ = 0;         ///< bytes that shall be sent
+  std::uint64_t sent_ = 0;        ///< bytes that the kernel has taken
+  std::uint64_t awaited_ = 0;     ///< bytes that shall come: the answers to what is due
+  std::uint64_t received_ = 0;    ///< bytes that came
+  std::uint64_t reply_left_ = 0;  ///< bytes until the next reply is complete
   std::span<std::byte> look_memory_;
 
   // Closed loop: when each message in flight was asked, in turn; they are answered in order.

@@ -51,13 +51,14 @@ std::uint64_t memory_of(const LoadOptions& options) {
 
 }  // namespace
 
-Load::Load(const LoadOptions& options)
+Load::Load(const LoadOptions& options, Talk& talk)
     : options_(prepare_process(options, memory_of(options))),
       ring_(ring_options(options)),
       table_(ring_, options.connections),
       buffer_options_(buffer_ring_options(options)),
       memory_(std::size_t{buffer_options_.count} * buffer_options_.size),
-      buffers_(ring_, buffer_options_, memory_.memory()) {
+      buffers_(ring_, buffer_options_, memory_.memory()),
+      traffic_{.ring = ring_, .buffers = buffers_, .talk = talk, .options = options_} {
   constexpr std::size_t copied_for_nothing_bytes = 4096;
   traffic_.discard = !options_.check && (options_.stream || options_.size * options_.depth >=
                                                                 copied_for_nothing_bytes);

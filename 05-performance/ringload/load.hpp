@@ -15,11 +15,11 @@
 #include "05-performance/ringload/interval.hpp"
 #include "05-performance/ringload/meter.hpp"
 #include "05-performance/ringload/options.hpp"
-#include "05-performance/ringload/pattern_block.hpp"
 #include "05-performance/ringload/report.hpp"
 #include "05-performance/ringload/schedule.hpp"
 #include "05-performance/ringload/silence.hpp"
 #include "05-performance/ringload/sockets.hpp"
+#include "05-performance/ringload/talk.hpp"
 
 namespace lab {
 
@@ -27,8 +27,10 @@ namespace lab {
 /// begins, and one system call submits everything that a round of replies led to.
 class Load {
  public:
+  /// @param options what the user asked for; size is that of the largest answer
+  /// @param talk what is said and heard, with windows of Traffic::send_max
   /// @throws std::system_error, std::runtime_error: what is missing, and the cure
-  explicit Load(const LoadOptions& options);
+  Load(const LoadOptions& options, Talk& talk);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -63,8 +65,7 @@ class Load {
   BufferRingOptions buffer_options_;
   HugeArena memory_;
   BufferRing buffers_;
-  PatternBlock pattern_{Traffic::send_max};
-  Traffic traffic_{ring_, buffers_, pattern_, options_};
+  Traffic traffic_;
   std::vector<std::uint64_t> asked_at_ns_;
   std::deque<Connection> connections_;
   // --spin: everybody in the order in which answers are expected, a circle that begins at front_.

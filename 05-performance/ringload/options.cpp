@@ -17,7 +17,8 @@ namespace lab {
 namespace {
 
 constexpr const char* description =
-    R"(ringload: measures any TCP or UDP echo server, over io_uring, with one thread.
+    R"(ringload: measures any TCP or UDP echo server, or a web server, over io_uring, with
+one thread.
 
 It opens the connections, sends messages, and expects every byte back. Closed loop
 (default): each connection keeps --depth messages unanswered and sends the next one
@@ -45,6 +46,9 @@ Examples:
       Datagrams: what is lost, what comes in another order?
   ringload 127.0.0.1 8000 --stream --connections 8
       Full-duplex throughput.
+  ringload http://127.0.0.1:8080/index.html --depth 16
+      A web server, 16 requests in the pipeline of each connection. Every answer has to be, byte for
+      byte, what the first one was, but for its Date. --rate, --sweep and --churn go with it.
 
 Ctrl-C ends a run with a report of what was measured so far, and a sweep with the rates before;
 what is in flight is waited for. A second Ctrl-C ends the program at once.
@@ -69,9 +73,31 @@ WordCheck whole_with_unit() {
           ""};
 }
 
-void take_address(const CommandLine& line, const std::string& address,
-                  std::optional<std::uint16_t> port, LoadOptions& options) {
+constexpr std::string_view http_scheme = "http://";
+
+// Takes http:// and the path off the address; without a port HTTP's own is meant.
+void take_url(std::string& address, std::optional<std::uint16_t>& port, LoadOptions& options) {
+  address.erase(0, http_scheme.size());
+  const std::size_t slash = std::min(address.find('/'), address.size());
+  std::string path = address.substr(slash);
+  address.resize(slash);
+  if (path.empty()) path = "/";
+  options.http->paths.insert(options.http->paths.begin(), path.substr(0, path.find('#')));
+  if (!port && !split_host_port(address).port) port = 80;
+}
+
+void take_address(const CommandLine& line, std::string address, std::optional<std::uint16_t> port,
+                  HttpQuestions http, LoadOptions& options) {
   try {
+    if (address.starts_with(http_scheme)) {
+      options.http = std::move(http);
+      take_url(address, port, options);
+    } else if (!http.paths.empty() || !http.headers.empty()) {
+      line.refuse("HOST", "--path and --header go with http://HOST:PORT/PATH");
+    } else if (address.starts_with("https://")) {
+      line.refuse("HOST",
+                  "ringload speaks no TLS. Cure: http://, or another generator (wrk, h2load)");
+    }
     const HostPort server = split_host_port(address, port);
     options.host = server.host;
     options.port = *server.port;
@@ -193,7 +219,8 @@ void add_load_options(CommandLine& line, LoadOptions& options) {
       .check(in_range<std::size_t>(1, std::size_t{1} << 30))
       .capture_default_str()
       .group(group);
-  line.add_option("-d,--depth", options.depth, "Messages that a connection may have unanswered")
+  line.add_option("-d,--depth", options.depth,
+                  "Messages (with HTTP: requests) that a connection may have unanswered")
       .check(in_range(1U, 65536U))
       .capture_default_str()
       .group(group);
@@ -209,6 +236,29 @@ void add_load_options(CommandLine& line, LoadOptions& options) {
           .group(group);
   add_sweep_options(line, options, rate, stream);
   add_churn_options(line, options, rate, stream);
+}
+
+void add_http_options(CommandLine& line, HttpQuestions& http) {
+  const std::string group = "HTTP";
+  line.add_option("--path", http.paths,
+                  "One more path, asked for in turn with that of the URL; may be given again")
+      .allow_extra_args(false)
+      .type_name("PATH")
+      .check([](const std::string& path) -> std::string {
+        if (path.starts_with('/') && path.find_first_of(" \t\r\n") == std::string::npos) return {};
+        return "\"" + path + "\" is no path: it begins with / and has no white space (%20)";
+      })
+      .group(group);
+  line.add_option("--header", http.headers,
+                  "A field of every request (\"Accept-Encoding: br\"); may be given again")
+      .allow_extra_args(false)
+      .type_name("FIELD")
+      .check([](const std::string& field) -> std::string {
+        const bool one_line = field.find_first_of("\r\n") == std::string::npos;
+        if (one_line && field.find(':') != std::string::npos) return {};
+        return "\"" + field + "\" is no header field: it is one line, NAME: VALUE";
+      })
+      .group(group);
 }
 
 void add_time_options(CommandLine& line, LoadOptions& options) {
@@ -300,6 +350,14 @@ void check_combinations(const CommandLine& line, const LoadOptions& options) {
   if ((options.churn || options.udp) && options.spin) {
     refuse("--spin", "only with TCP connections that stay. Cure: leave it away");
   }
+  if (options.http) {
+    if (options.udp || options.stream) {
+      refuse(options.udp ? "--udp" : "--stream", "HTTP is questions and answers over TCP");
+    }
+    if (line.count("--size") != 0) {
+      refuse("--size", "with HTTP the server's file has the size. Cure: another path");
+    }
+  }
   if (!options.udp) return;
   if (!options.congestion.empty()) {
     refuse("--congestion", "UDP has no congestion control. Cure: leave it away");
@@ -330,12 +388,15 @@ LoadOptions parse_options(int argc, char** argv) {
   line.footer(examples);
   line.column_width(34);
   std::string address;
+  HttpQuestions http;
   std::optional<std::uint16_t> port;
   line.add_option("HOST", address,
-                  "Name or address of the server, also as HOST:PORT or [IPV6]:PORT")
+                  "Name or address of the server, also as HOST:PORT or [IPV6]:PORT; "
+                  "http://HOST:PORT/PATH for a web server")
       .required();
   line.add_option("PORT", port, "Its port").check(in_range<std::uint16_t>(1, 65535));
   add_load_options(line, options);
+  add_http_options(line, http);
   add_time_options(line, options);
   add_measure_options(line, options);
   line.add_flag("--json", options.json, "Print the result as one JSON object on stdout")
@@ -343,7 +404,7 @@ LoadOptions parse_options(int argc, char** argv) {
   line.add_flag("-q,--quiet", options.quiet, "No progress line (there is none without a terminal)")
       .group("Output");
   line.parse(argc, argv);
-  take_address(line, address, port, options);
+  take_address(line, address, port, std::move(http), options);
   if (line.count("--duration") == 0) {
     if (options.sweep) options.duration_s = sweep_duration_s;
     if (options.brief) options.duration_s = brief_duration_s;

@@ -18,9 +18,16 @@ struct SweepPlan {
   std::vector<double> rates;
 };
 
+/// http://HOST:PORT/PATH: GET requests instead of an echo's messages.
+struct HttpQuestions {
+  std::vector<std::string> paths;    ///< asked for in turn
+  std::vector<std::string> headers;  ///< "Name: value", in every request
+};
+
 struct LoadOptions {
   std::string host;
   std::uint16_t port = 0;
+  std::optional<HttpQuestions> http;
 
   unsigned connections = 64;
   std::size_t size = 64;       ///< bytes a message

@@ -22,13 +22,13 @@ std::string load_text(const LoadOptions& options) {
                      : options.churn ? "connections at a time"
                                      : "connections";
   const std::string head = fmt::format("{} {}", options.connections, what);
+  const std::string message = options.http ? "GET" : fmt::format("{} B", options.size);
   if (options.churn) {
-    return fmt::format("{}, each for {} x {} B, then {}", head, options.messages, options.size,
+    return fmt::format("{}, each for {} x {}, then {}", head, options.messages, message,
                        options.linger_reset ? "a reset" : "a close");
   }
   if (options.stream) return head + ", stream";
-  const std::string messages =
-      fmt::format("{} x {} B, depth {}", head, options.size, options.depth);
+  const std::string messages = fmt::format("{} x {}, depth {}", head, message, options.depth);
   if (options.rate) return fmt::format("{}, open loop at {:g}/s", messages, *options.rate);
   return messages + ", closed loop";
 }
@@ -144,7 +144,7 @@ std::string to_text(const LoadFailure& failure) {
       return fmt::format("{}expected {:#04x}, got {:#04x}", where, failure.expected,
                          failure.actual);
     case LoadFailure::Kind::byte_too_many:
-      return where + "the server sent more than it was sent";
+      return where + "the server sent more than it was asked for";
     case LoadFailure::Kind::closed_by_server:
       return where + "the server closed the connection";
     case LoadFailure::Kind::error:

@@ -9,11 +9,13 @@
 #include "05-performance/bench/say.hpp"
 #include "05-performance/ringload/churn.hpp"
 #include "05-performance/ringload/datagrams.hpp"
+#include "05-performance/ringload/http_questions.hpp"
 #include "05-performance/ringload/load.hpp"
 #include "05-performance/ringload/options.hpp"
 #include "05-performance/ringload/report.hpp"
 #include "05-performance/ringload/stop.hpp"
 #include "05-performance/ringload/sweep.hpp"
+#include "05-performance/ringload/talk.hpp"
 
 namespace lab {
 
@@ -42,9 +44,13 @@ int exit_code(bool failed, bool interrupted) {
 }
 
 Report run_load(const LoadOptions& options) {
-  if (options.churn) return Churn(options).run();
   if (options.udp) return Datagrams(options).run();
-  return Load(options).run();
+  LoadOptions sized = options;
+  Talk talk = options.http ? Talk(learn_http(options), Traffic::send_max)
+                           : Talk(options.size, Traffic::send_max);
+  sized.size = talk.answer_size_max();
+  if (options.churn) return Churn(sized, talk).run();
+  return Load(sized, talk).run();
 }
 
 int run_one(const LoadOptions& options) {

@@ -49,9 +49,9 @@ std::string culprit(const LoadOptions& options, const Report& report) {
 }
 
 std::string title_of(const LoadOptions& options) {
-  return fmt::format("{}, {} {} x {} B, depth {}", host_port_text(options.host, options.port),
-                     options.connections, options.udp ? "UDP flows" : "connections", options.size,
-                     options.depth);
+  return fmt::format("{}, {} {} x {}, depth {}", host_port_text(options.host, options.port),
+                     options.connections, options.udp ? "UDP flows" : "connections",
+                     options.http ? "GET" : fmt::format("{} B", options.size), options.depth);
 }
 
 void write_data(const LoadOptions& options, const SweepResult& result,

@@ -66,7 +66,7 @@ const Manner manners[] = {
      "expected 0x"},
     {"tooMuch",
      [](auto bytes, auto) { return std::optional<std::string>(std::string(bytes) + "?"); },
-     "sent more than it was sent|expected 0x"},
+     "sent more than it was asked for|expected 0x"},
 };
 
 class Silence : public testing::TestWithParam<std::tuple<Way, Manner>> {};
