@@ -15,7 +15,9 @@ namespace lab {
 
 namespace {
 
+// Several times what a neighbour may have to wait; a full run waits longer for what comes late.
 constexpr Milliseconds stall_time = Milliseconds(3000);
+constexpr Milliseconds stall_time_quick = Milliseconds(1500);
 // A send that found no room for this long is blocked, and not only waiting for the server's next
 // turn.
 constexpr Milliseconds blocked_after = Milliseconds(300);
@@ -103,17 +105,18 @@ struct Waits {
   [[nodiscard]] double slowest_ms() const { return in_ms(std::max(neighbour, newcomer)); }
 };
 
-// A neighbour asks, one question after the other, until the peers have been blocked for stall_time;
+// A neighbour asks, one question after the other, until the peers have been blocked for so long;
 // one that comes only then must be served as well.
 Waits ask_meanwhile(Context& context, Stream& neighbour, Stream& newcomer,
                     const StalledPeers& stalled) {
   Waits waits;
+  const Milliseconds enough = context.settings.quick ? stall_time_quick : stall_time;
   context.delay.reset();
   std::optional<Clock::time_point> blocked_at;
   while (!stalled.failed()) {
     waits.neighbour = std::max(waits.neighbour, ping(context, neighbour));
     ++waits.answers;
-    if (blocked_at && Clock::now() - *blocked_at > stall_time) break;
+    if (blocked_at && Clock::now() - *blocked_at > enough) break;
     if (!blocked_at && stalled.blocked()) blocked_at = Clock::now();
     // A breath between two answers leaves the processor to the server and to the peers.
     std::this_thread::sleep_for(Milliseconds(1));
