@@ -215,7 +215,7 @@ class FakeKernel {
   const BufferRing* buffers_ = nullptr;
   PooledBuffers* pooled_ = nullptr;
   std::vector<bool> pooled_home_;    ///< as at the last look
-  std::uint64_t pooled_out_at_ = 0;  ///< when all of them were last seen out
+  std::uint64_t pooled_out_at_ = 0;  ///< when too few of them were last seen home
 
   std::vector<Op> operations_;
   std::unordered_set<std::uint64_t> cancelling_;  ///< targets of cancels, as the judge begins

@@ -9,6 +9,8 @@ set(connection 06-server/lib/engine/connection.hpp)
 set(receiver 06-server/lib/engine/receiver.hpp)
 set(sender 06-server/lib/engine/sender.hpp)
 set(commons 06-server/lib/engine/commons.hpp)
+set(worker 06-server/lib/engine/worker.hpp)
+set(queue 06-server/lib/engine/segment_queue.hpp)
 set(inbox 06-server/lib/engine/inbox.hpp)
 set(buffers 06-server/lib/engine/worker_buffers.hpp)
 set(segment 06-server/lib/protocol/segment.hpp)
@@ -152,6 +154,19 @@ mutation(end_told_before_the_last_bytes OF lines FILE ${inbox} CAUGHT_BY "safety
 mutation(who_keeps_a_buffer_is_left_alone OF lines FILE ${upkeep} CAUGHT_BY "guarantee: |liveness: "
   OLD "if (!held_since || now - *held_since < held_ticks_max) continue;"
   NEW "if (!held_since || now - *held_since < 1000 * held_ticks_max) continue;")
+
+mutation(pieces_need_no_room OF awkward FILE ${queue} CAUGHT_BY "assertion: .*LAB_ASSERT.fresh_ < size_"
+  OLD "if (kind != SegmentKind::received || segment.is_piece()) {"
+  NEW "if (kind != SegmentKind::received) {")
+
+mutation(a_turn_for_each_buffer_however_often OF awkward FILE ${worker}
+  CAUGHT_BY "assertion: .*turns_in_vain_"
+  OLD "turns > 0 && pooled.free() > 0"
+  NEW "pooled.free() > 0")
+
+mutation(a_kept_buffer_is_not_seen OF awkward FILE ${connection} CAUGHT_BY "guarantee: |liveness: "
+  OLD "return Sending::holds_pooled_buffers() || protocol_.buffers() > 0;"
+  NEW "return Sending::holds_pooled_buffers();")
 
 set(http_static 06-server/lib/protocol/http/http_static.hpp)
 set(answer_sender 06-server/lib/protocol/http/answer_sender.hpp)

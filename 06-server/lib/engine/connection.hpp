@@ -96,6 +96,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     static_assert(P::uses_buffers);
     // Its own share: sending it brings the next turn.
     if (this->outbox_.pooled() >= commons_.pooled_cap()) return {};
+    this->note_holding();
     return commons_.take_pooled(*this);
   }
   bool read_file(const FileRange& range) noexcept {
@@ -175,6 +176,11 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   /// Receive buffers that are not home because of it.
   std::uint32_t held() const noexcept {
     return Sending::held() + this->unread_buffers() + protocol_.leases();
+  }
+
+  /// Pooled buffers are not home because of it.
+  bool holds_pooled_buffers() const noexcept {
+    return Sending::holds_pooled_buffers() || protocol_.buffers() > 0;
   }
 
   void on_received(BufferLease bytes) noexcept {

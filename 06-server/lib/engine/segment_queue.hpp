@@ -65,8 +65,7 @@ class SegmentNodes {
   std::uint32_t free_ = none;
 };
 
-/// A first-in, first-out queue of segments that knows its bytes, and how many segments of each kind
-/// it has.
+/// A first-in, first-out queue of segments that knows its bytes, and whose buffers they are.
 class SegmentQueue {
  public:
   explicit SegmentQueue(SegmentNodes& nodes) noexcept : nodes_(nodes) {}
@@ -75,12 +74,14 @@ class SegmentQueue {
   SegmentQueue& operator=(const SegmentQueue&) = delete;
 
   bool empty() const noexcept { return head_ == SegmentNodes::none; }
-  std::uint32_t count() const noexcept { return received() + others(); }
+  /// One segment, no more.
+  bool single() const noexcept { return !empty() && head_ == tail_; }
   std::uint32_t bytes() const noexcept { return bytes_; }
-  /// How many of its segments are receive buffers, and so on.
+  /// How many of its segments lie in receive buffers, and how many in pooled ones.
   std::uint32_t received() const noexcept { return received_; }
   std::uint32_t pooled() const noexcept { return pooled_; }
-  std::uint32_t others() const noexcept { return std::uint32_t{pooled_} + stable_; }
+  /// How many are not a receive buffer's first: no number of buffers bounds how many there are.
+  std::uint32_t others() const noexcept { return others_; }
   void push(Segment segment) noexcept {
     account(segment, 1);
     const std::uint32_t node = nodes_.take(std::move(segment));
@@ -150,16 +151,11 @@ class SegmentQueue {
  private:
   void account(const Segment& segment, int one) noexcept {
     bytes_ += one > 0 ? segment.size() : 0U - segment.size();
-    switch (segment.kind()) {
-      case SegmentKind::received:
-        received_ = static_cast<std::uint16_t>(received_ + one);
-        break;
-      case SegmentKind::pooled:
-        pooled_ = static_cast<std::uint8_t>(pooled_ + one);
-        break;
-      case SegmentKind::stable:
-        stable_ = static_cast<std::uint8_t>(stable_ + one);
-        break;
+    const SegmentKind kind = segment.kind();
+    if (kind == SegmentKind::received) received_ = static_cast<std::uint16_t>(received_ + one);
+    if (kind == SegmentKind::pooled) pooled_ = static_cast<std::uint8_t>(pooled_ + one);
+    if (kind != SegmentKind::received || segment.is_piece()) {
+      others_ = static_cast<std::uint8_t>(others_ + one);
     }
   }
 
@@ -169,7 +165,7 @@ class SegmentQueue {
   std::uint32_t bytes_ = 0;
   std::uint16_t received_ = 0;
   std::uint8_t pooled_ = 0;
-  std::uint8_t stable_ = 0;
+  std::uint8_t others_ = 0;
 };
 static_assert(sizeof(SegmentQueue) == 24);
 

@@ -47,7 +47,7 @@ class ZeroCopySend {
 template <class Connection>
 class Sender {
  public:
-  /// Other segments than received ones that wait at the most; of these there are as many as
+  /// Other segments than whole received ones that wait at the most; of these there are as many as
   /// buffers.
   static constexpr std::uint32_t others_max = 8;
   /// Bytes from which on a protocol shall wait: twice what a socket takes at once.
@@ -127,7 +127,7 @@ class Sender {
 
   // What is in front of a segment for zero copy goes in one send, and then that one by itself.
   bool send_gathered() noexcept {
-    if (outbox_.count() == 1) return false;
+    if (outbox_.single()) return false;
     gather_ = commons().gather_lists().create();
     if (gather_ == nullptr) return false;
     const std::uint32_t alone =

@@ -74,11 +74,12 @@ class WorkerMemory {
   static std::size_t pooled_bytes(const WorkerOptions& options) noexcept {
     return std::size_t{pooled_count(options)} * options.pooled_size;
   }
-  // One for each receive buffer and each zero-copy send, and what a connection may have of others
-  // and of their rests: so it never runs dry.
+  // One for each receive buffer and each zero-copy send, and what a connection may have of others,
+  // the rest of one that was sent in part, and what its protocol gave back of a segment that it
+  // cut: so it never runs dry.
   static std::uint32_t nodes(const WorkerOptions& options) noexcept {
     const std::uint32_t others =
-        UsesBuffers ? options.connections_max * (Sender<Client>::others_max + 1) : 0;
+        UsesBuffers ? options.connections_max * (Sender<Client>::others_max + 2) : 0;
     return options.buffer_count + zero_copy_sends_max + others;
   }
 

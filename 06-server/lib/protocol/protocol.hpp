@@ -59,14 +59,16 @@ class Waker {
 /// What an engine offers to a hook.
 template <class T>
 concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& range) {
-  /// Sends these bytes after all others. REQUIRES: room() > 0, or a received segment.
+  /// Sends these bytes after all others. REQUIRES: room() > 0, or a received segment that is no
+  /// piece of one.
   { io.send(std::move(segment)) }
   noexcept;
   /// Bytes that may still be sent without regard to the peer; the last segment may be larger. 0:
   /// on_turn() follows when there is room.
   { seen.room() }
   noexcept->std::same_as<std::uint32_t>;
-  /// An empty pooled buffer; none: on_turn() follows when one is to be had.
+  /// An empty pooled buffer; none: on_turn() follows when one is to be had. There is no
+  /// promise of two at once: whoever would like two gives the first back and makes do with one.
   { io.take_buffer() }
   noexcept->std::same_as<PooledBuffer>;
   /// Reads the first piece of a file; it comes as on_file(). One at a time; false: no buffer is
@@ -143,6 +145,10 @@ concept Protocol = requires(P& protocol, const P& seen, AnyIo& io, Segment bytes
   /// Received segments that it keeps: their buffers are its connection's.
   { seen.leases() }
   noexcept->std::same_as<std::uint32_t>;
+  /// Pooled buffers that it keeps from one hook to the next. While others wait for one, whoever
+  /// keeps one and does not move is reset.
+  { seen.buffers() }
+  noexcept->std::same_as<std::uint32_t>;
   /// The tick at which on_turn() shall be called, within a second; no_deadline: none.
   { seen.deadline() }
   noexcept->std::same_as<std::uint32_t>;
@@ -166,6 +172,7 @@ struct ProtocolDefaults {
   bool idle() const noexcept { return true; }
   bool at_rest() const noexcept { return true; }
   std::uint32_t leases() const noexcept { return 0; }
+  std::uint32_t buffers() const noexcept { return 0; }
   std::uint32_t deadline() const noexcept { return no_deadline; }
 };
 

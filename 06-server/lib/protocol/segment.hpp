@@ -62,7 +62,9 @@ class Segment {
       : data_(bytes.data()),
         owner_(&owner),
         size_(static_cast<std::uint32_t>(bytes.size())),
-        id_(id) {}
+        id_(id & id_max) {
+    LAB_ASSERT(id <= id_max);
+  }
   /// @param bytes they outlive the server and never change; less than 2 GiB
   static Segment stable(std::span<const std::byte> bytes) noexcept {
     LAB_ASSERT(bytes.size() < std::size_t{1} << 31U);
@@ -76,7 +78,8 @@ class Segment {
       : data_(other.data_),
         owner_(std::exchange(other.owner_, nullptr)),
         size_(std::exchange(other.size_, 0)),
-        id_(other.id_) {}
+        id_(other.id_),
+        piece_(other.piece_) {}
   Segment& operator=(Segment&& other) noexcept {
     if (this != &other) {
       reset();
@@ -84,6 +87,7 @@ class Segment {
       owner_ = std::exchange(other.owner_, nullptr);
       size_ = std::exchange(other.size_, 0);
       id_ = other.id_;
+      piece_ = other.piece_;
     }
     return *this;
   }
@@ -96,6 +100,10 @@ class Segment {
   SegmentKind kind() const noexcept {
     return owner_ != nullptr ? owner_->kind() : SegmentKind::stable;
   }
+
+  /// Made by rest_after(): one of several that read the same buffer. Of those that are not, there
+  /// are as many as buffers.
+  bool is_piece() const noexcept { return piece_ != 0; }
 
   /// Forgets the first `count` bytes. REQUIRES count <= size().
   void drop_front(std::uint32_t count) noexcept {
@@ -119,6 +127,7 @@ class Segment {
     rest.owner_ = owner_;
     rest.size_ = size_ - count;
     rest.id_ = id_;
+    rest.piece_ = 1;
     return rest;
   }
 
@@ -129,10 +138,13 @@ class Segment {
   }
 
  private:
+  static constexpr std::uint32_t id_max = ~std::uint32_t{0} >> 1;
+
   const std::byte* data_ = nullptr;
   SegmentOwner* owner_ = nullptr;
   std::uint32_t size_ = 0;
-  std::uint32_t id_ = 0;
+  std::uint32_t id_ : 31 = 0;
+  std::uint32_t piece_ : 1 = 0;
 };
 
 static_assert(sizeof(Segment) == 24);

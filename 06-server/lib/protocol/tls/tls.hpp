@@ -103,6 +103,7 @@ class Tls {
   }
   bool at_rest() const noexcept { return inner_.at_rest(); }
   std::uint32_t leases() const noexcept { return 0; }  // what it is given is decrypted at once
+  std::uint32_t buffers() const noexcept { return inner_.buffers(); }
   std::uint32_t deadline() const noexcept {
     if (begins()) return deadline_;
     if (phase_ != Phase::open) return no_deadline;

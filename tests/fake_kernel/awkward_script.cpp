@@ -1,0 +1,14 @@
+// Whatever else it does with its engine, its client hears an echo.
+#include "tests/fake_kernel/echo_script.hpp"
+
+namespace lab::fake {
+
+const Subject subject = Subject::awkward;
+
+std::shared_ptr<const Script> make_script(std::uint64_t key) {
+  return std::make_shared<EchoScript>(key);
+}
+
+std::optional<std::string_view> file_content(int) { return {}; }
+
+}  // namespace lab::fake

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "tests/fake_kernel/awkward.hpp"
+
+namespace lab::fake {
+
+using Tested = Awkward;
+
+struct Subjected {
+  Tested::Shared shared;
+};
+
+}  // namespace lab::fake

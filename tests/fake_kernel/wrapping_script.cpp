@@ -1,0 +1,14 @@
+// What each of the two layers does on the way in, it undoes on the way out: an echo.
+#include "tests/fake_kernel/echo_script.hpp"
+
+namespace lab::fake {
+
+const Subject subject = Subject::wrapping;
+
+std::shared_ptr<const Script> make_script(std::uint64_t key) {
+  return std::make_shared<EchoScript>(key);
+}
+
+std::optional<std::string_view> file_content(int) { return {}; }
+
+}  // namespace lab::fake
