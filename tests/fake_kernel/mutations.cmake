@@ -10,6 +10,7 @@ set(receiver 06-server/lib/engine/receiver.hpp)
 set(sender 06-server/lib/engine/sender.hpp)
 set(commons 06-server/lib/engine/commons.hpp)
 set(worker 06-server/lib/engine/worker.hpp)
+set(holder 06-server/lib/engine/buffer_holder.hpp)
 set(queue 06-server/lib/engine/segment_queue.hpp)
 set(inbox 06-server/lib/engine/inbox.hpp)
 set(buffers 06-server/lib/engine/worker_buffers.hpp)
@@ -164,9 +165,9 @@ mutation(a_turn_for_each_buffer_however_often OF awkward FILE ${worker}
   OLD "turns > 0 && pooled.free() > 0"
   NEW "pooled.free() > 0")
 
-mutation(a_kept_buffer_is_not_seen OF awkward FILE ${connection} CAUGHT_BY "guarantee: |liveness: "
-  OLD "return Sending::holds_pooled_buffers() || protocol_.buffers() > 0;"
-  NEW "return Sending::holds_pooled_buffers();")
+mutation(a_kept_buffer_is_not_seen OF awkward FILE ${holder} CAUGHT_BY "guarantee: |liveness: "
+  OLD "return self().holds_pooled_buffers() || self().keeps_pooled_buffers();"
+  NEW "return self().holds_pooled_buffers();")
 
 set(http_static 06-server/lib/protocol/http/http_static.hpp)
 set(answer_sender 06-server/lib/protocol/http/answer_sender.hpp)

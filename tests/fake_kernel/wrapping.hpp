@@ -61,6 +61,11 @@ class Wrapping {
     inner_.on_drain(above);
     end(io);
   }
+  void on_wind_up(auto& io) noexcept {
+    Above above{*this, io};
+    inner_.on_wind_up(above);
+    end(io);
+  }
   void on_abort() noexcept { inner_.on_abort(); }
   bool idle() const noexcept {
     return inner_.idle() && out_size_ == 0 && in_left_ == 0 && !end_due_ && finishes_ == finished_;

@@ -1,10 +1,17 @@
-// What the seam promises a protocol about the order of its hooks, where no shipped protocol shows
+// What the seam promises a protocol about its hooks and its end, where no shipped protocol shows
 // it.
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "06-server/lib/protocol/protocol.hpp"
 #include "tests/server/support.hpp"
@@ -66,6 +73,86 @@ TEST(Seam, NoBytesAfterFinish) { expect_silence_after_the_end<false, false>(); }
 TEST(Seam, NoBytesAfterFinishWithBuffers) { expect_silence_after_the_end<true, false>(); }
 TEST(Seam, NoBytesAfterReset) { expect_silence_after_the_end<false, true>(); }
 TEST(Seam, NoBytesAfterResetWithBuffers) { expect_silence_after_the_end<true, true>(); }
+
+/// What the server still sends, to its FIN; a reset is a Failure.
+std::string receive_all(const Stream& client) {
+  std::string all;
+  for (std::array<char, 4096> piece;;) {
+    if (client.wait(POLLIN, soon()) == 0) throw Failure(client.name() + "nothing comes");
+    const ssize_t size = recv(client.fd(), piece.data(), piece.size(), 0);
+    if (size < 0) throw Failure(client.name() + "errno " + std::to_string(errno));
+    if (size == 0) return all;
+    all.append(piece.data(), static_cast<std::size_t>(size));
+  }
+}
+
+/// Echoes what comes first, and then wants nothing more; its last word is "bye".
+struct HasEnough : ProtocolDefaults {
+  static constexpr bool uses_buffers = true;
+  static constexpr std::string_view last_word = "bye";
+
+  explicit HasEnough(Shared&) noexcept {}
+  void on_bytes(auto& io, Segment bytes) noexcept {
+    if (std::exchange(enough, true)) return io.unread(std::move(bytes));
+    io.send(std::move(bytes));
+  }
+  void on_wind_up(auto& io) noexcept {
+    io.send(Segment::stable(std::as_bytes(std::span(last_word))));
+  }
+
+  bool enough = false;
+};
+
+/// A client that was echoed one byte, and has sent more that nobody wants: some of it was received,
+/// the rest waits in the socket.
+Stream unwanted_client(const ProtocolThread<HasEnough>& worker) {
+  Stream client = connect_to(worker.port());
+  client.send(1, soon());
+  client.receive(1, soon());
+  const std::uint64_t before = worker.stat(Stat::receives);
+  client.send(1, soon());
+  EXPECT_TRUE(eventually([&] { return worker.stat(Stat::receives) > before; }));
+  client.send(20'000, soon());
+  return client;
+}
+
+TEST(Seam, ADrainEndsWhatWantsNoBytesBeforeItsDeadline) {
+  WorkerOptions options = ProtocolThread<HasEnough>::small();
+  options.drain_deadline_ms = 10'000;
+  ProtocolThread<HasEnough> worker(options);
+  Stream client = unwanted_client(worker);
+  worker.drain();
+  EXPECT_EQ(receive_all(client), HasEnough::last_word);
+  client.close();
+  EXPECT_TRUE(worker.join());
+  EXPECT_EQ(worker.stat(Stat::drain_resets), 0U);
+}
+
+TEST(Seam, AnIdleTimeoutEndsWhatWantsNoBytes) {
+  WorkerOptions options = ProtocolThread<HasEnough>::small();
+  options.idle_timeout_ms = 1500;
+  ProtocolThread<HasEnough> worker(options);
+  Stream client = unwanted_client(worker);
+  EXPECT_EQ(receive_all(client), HasEnough::last_word);
+  client.close();
+  EXPECT_TRUE(eventually([&] { return worker.stat(Stat::closed) == 1; }));
+  EXPECT_EQ(worker.stat(Stat::idle_closed), 1U);
+  EXPECT_TRUE(worker.finish());
+}
+
+TEST(Seam, WhoRestsSaysItsLastWord) {
+  WorkerOptions options = ProtocolThread<HasEnough>::small();
+  options.idle_timeout_ms = 200;
+  ProtocolThread<HasEnough> idle(options);
+  EXPECT_EQ(receive_all(connect_to(idle.port())), HasEnough::last_word);
+  ProtocolThread<HasEnough> draining;
+  Stream client = connect_to(draining.port());
+  ASSERT_TRUE(eventually([&] { return draining.stat(Stat::accepted) == 1; }));
+  draining.drain();
+  EXPECT_EQ(receive_all(client), HasEnough::last_word);
+  EXPECT_TRUE(draining.join());
+  EXPECT_TRUE(idle.finish());
+}
 
 }  // namespace
 }  // namespace lab

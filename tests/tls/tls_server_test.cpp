@@ -139,6 +139,16 @@ TEST(TlsServer, ADrainSaysCloseNotify) {
   EXPECT_EQ(end->code, 0) << server.log();
 }
 
+TEST(TlsServer, AnIdleTimeoutSaysCloseNotify) {
+  ServerProcess server(with({"--tls", "self-signed", "--idle-timeout-ms", "1500"}));
+  Connection connection(server.port());
+  connection.exchange("x");
+  while (connection.receive()) {
+  }
+  EXPECT_TRUE(connection.client.got_close_notify());
+  expect_drains(server);
+}
+
 std::string read_all(std::FILE* pipe, const std::string& until = {}) {
   std::string said;
   while (until.empty() || said.find(until) == std::string::npos) {

@@ -12,7 +12,7 @@
 namespace lab {
 
 /// Connection derives from it and has: commons(), aborting(), slot_closed(), anything_unread(),
-/// holds_pooled_buffers().
+/// holds_pooled_buffers(), keeps_pooled_buffers().
 /// @tparam On false: its protocol keeps none, and it costs nothing
 template <class Connection, bool On>
 class BufferHolder : public BufferLinePlace<Connection> {
@@ -21,8 +21,8 @@ class BufferHolder : public BufferLinePlace<Connection> {
   /// a pooled buffer to answer with is not in the way.
   std::optional<std::uint32_t> holds_since() const noexcept {
     const bool unread = self().anything_unread() && !self().commons().waits_for_pooled(self());
-    const bool holds = self().holds_pooled_buffers() || unread;
-    if (!holds || self().aborting() || self().slot_closed()) return {};
+    if (!holds_pooled() && !unread) return {};
+    if (self().aborting() || self().slot_closed()) return {};
     return held_since_;
   }
 
@@ -32,12 +32,17 @@ class BufferHolder : public BufferLinePlace<Connection> {
  protected:
   /// One more comes.
   void note_holding() noexcept {
-    if (!self().holds_pooled_buffers() && !self().anything_unread()) on_buffer_home();
+    if (!holds_pooled() && !self().anything_unread()) on_buffer_home();
   }
 
  private:
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
+
+  // On their way to the peer, or kept by its protocol.
+  bool holds_pooled() const noexcept {
+    return self().holds_pooled_buffers() || self().keeps_pooled_buffers();
+  }
 
   std::uint32_t held_since_ = 0;
 };

@@ -93,7 +93,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     this->outbox_.push(std::move(bytes));
   }
   PooledBuffer take_buffer() noexcept {
-    static_assert(P::uses_buffers);
     // Its own share: sending it brings the next turn.
     if (this->outbox_.pooled() >= commons_.pooled_cap()) return {};
     this->note_holding();
@@ -110,7 +109,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     this->want_bytes(what == Receive::on);
   }
   void unread(Segment bytes) noexcept {
-    static_assert(P::uses_buffers);
     this->want_bytes(false);
     if (!bytes.empty()) this->inbox_.push_front(std::move(bytes));
   }
@@ -139,13 +137,15 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   // --- what its worker asks and tells ---
 
-  /// No more is received; what has come is answered, then the connection closes.
+  /// No more is received; what has come is answered, then the connection closes. What its protocol
+  /// does not want is thrown away: closing over it would be a reset.
   void wind_up() noexcept {
     if (phase_ != Phase::open) return;
     phase_ = Phase::finishing;
+    if (!this->wants_bytes()) this->want_to_linger();
+    protocol_.on_wind_up(*this);
     commons_.mark_ready(*this);
   }
-
   void drain() noexcept {
     if (phase_ != Phase::open) return;
     protocol_.on_drain(*this);
@@ -154,8 +154,8 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   /// Once a second: somebody's time may be over.
   void check_deadline() noexcept {
     const std::uint32_t deadline = protocol_.deadline();
-    const bool over =
-        deadline != no_deadline && static_cast<std::int32_t>(commons_.tick() - deadline) >= 0;
+    const auto late = static_cast<std::int32_t>(commons_.tick() - deadline);
+    const bool over = deadline != no_deadline && late >= 0;
     if (over || phase_ == Phase::lingering) commons_.mark_ready(*this);
   }
 
@@ -166,7 +166,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   bool aborting() const noexcept { return phase_ == Phase::aborting; }
   /// Nothing is on the way to the peer, and its protocol has nothing to do.
   bool quiet() const noexcept {
-    return this->all_sent() && !this->reads() && !this->anything_unread() && protocol_.idle();
+    return this->all_sent() && !this->reads() && !this->unread_is_due() && protocol_.idle();
   }
 
   // --- what its halves need ---
@@ -177,11 +177,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   std::uint32_t held() const noexcept {
     return Sending::held() + this->unread_buffers() + protocol_.leases();
   }
-
-  /// Pooled buffers are not home because of it.
-  bool holds_pooled_buffers() const noexcept {
-    return Sending::holds_pooled_buffers() || protocol_.buffers() > 0;
-  }
+  bool keeps_pooled_buffers() const noexcept { return protocol_.buffers() > 0; }
 
   void on_received(BufferLease bytes) noexcept {
     touch();
@@ -193,8 +189,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
       protocol_.on_bytes(*this, std::move(segment));
     }
   }
-
-  void on_discarded(std::uint32_t bytes) noexcept { this->count_discarded(bytes); }
 
   /// The peer's FIN.
   void on_end() noexcept {
@@ -247,7 +241,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   // Its protocol had its turn and left nothing to send, to read or to wait for.
   bool answered() const noexcept {
-    return this->outbox_empty() && !this->reads() && !this->anything_unread() &&
+    return this->outbox_empty() && !this->reads() && !this->unread_is_due() &&
            !commons_.waits_for_pooled(*this);
   }
 

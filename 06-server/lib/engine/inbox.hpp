@@ -10,7 +10,7 @@
 
 namespace lab {
 
-/// Connection derives from it and has: wants_bytes().
+/// Connection derives from it and has: commons(), wants_bytes().
 /// @tparam On false: its protocol never makes its bytes wait, and it costs nothing
 template <class Connection, bool On>
 class Inbox {
@@ -19,11 +19,15 @@ class Inbox {
 
   bool anything_unread() const noexcept { return !inbox_.empty(); }
   std::uint32_t unread_buffers() const noexcept { return inbox_.received(); }
+  /// Its protocol will look at it: it wants bytes, or waits for a buffer to answer with.
+  bool unread_is_due() const noexcept {
+    return !inbox_.empty() && (self().wants_bytes() || self().commons().waits_for_pooled(self()));
+  }
 
  protected:
   bool takes_bytes() noexcept {
     if (closed_) inbox_.clear();
-    return !inbox_.empty() && static_cast<const Connection&>(*this).wants_bytes();
+    return !inbox_.empty() && self().wants_bytes();
   }
   /// True once: the peer's FIN is the next thing to tell.
   bool takes_end() noexcept {
@@ -40,6 +44,8 @@ class Inbox {
   bool end_due_ = false;
 
  private:
+  const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
+
   bool closed_ = false;  ///< nothing is wanted any more
 };
 
@@ -48,6 +54,7 @@ class Inbox<Connection, false> {
  public:
   explicit Inbox(SegmentNodes&) noexcept {}
   bool anything_unread() const noexcept { return false; }
+  bool unread_is_due() const noexcept { return false; }
   std::uint32_t unread_buffers() const noexcept { return 0; }
 
  protected:

@@ -21,6 +21,9 @@ class Lingering {
   /// True from the FIN until nothing of it is in flight.
   bool fin_in_flight() const noexcept { return fin_.armed(); }
   bool lingers() const noexcept { return wanted_; }
+  void count_discarded(std::uint32_t bytes) noexcept {
+    bytes_left_ -= std::min(bytes_left_, bytes);
+  }
 
  protected:
   void want_to_linger() noexcept { wanted_ = true; }
@@ -33,9 +36,6 @@ class Lingering {
   std::uint32_t linger_bytes_left() const noexcept {
     const auto left = static_cast<std::int32_t>(until_tick_ - self().commons().tick());
     return left > 0 ? bytes_left_ : 0;
-  }
-  void count_discarded(std::uint32_t bytes) noexcept {
-    bytes_left_ -= std::min(bytes_left_, bytes);
   }
 
  private:
@@ -60,12 +60,12 @@ class Lingering<Connection, false> {
  public:
   bool fin_in_flight() const noexcept { return false; }
   bool lingers() const noexcept { return false; }
+  void count_discarded(std::uint32_t) noexcept {}
 
  protected:
   void want_to_linger() noexcept {}
   void begin_to_linger() noexcept {}
   std::uint32_t linger_bytes_left() const noexcept { return 0; }
-  void count_discarded(std::uint32_t) noexcept {}
 };
 
 }  // namespace lab

@@ -17,7 +17,7 @@
 namespace lab {
 
 /// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), all_sent(),
-/// held(), outbox_empty(), on_received(lease), on_discarded(bytes), on_end(), abort_broken(),
+/// held(), outbox_empty(), on_received(lease), count_discarded(bytes), on_end(), abort_broken(),
 /// receiving_link.
 template <class Connection>
 class Receiver {
@@ -37,10 +37,12 @@ class Receiver {
 
   /// Quiet, and its socket holds nothing that was not received: a receive that has been in flight
   /// since the last look would have taken it. Closing a socket with unread data is a reset, which
-  /// overtakes what was sent. One look a tick.
+  /// overtakes what was sent. One that wants no bytes rests too: its end throws away what there is.
+  /// One look a tick.
   bool still_rests() noexcept {
     const bool rested = rested_;
-    rested_ = self().quiet() && recv_.armed() && carries_ != Carries::poll && !stopping_;
+    const bool looks = recv_.armed() ? carries_ != Carries::poll : unwanted_ || receive_ended_;
+    rested_ = self().quiet() && looks && !stopping_;
     return rested && rested_;
   }
 
@@ -173,7 +175,7 @@ class Receiver {
       return;
     }
     if (carries_ == Carries::discard) {
-      if (cqe.res > 0) self().on_discarded(static_cast<std::uint32_t>(cqe.res));
+      if (cqe.res > 0) self().count_discarded(static_cast<std::uint32_t>(cqe.res));
       if (cqe.res == 0 || (cqe.res < 0 && !goes_on(cqe.res))) peer_ended_ = receive_ended_ = true;
       return;
     }

@@ -133,10 +133,15 @@ concept Protocol = requires(P& protocol, const P& seen, AnyIo& io, Segment bytes
   /// The server ends: whoever is idle is finished by the engine; nothing new should be begun.
   { protocol.on_drain(io) }
   noexcept;
+  /// The engine ends it: it rests in a drain, or nothing has moved for too long. What is sent now
+  /// still goes out.
+  { protocol.on_wind_up(io) }
+  noexcept;
   /// The connection is lost: nothing more is sent. What the protocol has in flight shall end.
   { protocol.on_abort() }
   noexcept;
-  /// Nothing is half received, half answered or thought about.
+  /// Nothing is half received, half answered or thought about. If it wants no bytes either, the end
+  /// of the server throws away what has come.
   { seen.idle() }
   noexcept->std::same_as<bool>;
   /// Nothing of its own is in flight.
@@ -168,6 +173,7 @@ struct ProtocolDefaults {
   void on_turn(auto&) noexcept {}
   void on_end(auto& io) noexcept { io.finish(Finish::close); }
   void on_drain(auto&) noexcept {}
+  void on_wind_up(auto&) noexcept {}
   void on_abort() noexcept {}
   bool idle() const noexcept { return true; }
   bool at_rest() const noexcept { return true; }

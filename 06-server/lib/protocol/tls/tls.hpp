@@ -91,6 +91,11 @@ class Tls {
     run(io, none, [&](auto& above) { inner_.on_drain(above); });
   }
 
+  void on_wind_up(auto& io) noexcept {
+    Segment none;
+    run(io, none, [&](auto& above) { wind_up(above); });
+  }
+
   void on_abort() noexcept {
     if (phase_ == Phase::open) inner_.on_abort();
     close_up();
@@ -187,7 +192,7 @@ class Tls {
       read_on(io, above);
       tell_end(above);
       if (sender_.failed() && phase_ == Phase::open) fail();
-      say_good_bye(io);
+      say_good_bye(io, above);
     }
     if (phase_ == Phase::ending && !blocked()) end_with(io, how_);
   }
@@ -235,16 +240,18 @@ class Tls {
     phase_ = Phase::ending;
   }
 
-  void say_good_bye(auto& io) noexcept {
+  void say_good_bye(auto& io, auto& above) noexcept {
     if (phase_ != Phase::open) return;
-    if (draining_ && !finishes_ && rests() && is_over(drain_tick_, io.tick())) {
-      finish_plain(Finish::close);
-    }
+    if (draining_ && !finishes_ && rests() && is_over(drain_tick_, io.tick())) wind_up(above);
     if (!finishes_ || !sender_.empty() || blocked()) return;
     session_.close_notify();
     phase_ = Phase::ending;
   }
 
+  void wind_up(auto& above) noexcept {
+    inner_.on_wind_up(above);
+    finish_plain(Finish::close);
+  }
   void end_with(auto& io, Finish how) noexcept {
     close_up();
     io.finish(how);
