@@ -1,5 +1,7 @@
 #include "06-server/http-server/http_options.hpp"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 
@@ -99,17 +101,56 @@ void add_site_options(CommandLine& line, HttpServerOptions& options) {
       .group(group);
 }
 
-void add_protocol_options(CommandLine& line, HttpOptions& http) {
+void add_request_limits(CommandLine& line, HeadLimits& limits) {
   const std::string group = "HTTP";
-  line.add_option("--request-timeout", http.request_ms,
-                  "ms from a request's first byte to its last; then 408")
-      .check(in_range(1000U, 3'600'000U))
+  line.add_option("--target-bytes-max", limits.target_bytes,
+                  "Bytes of a request's target (path and query); a longer one gets 414")
+      .type_name("BYTES")
+      .check(in_range(16U, 1U << 20))
+      .take_unit()
       .capture_default_str()
       .group(group);
   line.add_option(
-          "--requests-max", http.requests_max,
-          "Requests on one connection; 0: no limit. The last answer says that it is the last")
+          "--header-bytes-max", limits.bytes,
+          "Bytes of a request's head, from its first line to the empty one; more get 431. A "
+          "request line that alone is longer gets 414")
+      .type_name("BYTES")
+      .check(in_range(256U, 1U << 20))
+      .take_unit()
+      .capture_default_str()
+      .group(group);
+  line.add_option("--header-count-max", limits.fields, "Header lines of a request; more get 431")
+      .check(in_range(1U, 100'000U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("--body-bytes-max", limits.body_bytes,
+                  "Bytes of a request's body, which is read past; more get 413, and 0 refuses "
+                  "every body")
+      .type_name("BYTES")
+      .check(in_range<std::uint64_t>(0, std::uint64_t{1} << 40))
+      .take_unit()
+      .capture_default_str()
+      .group(group);
+}
+
+void add_connection_limits(CommandLine& line, HttpOptions& http) {
+  const std::string group = "HTTP";
+  line.add_option("--request-timeout", http.request_ms,
+                  "ms from a request's first byte to its last; then 408. A connection without a "
+                  "request is closed after --idle-timeout-ms")
+      .check(in_range(1000U, 3'600'000U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("--requests-per-connection", http.requests_max,
+                  "Requests that a connection may make; 0: no limit. The last answer says that it "
+                  "is the last (Connection: close)")
       .check(in_range(0U, 1'000'000'000U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("--connection-age-max-ms", http.age_ms,
+                  "A connection that is older ends with the answer under way, or at once where "
+                  "there is none; 0: no limit. So clients behind a balancer spread anew")
+      .check(in_range(0U, 604'800'000U))
       .capture_default_str()
       .group(group);
 }
@@ -118,7 +159,18 @@ void add_protocol_options(CommandLine& line, HttpOptions& http) {
 
 void add_http_options(CommandLine& line, HttpServerOptions& options) {
   add_site_options(line, options);
-  add_protocol_options(line, options.http);
+  add_request_limits(line, options.http.limits);
+  add_connection_limits(line, options.http);
+}
+
+void check_http_options(const CommandLine& line, const HttpServerOptions& options) {
+  const HeadLimits& limits = options.http.limits;
+  // The default gives way: it is no wish.
+  if (line.count("--target-bytes-max") > 0 && limits.target_bytes > limits.bytes) {
+    line.refuse("--target-bytes-max", fmt::format("{} is more than --header-bytes-max, {}. Cure: "
+                                                  "raise that too, for the target is in the head",
+                                                  limits.target_bytes, limits.bytes));
+  }
 }
 
 void take_words(HttpServerOptions& options) {

@@ -21,6 +21,9 @@ struct HttpServerOptions {
 /// @param options hold the defaults; they live as long as the line
 void add_http_options(CommandLine& line, HttpServerOptions& options);
 
+/// After the line was parsed: what one option alone cannot know. Ends the program with 2.
+void check_http_options(const CommandLine& line, const HttpServerOptions& options);
+
 /// After the line was parsed: what may be given several times goes to the site.
 void take_words(HttpServerOptions& options);
 

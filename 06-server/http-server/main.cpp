@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
   command.parse(argc, argv);
+  lab::check_http_options(command.line(), options);
   lab::take_words(options);
 
   std::optional<lab::SiteSource> source;

@@ -95,6 +95,42 @@ TEST(HttpStatic, TheLastRequestOfAConnectionSaysSo) {
   EXPECT_EQ(connection.io.finished, Finish::linger);
 }
 
+TEST(HttpStatic, AnOldConnectionEndsWithTheAnswerUnderWay) {
+  HttpOptions options;
+  options.age_ms = 5000;
+  HttpWorld world(false, options);
+  Connection idle(world.shared);
+  idle.pass(4000);
+  idle.feed(get_f);
+  EXPECT_FALSE(says_close(answers_in(idle.output).at(0)));
+  idle.pass(999);
+  EXPECT_FALSE(idle.ended());
+  idle.pass(1000);
+  EXPECT_EQ(idle.io.finished, Finish::linger) << "a request may be on its way";
+
+  Connection busy(world.shared);
+  busy.io.files = world.site.streams();
+  busy.peer_reads = false;
+  busy.feed(std::string(get_big) + std::string(get_f) + std::string(get_f));
+  busy.pass(6000);
+  EXPECT_FALSE(busy.ended()) << "in the middle of an answer";
+  busy.peer_reads = true;
+  busy.settle();
+  const auto answers = answers_in(busy.output);
+  ASSERT_EQ(answers.size(), 2U) << "what came before is answered, once";
+  EXPECT_EQ(answers[0].status, 200);
+  EXPECT_TRUE(says_close(answers[1]));
+  EXPECT_TRUE(busy.ended());
+
+  Connection asking(world.shared);
+  asking.feed("GET /f HTTP/1.1\r\nHo");
+  asking.pass(6000);
+  EXPECT_FALSE(asking.ended()) << "in the middle of a request";
+  asking.feed("st: h\r\n\r\n");
+  EXPECT_TRUE(says_close(answers_in(asking.output).at(0)));
+  EXPECT_TRUE(asking.ended());
+}
+
 // D15
 TEST(HttpStatic, ADrainEndsTheIdleAndLetsADownloadEnd) {
   HttpWorld world;

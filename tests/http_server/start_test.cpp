@@ -38,9 +38,26 @@ TEST(HttpStart, HelpNamesEveryOptionOfItsOwn) {
   const std::optional<Exit> end = server.wait();
   ASSERT_TRUE(end);
   EXPECT_EQ(end->code, 0);
-  for (const char* word : {"DIR", "--index", "--no-redirect", "--spa", "--404",
-                           "--memory-limit-file", "--compress", "--cache-control", "--header",
-                           "--cors", "--request-timeout", "--requests-max", "--workers", "SIGHUP"})
+  for (const char* word : {"DIR",
+                           "--index",
+                           "--no-redirect",
+                           "--spa",
+                           "--404",
+                           "--memory-limit-file",
+                           "--compress",
+                           "--cache-control",
+                           "--header",
+                           "--cors",
+                           "--target-bytes-max",
+                           "--header-bytes-max",
+                           "--header-count-max",
+                           "--body-bytes-max",
+                           "--request-timeout",
+                           "--requests-per-connection",
+                           "--connection-age-max-ms",
+                           "--idle-timeout-ms",
+                           "--workers",
+                           "SIGHUP"})
     EXPECT_NE(server.output().find(word), std::string::npos) << word;
 }
 
@@ -102,22 +119,6 @@ TEST(HttpStart, CompressionIsDoneAtTheStart) {
   }
 }
 
-TEST(HttpStart, FlagsOfTheProtocol) {
-  const Folder folder;
-  folder.write("index.html", "hello");
-  ServerProcess server(
-      http_server(folder.path(), {"--request-timeout", "1000", "--requests-max", "2"}));
-  HttpClient client(server.port());
-  EXPECT_EQ(field(client.get("/"), "Connection"), "(none)");
-  EXPECT_EQ(field(client.get("/"), "Connection"), "close");
-  EXPECT_TRUE(client.ended());
-  HttpClient slow(server.port());
-  slow.send("GET / HTTP/1.1\r\n");
-  EXPECT_EQ(slow.answer().status, 408);
-  EXPECT_TRUE(slow.ended());
-  expect_drains(server);
-}
-
 // --- what it refuses ---
 
 TEST(HttpStart, WrongValuesAreRefusedWithCauseAndCure) {
@@ -141,7 +142,13 @@ TEST(HttpStart, WrongValuesAreRefusedWithCauseAndCure) {
       {"--header", "Content-Length: 3", "Content-Length cannot be set by hand"},
       {"--cors", "example.org", "'example.org' is no origin. Cure: '*', or scheme and host"},
       {"--request-timeout", "999", "999 is not between 1000 and 3600000"},
-      {"--requests-max", "-1", "-1 is not between 0 and 1000000000"},
+      {"--requests-per-connection", "-1", "-1 is not between 0 and 1000000000"},
+      {"--connection-age-max-ms", "604800001", "604800001 is not between 0 and 604800000"},
+      {"--target-bytes-max", "15", "15 is not between 16 and 1048576"},
+      {"--header-bytes-max", "2m", "is not between 256 and 1048576"},
+      {"--header-count-max", "0", "0 is not between 1 and 100000"},
+      {"--body-bytes-max", "-1", "-1 is not between 0 and 1099511627776"},
+      {"--target-bytes-max", "32k", "32768 is more than --header-bytes-max, 16384. Cure: raise "},
   };
   for (const Wrong& wrong : all) {
     ServerProcess server(http_server(folder.path(), {wrong.option, wrong.value}));

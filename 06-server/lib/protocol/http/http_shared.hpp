@@ -23,6 +23,8 @@ struct HttpOptions {
   HeadLimits limits;
   std::uint32_t request_ms = 20'000;  ///< from a request's first byte to its last; then 408
   std::uint32_t requests_max = 0;     ///< of a connection; 0: no limit
+  /// From a connection's start. After it, the answer under way is the last; 0: no limit.
+  std::uint32_t age_ms = 0;
   /// Bodies up to this are copied behind their head; larger ones are sent from where they are.
   std::uint32_t copy_bytes_max = 4096;
   std::uint32_t head_stores = 256;  ///< heads that come in pieces, at once: 16 KiB each

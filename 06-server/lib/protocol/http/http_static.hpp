@@ -35,7 +35,10 @@ class HttpStatic {
   HttpStatic(const HttpStatic&) = delete;
   HttpStatic& operator=(const HttpStatic&) = delete;
 
-  void on_open(auto&) noexcept {}
+  void on_open(auto& io) noexcept {
+    const std::uint32_t age_ms = shared_.options().age_ms;
+    if (age_ms > 0) old_at_ = deadline_after(io, age_ms);
+  }
   void on_bytes(auto& io, Segment bytes) noexcept {
     lingers_ = lingers_ || closing_;
     if (closing_) return;
@@ -54,16 +57,24 @@ class HttpStatic {
   bool idle() const noexcept { return !closing_ && !sender_.sending() && !reader_.begun(); }
   bool at_rest() const noexcept { return true; }
   std::uint32_t leases() const noexcept { return 0; }
-  std::uint32_t deadline() const noexcept { return deadline_; }
+  std::uint32_t deadline() const noexcept { return idle() ? old_at_ : deadline_; }
 
  private:
+  static std::uint32_t deadline_after(auto& io, std::uint32_t milliseconds) noexcept {
+    const std::uint32_t tick = io.tick() + milliseconds / protocol_tick_ms;
+    return tick == no_deadline ? tick + 1 : tick;
+  }
+  static bool is_over(auto& io, std::uint32_t deadline) noexcept {
+    return deadline != no_deadline && static_cast<std::int32_t>(io.tick() - deadline) >= 0;
+  }
+
   void run(auto& io) noexcept;
   bool step(auto& io) noexcept;
   bool wait_for_request(auto& io) noexcept;
   bool answer_request(auto& io) noexcept;
   OperatorFields operator_fields() const noexcept;
   Answer decide_answer(std::int64_t now_s) noexcept;
-  After choose_after(const Answer& answer) noexcept;
+  After choose_after(auto& io, const Answer& answer) noexcept;
   void finish(auto& io) noexcept;
   void steer_receiving(auto& io) noexcept;
   void lose(auto& io) noexcept;
@@ -75,9 +86,10 @@ class HttpStatic {
   AnswerSender<Source> sender_;
 
   std::uint32_t requests_ = 0;
-  std::uint32_t deadline_ = no_deadline;
-  bool ended_ = false;     ///< the peer sends no more
-  bool draining_ = false;  ///< the next answer is the last
+  std::uint32_t deadline_ = no_deadline;  ///< of the request that has begun
+  std::uint32_t old_at_ = no_deadline;    ///< from then on an answer is the last
+  bool ended_ = false;                    ///< the peer sends no more
+  bool draining_ = false;                 ///< the next answer is the last
   bool closing_ = false;   ///< the last answer was begun; nothing after it is looked at
   bool lingers_ = false;   ///< the peer may not know yet that it was the last
   bool finished_ = false;  ///< finish() or reset() was called
@@ -112,14 +124,12 @@ bool HttpStatic<Source>::wait_for_request(auto& io) noexcept {
   }
   if (!reader_.begun()) {
     deadline_ = no_deadline;
+    // Requests that the engine keeps are answered first; one that is on its way gets no reset.
+    closing_ = lingers_ = !paused_ && is_over(io, old_at_);
     return false;
   }
-  const std::uint32_t now = io.tick();
-  if (deadline_ == no_deadline) {
-    deadline_ = now + shared_.options().request_ms / protocol_tick_ms;
-    if (deadline_ == no_deadline) ++deadline_;
-  }
-  if (static_cast<std::int32_t>(now - deadline_) < 0) return false;
+  if (deadline_ == no_deadline) deadline_ = deadline_after(io, shared_.options().request_ms);
+  if (!is_over(io, deadline_)) return false;
   if (reader_.only_blank()) {
     closing_ = true;
     return false;
@@ -143,7 +153,7 @@ bool HttpStatic<Source>::answer_request(auto& io) noexcept {
       return false;
     }
   }
-  const After after = choose_after(answer);
+  const After after = choose_after(io, answer);
   sender_.wrote(
       write_answer_head(sender_.space(), answer, shared_.date().at(now_s), after, fields));
   shared_.counters().answers(answer.status).add(1);
@@ -173,13 +183,13 @@ Answer HttpStatic<Source>::decide_answer(std::int64_t now_s) noexcept {
 }
 
 template <class Source>
-After HttpStatic<Source>::choose_after(const Answer& answer) noexcept {
+After HttpStatic<Source>::choose_after(auto& io, const Answer& answer) noexcept {
   const RequestHead& request = reader_.request();
   const std::uint32_t requests_max = shared_.options().requests_max;
   const bool refused = reader_.refusal() != Status::none || reader_.body_withheld() ||
                        answer.status == Status::bad_request ||
                        answer.status == Status::internal_error;
-  const bool enough = ++requests_ == requests_max || draining_;
+  const bool enough = ++requests_ == requests_max || draining_ || is_over(io, old_at_);
   closing_ = refused || enough || !request.keep_alive();
   if (closing_) {
     // A client that said itself that it was the last sends no more; one that did not may be
