@@ -1,7 +1,8 @@
 // Counters that one worker writes and anybody may read at any time, through shared memory.
-//   SharedStats stats(workers);                     // before the fork
+//   SharedStats stats(workers, own);                // before the fork
 //   stats[worker][Stat::receives].add(1);           // in that worker only: it is the one writer
-//   const StatValues now = stats[worker].read();    // in any process, at any time
+//   stats.own(worker)[0].add(1);                    // what it counts beside those of Stat
+//   const CounterValues now = stats.read(worker);   // in any process, at any time
 // Rates are differences of two readings.
 #pragma once
 
@@ -9,6 +10,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
 
 namespace lab {
 
@@ -26,31 +30,52 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// One value of each statistic, as a reader sees it: WorkerStats::read().
+/// What a counter is, for those who show it: the log, --stats-json, /metrics.
+struct CounterInfo {
+  enum class Kind : std::uint8_t {
+    count,        ///< how often something happened, or how much there was
+    nanoseconds,  ///< how long something took
+    /// How many durations were longer than the bucket before says and not longer than this one's
+    /// value, in seconds. The family ends with its `duration_sum`.
+    duration_bucket,
+    duration_sum  ///< of all of the family's durations, in nanoseconds
+  };
+
+  std::string_view name;  ///< in --stats-json; those of a family have the same, and are neighbours
+  std::string_view help;  ///< what it counts, for people
+  std::string_view label = {};  ///< in which way those of a family differ; empty: it is alone
+  std::string_view value = {};  ///< the label's, of this one
+  Kind kind = Kind::count;
+};
+
+/// One value of each counter, as a reader sees it: those of Stat, then the worker's own.
+using CounterValues = std::vector<std::uint64_t>;
+
+/// What every worker counts. Each one's meaning: stat_infos().
 enum class Stat : unsigned char {
-  accepted,           ///< connections accepted, ever
-  closed,             ///< connections closed, ever
-  shed,               ///< connections reset so that others got buffers
-  idle_closed,        ///< connections reset after the idle timeout
-  tcp_ended,          ///< connections that TCP ended: reset by the peer, or nothing acknowledged
-  drain_resets,       ///< connections reset at the deadline of a drain
-  accept_errors,      ///< accepts that failed and were tried again
-  receives,           ///< receives that brought data: requests
-  receives_one_shot,  ///< of these, armed for one buffer because buffers were scarce
+  accepted,
+  closed,
+  shed,
+  idle_closed,
+  tcp_ended,
+  drain_resets,
+  accept_errors,
+  receives,
+  receives_one_shot,
   bytes_in,
   bytes_out,
-  sends,                ///< send operations finished
-  sends_short,          ///< of these, with fewer bytes than asked for
-  no_buffers,           ///< receives that ended with -ENOBUFS
-  pauses,               ///< receives cancelled because a peer does not read
-  zero_copy_sent,       ///< zero-copy sends whose notification said: not copied
-  zero_copy_copied,     ///< zero-copy sends that the kernel copied after all
-  zero_copy_fallbacks,  ///< zero-copy sends that failed and went out plainly
-  enters,               ///< io_uring_enter calls
-  completions,          ///< CQEs
-  cq_overflows,         ///< times the CQ was found overflowed
-  ring_errors,          ///< unowned operations that failed
-  cpu_ns,               ///< CPU time of the worker, user and system
+  sends,
+  sends_short,
+  no_buffers,
+  pauses,
+  zero_copy_sent,
+  zero_copy_copied,
+  zero_copy_fallbacks,
+  enters,
+  completions,
+  cq_overflows,
+  ring_errors,
+  cpu_ns,
   count
 };
 
@@ -58,8 +83,8 @@ inline constexpr std::size_t stat_count = static_cast<std::size_t>(Stat::count);
 
 using StatValues = std::array<std::uint64_t, stat_count>;
 
-/// The name in `--stats-json` and its meaning, in the order of Stat.
-const char* stat_name(Stat stat) noexcept;
+/// Names and meanings, in the order of Stat.
+std::span<const CounterInfo, stat_count> stat_infos() noexcept;
 
 /// One worker's block. Cache-line aligned, so that no worker writes where another does.
 /// Lifetime: in shared memory, made by the supervisor before the fork.
@@ -78,22 +103,26 @@ class alignas(128) WorkerStats {
   std::array<Counter, stat_count> counters_;
 };
 
-/// The blocks of all workers in memory that forked processes share.
+/// The blocks of all workers in memory that forked processes share. A block is its worker's for
+/// good: the process after a dead one counts on where that one ended.
 class SharedStats {
  public:
+  /// @param own counters that each worker has beside those of Stat
   /// @throws std::system_error when there is no memory
-  explicit SharedStats(std::size_t workers);
+  explicit SharedStats(std::size_t workers, std::size_t own = 0);
   ~SharedStats();
   SharedStats(const SharedStats&) = delete;
   SharedStats& operator=(const SharedStats&) = delete;
 
-  WorkerStats& operator[](std::size_t worker) const noexcept { return blocks_[worker]; }
-  /// REQUIRES: the worker's process is gone, or not there yet.
-  void clear(std::size_t worker) noexcept;
+  WorkerStats& operator[](std::size_t worker) const noexcept;
+  std::span<Counter> own(std::size_t worker) const noexcept;
+  CounterValues read(std::size_t worker) const;
 
  private:
-  WorkerStats* blocks_;
-  std::size_t size_;  ///< bytes
+  std::size_t own_;
+  std::size_t stride_;  ///< bytes from one worker's block to the next one's
+  std::size_t size_;    ///< bytes
+  std::byte* blocks_;
 };
 
 }  // namespace lab

@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "06-server/http-server/http_options.hpp"
@@ -20,24 +21,24 @@ using Http = lab::HttpStatic<lab::Site>;
 
 static_assert(sizeof(lab::Connection<Http>) <= 1024);
 
-struct SiteAndCounters {
+struct HasSite {
   lab::Site site;
-  lab::HttpCounters counted;
 };
 
 // What a worker's connections share. Made in each worker; the site's memory is there once for all.
-class WorkerSite : SiteAndCounters, public Http::Shared {
+class WorkerSite : HasSite, public Http::Shared {
  public:
-  WorkerSite(const lab::HttpOptions& options, std::unique_ptr<lab::Generation> first)
-      : SiteAndCounters{.site = lab::Site(std::move(first)), .counted = {}},
-        Http::Shared(options, SiteAndCounters::site, counted) {}
+  WorkerSite(const lab::HttpOptions& options, std::unique_ptr<lab::Generation> first,
+             lab::HttpCounters counters)
+      : HasSite{.site = lab::Site(std::move(first))},
+        Http::Shared(options, HasSite::site, counters) {}
 
   // A generation that was built anew. What cannot be taken leaves the old one in place.
   void on_parcel(lab::Fd parcel) noexcept {
     try {
-      SiteAndCounters::site.replace(std::make_unique<lab::Generation>(lab::unpack_site(parcel)));
+      HasSite::site.replace(std::make_unique<lab::Generation>(lab::unpack_site(parcel)));
     } catch (const std::exception&) {
-      counted.parcels_refused.add(1);
+      counters().parcels_refused().add(1);
     }
   }
 };
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
   });
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
+  const lab::CounterPlace counters = command.add_counters(lab::HttpCounters::infos());
   command.parse(argc, argv);
   lab::check_http_options(command.line(), options);
   lab::take_words(options);
@@ -72,6 +74,8 @@ int main(int argc, char** argv) {
   }
   command.reload_with(source->reload());
   std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());
-  return lab::serve<Http>(
-      command, [&] { return std::make_unique<WorkerSite>(options.http, source->take()); });
+  return lab::serve<Http>(command, [&](std::span<lab::Counter> of_worker) {
+    return std::make_unique<WorkerSite>(options.http, source->take(),
+                                        lab::HttpCounters(counters.of(of_worker)));
+  });
 }

@@ -73,7 +73,8 @@ class HttpScript final : public Dialogue {
 
   static std::string answer(std::string_view question) {
     static OracleSource source{http_site()};
-    static HttpCounters counters;
+    static std::array<Counter, HttpCounters::size> memory;
+    static HttpCounters counters{memory};
     static Oracle::Shared shared{http_options(), source, counters};
     test::TestConnection<Oracle> connection(shared);
     connection.io.files = http_site().streams();

@@ -2,6 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "tests/http/protocol_run.hpp"
 
@@ -213,7 +217,7 @@ TEST(HttpStatic, AFileThatIsShorterThanItWasEndsTheConnection) {
   for (auto& [fd, content] : connection.io.files) content.resize(content.size() - 1);
   connection.feed(get_big);
   EXPECT_TRUE(connection.io.was_reset);
-  EXPECT_EQ(world.counters.files_changed.get(), 1U);
+  EXPECT_EQ(world.counters.files_changed().get(), 1U);
   EXPECT_LT(connection.output.size(), 3U << 20) << "never a whole answer";
 }
 
@@ -239,6 +243,105 @@ TEST(HttpStatic, ARangeIsOfTheChosenVariant) {
   EXPECT_EQ(answers[0].body, index.gzip.substr(0, 2));
   EXPECT_EQ(*answers[0].field("Content-Range"), "bytes 0-1/" + std::to_string(index.gzip.size()));
   EXPECT_EQ(answers[1].body, index.brotli);
+}
+
+// --- what is counted ---
+
+std::uint64_t counted(const HttpWorld& world, std::string_view name, std::string_view value = {}) {
+  constexpr auto infos = HttpCounters::infos();
+  for (std::size_t index = 0; index < infos.size(); ++index) {
+    if (infos[index].name == name && infos[index].value == value) return world.memory[index].get();
+  }
+  ADD_FAILURE() << "nothing is called " << name << " " << value;
+  return 0;
+}
+
+TEST(HttpCounters, NamesDifferAndFamiliesStandTogether) {
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  std::set<std::string_view> families;
+  std::string_view latest;
+  for (const CounterInfo& info : HttpCounters::infos()) {
+    EXPECT_FALSE(info.name.empty() || info.help.empty()) << info.name;
+    EXPECT_TRUE(seen.insert({info.name, info.value}).second) << info.name << " " << info.value;
+    if (std::exchange(latest, info.name) == info.name) continue;
+    EXPECT_TRUE(families.insert(info.name).second) << info.name << " stands in two places";
+  }
+}
+
+TEST(HttpCounters, EachAnswerIsCountedOnceByItsStatus) {
+  HttpWorld world;
+  Connection connection(world.shared);
+  connection.io.files = world.site.streams();
+  std::size_t body_bytes = 0;
+  std::map<int, unsigned> sent;
+  for (const std::string_view target : {"/f.bin", "/none", "/f.bin", "/big.bin", "/large.bin"}) {
+    const std::size_t before = connection.output.size();
+    connection.feed("GET " + std::string(target) + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    const auto answers = answers_in(std::string_view(connection.output).substr(before));
+    ASSERT_EQ(answers.size(), 1U) << target;
+    body_bytes += answers[0].body.size();
+    ++sent[answers[0].status];
+  }
+  EXPECT_EQ(sent[200], 4U);
+  EXPECT_EQ(counted(world, "http_answers", "200"), 4U);
+  EXPECT_EQ(counted(world, "http_answers", "404"), 1U);
+  EXPECT_EQ(counted(world, "http_body_bytes"), body_bytes);
+  EXPECT_EQ(counted(world, "http_answers_cut"), 0U);
+}
+
+TEST(HttpCounters, RefusalsAreCountedByTheirReason) {
+  HttpWorld world;
+  const auto ask = [&](std::string_view bytes) {
+    Connection connection(world.shared);
+    connection.feed(bytes);
+    connection.pass(60'000);
+  };
+  ask("GET / HTTP/1.1\n");
+  ask("GET / HTTP/3.0\r\n");
+  ask("GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n");
+  ask("GET / HTTP/1.1\r\nHost:");
+  EXPECT_EQ(counted(world, "http_refusals", "malformed"), 1U);
+  EXPECT_EQ(counted(world, "http_refusals", "unsupported"), 1U);
+  EXPECT_EQ(counted(world, "http_refusals", "too_large"), 1U);
+  EXPECT_EQ(counted(world, "http_refusals", "slow"), 1U);
+  EXPECT_EQ(counted(world, "http_refusals", "crowded"), 0U);
+
+  // Two stores for three heads that come in pieces: the oldest loses its own.
+  std::deque<Connection> slow;
+  for (unsigned i = 0; i < 3; ++i) slow.emplace_back(world.shared).feed("GET / HT");
+  slow.front().settle();
+  EXPECT_EQ(counted(world, "http_refusals", "crowded"), 1U);
+  EXPECT_EQ(counted(world, "http_answers", "408"), 2U);
+}
+
+TEST(HttpCounters, AnAnswerThatIsCutIsCountedWithWhatHadLeft) {
+  HttpWorld world;
+  Connection connection(world.shared);
+  connection.io.files = world.site.streams();
+  connection.peer_reads = false;
+  connection.feed(get_big);
+  connection.protocol().on_abort();
+  EXPECT_EQ(counted(world, "http_answers_cut"), 1U);
+  EXPECT_GT(counted(world, "http_body_bytes"), 0U);
+  EXPECT_LT(counted(world, "http_body_bytes"), 3U << 20);
+  EXPECT_EQ(counted(world, "http_answer_seconds", "sum_ns"), 0U) << "it never was whole";
+}
+
+TEST(HttpCounters, AnAnswerTakesUntilItsLastByteWasSent) {
+  static std::uint64_t now_ns;
+  now_ns = 1;
+  HttpWorld world(false, {.now_ns = []() noexcept { return now_ns; }});
+  Connection connection(world.shared);
+  connection.io.files = world.site.streams();
+  connection.feed(get_f);
+  EXPECT_EQ(counted(world, "http_answer_seconds", "0.0001"), 1U);
+  connection.peer_reads = false;
+  connection.feed(get_big);
+  now_ns += 700'000'000;
+  connection.peer_reads = true;
+  connection.settle();
+  EXPECT_EQ(counted(world, "http_answer_seconds", "1"), 1U);
+  EXPECT_EQ(counted(world, "http_answer_seconds", "sum_ns"), 700'000'000U);
 }
 
 // --- generations ---

@@ -1,6 +1,7 @@
 // Runs a case against the protocol alone.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct HttpWorld {
 
   TestSite site;
   TestSource source;
-  HttpCounters counters;
+  std::array<Counter, HttpCounters::size> memory;
+  HttpCounters counters{memory};
   HttpOptions options;
   HttpShared<TestSource> shared;
 };

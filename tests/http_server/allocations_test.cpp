@@ -103,8 +103,8 @@ class HttpWorkerThread {
   }
 
   Site site_;
-  HttpCounters counters_;
-  Http::Shared shared_{{}, site_, counters_};
+  std::array<Counter, HttpCounters::size> counters_;
+  Http::Shared shared_{{}, site_, HttpCounters(counters_)};
   const std::unique_ptr<WorkerStats> stats_ = std::make_unique<WorkerStats>();
   const Listener listener_{ListenerOptions{.socket_options = SocketOptions::plain}};
   Fd control_;

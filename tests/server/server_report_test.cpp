@@ -3,16 +3,32 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "tests/server/json.hpp"
 
 namespace lab {
 namespace {
 
+constexpr std::array<CounterInfo, 5> own_infos{{
+    {"own_answers", "Answers", "status", "200"},
+    {"own_answers", "Answers", "status", "404"},
+    {"own_bytes", "Bytes"},
+    {"own_seconds", "Durations", "le", "+Inf", CounterInfo::Kind::duration_bucket},
+    {"own_seconds", "Durations", "le", "sum_ns", CounterInfo::Kind::duration_sum},
+}};
+
+std::vector<CounterInfo> infos() {
+  std::vector<CounterInfo> all(stat_infos().begin(), stat_infos().end());
+  all.insert(all.end(), own_infos.begin(), own_infos.end());
+  return all;
+}
+
 std::uint64_t& at(StatValues& values, Stat stat) { return values[static_cast<std::size_t>(stat)]; }
 
-StatValues numbered(std::uint64_t first) {
-  StatValues values{};
+CounterValues numbered(std::uint64_t first) {
+  CounterValues values(infos().size());
   for (std::uint64_t& value : values) value = first++;
   return values;
 }
@@ -22,13 +38,14 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 TEST(ServerReport, DifferenceAndSumGoValueByValue) {
-  const StatValues growth = difference(numbered(1000), numbered(1));
+  const CounterValues growth = difference(numbered(1000), numbered(1));
   for (const std::uint64_t value : growth) EXPECT_EQ(value, 999U);
 
   const std::array workers{numbered(1), numbered(100)};
-  const StatValues total = sum(workers);
-  for (std::size_t index = 0; index < stat_count; ++index) EXPECT_EQ(total[index], 101 + 2 * index);
-  EXPECT_EQ(sum({}), StatValues{});
+  const CounterValues total = sum(workers, growth.size());
+  for (std::size_t index = 0; index < total.size(); ++index)
+    EXPECT_EQ(total[index], 101 + 2 * index);
+  EXPECT_EQ(sum({}, 3), CounterValues(3));
 }
 
 TEST(ServerReport, ShortNumberHasThreeDigitsAndAUnit) {
@@ -75,41 +92,63 @@ TEST(ServerReport, RareThingsStandInTheLineOnlyWhenTheyHappened) {
       {Stat::idle_closed, "7 idle"},           {Stat::accept_errors, "7 accept errors"},
       {Stat::tcp_ended, "7 ended by TCP"},     {Stat::drain_resets, "7 reset by the drain"},
       {Stat::cq_overflows, "7 CQ overflows"},  {Stat::ring_errors, "7 ring errors"}};
-  const std::string quiet = describe({}, {}, 1.0);
+  const StatValues none{};
+  const std::string quiet = describe(none, none, 1.0);
   for (const auto& [stat, text] : rare) {
     EXPECT_FALSE(contains(quiet, std::string(text).substr(2))) << text;
     StatValues interval{};
     at(interval, stat) = 7;
-    EXPECT_TRUE(contains(describe({}, interval, 1.0), text)) << text;
+    EXPECT_TRUE(contains(describe(none, interval, 1.0), text)) << text;
   }
 }
 
 TEST(ServerReport, NothingHappenedInNoTimeIsNoDivisionByZero) {
-  const std::string line = describe({}, {}, 0.0);
+  const StatValues none{};
+  const std::string line = describe(none, none, 0.0);
   EXPECT_FALSE(contains(line, "nan") || contains(line, "inf")) << line;
 }
 
 TEST(ServerReport, JsonHasEveryNameInTotalAndPerWorker) {
   const std::array workers{numbered(1), numbered(1000)};
-  const std::string text = to_json(workers, 12.3456);
+  const std::string text = to_json(infos(), workers, 12.3456);
   EXPECT_FALSE(contains(text, "\n"));
   const Json json = JsonReader::read(text);
   EXPECT_DOUBLE_EQ(json["seconds"].number(), 12.346);
   const JsonArray& parts = json["workers"].array();
   ASSERT_EQ(parts.size(), 2U);
-  for (std::size_t index = 0; index < stat_count; ++index) {
-    const std::string name = stat_name(static_cast<Stat>(index));
-    ASSERT_TRUE(json.has(name)) << name;
-    EXPECT_EQ(json[name].number(), static_cast<double>(1001 + 2 * index)) << name;
-    EXPECT_EQ(parts[0][name].number(), static_cast<double>(1 + index)) << name;
-    EXPECT_EQ(parts[1][name].number(), static_cast<double>(1000 + index)) << name;
+  const std::vector<CounterInfo> all = infos();
+  for (std::size_t index = 0; index < all.size(); ++index) {
+    const std::string name(all[index].name);
+    const auto number = [&](const Json& object) {
+      if (all[index].label.empty()) return object[name].number();
+      return object[name][std::string(all[index].value)].number();
+    };
+    EXPECT_EQ(number(json), static_cast<double>(1001 + 2 * index)) << name;
+    EXPECT_EQ(number(parts[0]), static_cast<double>(1 + index)) << name;
+    EXPECT_EQ(number(parts[1]), static_cast<double>(1000 + index)) << name;
   }
   EXPECT_EQ(parts[0]["worker"].number(), 0);
   EXPECT_EQ(parts[1]["worker"].number(), 1);
 }
 
 TEST(ServerReport, JsonOfNoWorkersIsValid) {
-  EXPECT_TRUE(JsonReader::read(to_json({}, 0))["workers"].array().empty());
+  EXPECT_TRUE(JsonReader::read(to_json(infos(), {}, 0))["workers"].array().empty());
+}
+
+TEST(ServerReport, JsonOfTheLargestNumbersIsNotLongerThanItsBound) {
+  const CounterValues largest(infos().size(), ~std::uint64_t{0});
+  for (const std::size_t count : {0U, 1U, 64U}) {
+    const std::vector<CounterValues> workers(count, largest);
+    EXPECT_LE(to_json(infos(), workers, 1e12).size(), json_size_max(infos(), count));
+  }
+}
+
+TEST(ServerReport, WhatAProtocolCountedIsSaidAsFarAsItIsNotZero) {
+  const auto line = [](const CounterValues& values) { return describe_own(own_infos, values); };
+  EXPECT_EQ(line({0, 0, 0, 0, 0}), "");
+  EXPECT_EQ(line({5, 1, 12, 3, 400}),
+            "own_answers 200: 5, 404: 1 | own_bytes: 12 | own_seconds sum_ns: 400");
+  EXPECT_EQ(line({0, 2, 0, 9, 0}), "own_answers 404: 2");
 }
 
 TEST(ServerReport, ConnectionsAreNeverNegative) {
@@ -119,7 +158,8 @@ TEST(ServerReport, ConnectionsAreNeverNegative) {
   at(values, Stat::accepted) = 5;
   at(values, Stat::closed) = 6;
   EXPECT_TRUE(contains(describe(values, values, 1.0), "0 connections |"));
-  const Json json = JsonReader::read(to_json({&values, 1}, 1.0));
+  const CounterValues worker(values.begin(), values.end());
+  const Json json = JsonReader::read(to_json(stat_infos(), {&worker, 1}, 1.0));
   EXPECT_EQ(json["connections"].number(), 0);
   EXPECT_EQ(json["workers"].array()[0]["connections"].number(), 0);
 }

@@ -204,14 +204,18 @@ class Worker {
   void publish() noexcept {
     stats_.heartbeat.add(1);
     const RingCounters& counters = ring_.counters();
-    stats_[Stat::enters].set(counters.enters);
-    stats_[Stat::completions].set(counters.completions);
-    stats_[Stat::cq_overflows].set(counters.overflows);
-    stats_[Stat::ring_errors].set(counters.unowned_errors + commons_.shutdown_errors());
+    publish(Stat::enters, counters.enters);
+    publish(Stat::completions, counters.completions);
+    publish(Stat::cq_overflows, counters.overflows);
+    publish(Stat::ring_errors, counters.unowned_errors + commons_.shutdown_errors());
     timespec time{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    stats_[Stat::cpu_ns].set(static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-                             static_cast<std::uint64_t>(time.tv_nsec));
+    publish(Stat::cpu_ns, static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+                              static_cast<std::uint64_t>(time.tv_nsec));
+  }
+  // What is counted elsewhere begins at 0 with this process; the block does not.
+  void publish(Stat stat, std::uint64_t counted) noexcept {
+    stats_[stat].set(before_[static_cast<std::size_t>(stat)] + counted);
   }
 
   // --- stopping ---
@@ -266,6 +270,7 @@ class Worker {
   Ring& ring_ = commons_.ring();
   Connections<Client>& connections_ = commons_.connections();
   WorkerStats& stats_ = commons_.stats();
+  const StatValues before_ = stats_.read();  ///< what the processes before this one counted
 
   int control_fd_ = -1;
   HandleParcel handle_parcel_ = nullptr;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -14,11 +15,25 @@
 
 namespace lab {
 
+namespace detail {
+
+template <class MakeShared>
+auto call_with_counters(const MakeShared& make_shared, std::span<Counter> counters) {
+  if constexpr (std::is_invocable_v<const MakeShared&, std::span<Counter>>) {
+    return make_shared(counters);
+  } else {
+    return make_shared();
+  }
+}
+
+}  // namespace detail
+
 /// Serves a protocol: worker processes, each with a ring, until a signal ends them.
 /// @param command after its parse()
 /// @param make_shared called in each worker process before its loop: what all connections of the
-/// worker have in common, as a std::unique_ptr. What it captures was made before the
-/// fork, so all workers have one copy. An exception of it ends the server, in its words. What it
+/// worker have in common, as a std::unique_ptr. What it captures was made before the fork, so all
+/// workers have one copy. It may take a std::span<Counter>: the worker's counters, see
+/// ServerCommand::add_counters(). An exception of it ends the server, in its words. What it
 /// makes may derive from P::Shared; if it has on_parcel(Fd) noexcept, it gets what a Reload passes
 /// on.
 /// @return the exit code
@@ -28,7 +43,8 @@ int serve(ServerCommand& command, const MakeShared& make_shared) {
     const auto& given = *static_cast<const ServerCommand::WorkerArgument*>(argument);
     const ServerOptions& options = given.options;
     // Both are never destroyed: the process leaves by _exit.
-    auto shared = (*static_cast<const MakeShared*>(given.own))();
+    auto shared =
+        detail::call_with_counters(*static_cast<const MakeShared*>(given.own), context.counters);
     auto worker =
         std::make_unique<Worker<P>>(options.worker, options.features, *context.stats, *shared);
     using Made = std::remove_reference_t<decltype(*shared)>;

@@ -51,6 +51,13 @@ ServerCommand::ServerCommand(const About& about)
   add_server_options(line_, options_);
 }
 
+CounterPlace ServerCommand::add_counters(std::span<const CounterInfo> infos) {
+  std::vector<CounterInfo>& all = options_.supervisor.counters;
+  const CounterPlace place{.first = all.size(), .size = infos.size()};
+  all.insert(all.end(), infos.begin(), infos.end());
+  return place;
+}
+
 void ServerCommand::parse(int argc, const char* const* argv) {
   line_.parse(argc, argv);
   try {

@@ -10,16 +10,27 @@
 //   }
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "05-performance/bench/command_line.hpp"
+#include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/process/server_options.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 
 namespace lab {
+
+/// Where a protocol's counters are among all those of a worker.
+struct CounterPlace {
+  std::size_t first = 0;
+  std::size_t size = 0;
+
+  std::span<Counter> of(std::span<Counter> all) const noexcept { return all.subspan(first, size); }
+};
 
 class ServerCommand {
  public:
@@ -38,6 +49,10 @@ class ServerCommand {
 
   /// For options of its own, before parse(): each in a group() with the protocol's name.
   CommandLine& line() noexcept { return line_; }
+
+  /// A protocol counts: from now on its counters are in --stats-json and in the summary at the end.
+  /// @param infos their names, which no other counter has
+  CounterPlace add_counters(std::span<const CounterInfo> infos);
 
   /// Reads the command line, looks at what the options mean together, and tries the kernel's
   /// features. Ends the program after --help and where one of these finds a fault.

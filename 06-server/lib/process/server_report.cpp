@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace lab {
 
 namespace {
 
-std::uint64_t value(const StatValues& values, Stat stat) noexcept {
+std::uint64_t value(std::span<const std::uint64_t> values, Stat stat) noexcept {
   return values[static_cast<std::size_t>(stat)];
 }
 
@@ -18,34 +19,49 @@ double per(std::uint64_t amount, double of) noexcept {
 }
 
 // Each counter is read at its own moment: one accepted and closed in between is in `closed` alone.
-std::uint64_t connections(const StatValues& values) noexcept {
+std::uint64_t connections(std::span<const std::uint64_t> values) noexcept {
   const std::uint64_t accepted = value(values, Stat::accepted);
   return accepted - std::min(value(values, Stat::closed), accepted);
 }
 
-void append_object(std::string& out, const StatValues& values) {
-  fmt::format_to(std::back_inserter(out), "\"connections\":{}", connections(values));
-  for (std::size_t index = 0; index < stat_count; ++index) {
-    fmt::format_to(std::back_inserter(out), ",\"{}\":{}", stat_name(static_cast<Stat>(index)),
-                   values[index]);
+bool begins_family(std::span<const CounterInfo> infos, std::size_t index) noexcept {
+  return index == 0 || infos[index].name != infos[index - 1].name;
+}
+bool ends_family(std::span<const CounterInfo> infos, std::size_t index) noexcept {
+  return index + 1 == infos.size() || infos[index].name != infos[index + 1].name;
+}
+
+// Those of a family are an object of their own.
+void append_object(std::string& out, std::span<const CounterInfo> infos,
+                   const CounterValues& values) {
+  const auto to = std::back_inserter(out);
+  fmt::format_to(to, "\"connections\":{}", connections(values));
+  for (std::size_t index = 0; index < infos.size(); ++index) {
+    const CounterInfo& info = infos[index];
+    const bool begins = begins_family(infos, index);
+    if (begins) fmt::format_to(to, ",\"{}\":", info.name);
+    if (info.label.empty()) {
+      fmt::format_to(to, "{}", values[index]);
+      continue;
+    }
+    fmt::format_to(to, "{}\"{}\":{}", begins ? '{' : ',', info.value, values[index]);
+    if (ends_family(infos, index)) out += '}';
   }
 }
 
 }  // namespace
 
-StatValues difference(const StatValues& later, const StatValues& earlier) noexcept {
-  StatValues result{};
-  // A worker that was started again counts from zero; its block is kept, so this never goes
-  // backwards.
-  for (std::size_t index = 0; index < stat_count; ++index)
-    result[index] = later[index] - earlier[index];
+// A worker that was started again counts on in its block, so this never goes backwards.
+CounterValues difference(const CounterValues& later, const CounterValues& earlier) {
+  CounterValues result = later;
+  for (std::size_t index = 0; index < result.size(); ++index) result[index] -= earlier[index];
   return result;
 }
 
-StatValues sum(std::span<const StatValues> workers) noexcept {
-  StatValues result{};
-  for (const StatValues& worker : workers) {
-    for (std::size_t index = 0; index < stat_count; ++index) result[index] += worker[index];
+CounterValues sum(std::span<const CounterValues> workers, std::size_t counters) {
+  CounterValues result(counters);
+  for (const CounterValues& worker : workers) {
+    for (std::size_t index = 0; index < counters; ++index) result[index] += worker[index];
   }
   return result;
 }
@@ -61,7 +77,8 @@ std::string short_number(double number) {
   return fmt::format("{:.{}f}{}", number, decimals, units[unit]);
 }
 
-std::string describe(const StatValues& now, const StatValues& interval, double seconds) {
+std::string describe(std::span<const std::uint64_t> now, std::span<const std::uint64_t> interval,
+                     double seconds) {
   const auto receives = value(interval, Stat::receives);
   const auto enters = value(interval, Stat::enters);
   std::string line = fmt::format(
@@ -98,17 +115,44 @@ std::string describe(const StatValues& now, const StatValues& interval, double s
   return line;
 }
 
-std::string to_json(std::span<const StatValues> workers, double seconds) {
+std::string describe_own(std::span<const CounterInfo> infos,
+                         std::span<const std::uint64_t> values) {
+  std::string line;
+  const auto to = std::back_inserter(line);
+  std::string_view told;  // the latest name in the line
+  for (std::size_t index = 0; index < infos.size(); ++index) {
+    const CounterInfo& info = infos[index];
+    if (values[index] == 0 || info.kind == CounterInfo::Kind::duration_bucket) continue;
+    const bool same = std::exchange(told, info.name) == info.name;
+    line += line.empty() ? "" : same ? ", " : " | ";
+    if (!same) fmt::format_to(to, "{}{}", info.name, info.label.empty() ? "" : " ");
+    fmt::format_to(to, "{}: {}", info.value, values[index]);
+  }
+  return line;
+}
+
+std::string to_json(std::span<const CounterInfo> infos, std::span<const CounterValues> workers,
+                    double seconds) {
   std::string out = fmt::format("{{\"seconds\":{:.3f},", seconds);
-  append_object(out, sum(workers));
+  append_object(out, infos, sum(workers, infos.size()));
   out += ",\"workers\":[";
   for (std::size_t index = 0; index < workers.size(); ++index) {
     fmt::format_to(std::back_inserter(out), "{}{{\"worker\":{},", index == 0 ? "" : ",", index);
-    append_object(out, workers[index]);
+    append_object(out, infos, workers[index]);
     out += '}';
   }
   out += "]}";
   return out;
+}
+
+std::size_t json_size_max(std::span<const CounterInfo> infos, std::size_t workers) {
+  constexpr std::size_t number_max = 20;
+  constexpr std::size_t frame_max = 128;  // of an object: its braces, "worker" and "connections"
+  std::size_t object = frame_max;
+  for (const CounterInfo& info : infos) {
+    object += info.name.size() + info.value.size() + number_max + 8;
+  }
+  return (workers + 1) * object;
 }
 
 }  // namespace lab

@@ -9,18 +9,22 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
-
-#include "06-server/lib/process/server_report.hpp"
+#include <utility>
 
 namespace lab {
 
 namespace {
 
 constexpr std::size_t json_waiting_max = 256 << 10;  // bytes
-constexpr std::size_t json_worker_max = 2048;  // the longest that one worker adds to an object
 
-std::uint64_t value(const StatValues& values, Stat stat) noexcept {
+std::uint64_t value(const CounterValues& values, Stat stat) noexcept {
   return values[static_cast<std::size_t>(stat)];
+}
+
+std::vector<CounterInfo> all_infos(std::span<const CounterInfo> own) {
+  std::vector<CounterInfo> infos(stat_infos().begin(), stat_infos().end());
+  infos.insert(infos.end(), own.begin(), own.end());
+  return infos;
 }
 
 // O_NONBLOCK, or a FIFO without a reader would never come back from open(). It is not truncated:
@@ -38,16 +42,18 @@ Fd open_file(const std::string& path) {
 
 }  // namespace
 
-ServerStatistics::ServerStatistics(Ring& ring, unsigned workers, const std::string& json_file)
+ServerStatistics::ServerStatistics(Ring& ring, unsigned workers, std::span<const CounterInfo> own,
+                                   const std::string& json_file)
     : workers_(workers),
       json_file_(json_file),
-      shared_(workers),
-      retired_(workers),
-      lost_(workers) {
+      infos_(all_infos(own)),
+      shared_(workers, own.size()),
+      lost_(workers),
+      reported_(infos_.size()) {
   if (json_file.empty()) return;
   if (json_file != "-") file_ = open_file(json_file);
   json_.emplace(ring, file_ ? file_.get() : STDOUT_FILENO,
-                std::max(json_waiting_max, 2 * json_worker_max * (workers + 1)));
+                std::max(json_waiting_max, 2 * json_size_max(infos_, workers)));
 }
 
 void ServerStatistics::begin(std::uint64_t now_ns) {
@@ -59,44 +65,44 @@ void ServerStatistics::begin(std::uint64_t now_ns) {
   start_ns_ = reported_ns_ = now_ns;
 }
 
+// Until the next process is there, nobody else writes to the block.
 void ServerStatistics::retire(unsigned worker) {
-  StatValues& all = retired_[worker];
-  all = values(worker);
-  shared_.clear(worker);
-  std::uint64_t& closed = all[static_cast<std::size_t>(Stat::closed)];
-  lost_[worker] = value(all, Stat::accepted) - std::min(closed, value(all, Stat::accepted));
-  closed = value(all, Stat::accepted);
+  WorkerStats& stats = shared_[worker];
+  const std::uint64_t accepted = stats.get(Stat::accepted);
+  lost_[worker] = accepted - std::min(stats.get(Stat::closed), accepted);
+  stats[Stat::closed].set(accepted);
 }
 
 void ServerStatistics::report_interval(ServerLog& log, std::uint64_t now_ns, bool asked) {
-  const std::vector<StatValues> workers = all();
-  const StatValues total = sum(workers);
-  const StatValues growth = difference(total, reported_);
+  const std::vector<CounterValues> workers = all();
+  CounterValues total = sum(workers, infos_.size());
+  const CounterValues growth = difference(total, reported_);
   if (asked || value(growth, Stat::receives) != 0 || value(growth, Stat::accepted) != 0 ||
       value(growth, Stat::closed) != 0) {
     log("{}", describe(total, growth, static_cast<double>(now_ns - reported_ns_) / 1e9));
   }
-  reported_ = total;
+  reported_ = std::move(total);
   reported_ns_ = now_ns;
   write_json(workers, now_ns);
   report_losses(log);
 }
 
 void ServerStatistics::report_summary(ServerLog& log, std::uint64_t now_ns) {
-  const std::vector<StatValues> workers = all();
+  const std::vector<CounterValues> workers = all();
   for (std::size_t index = 0; workers.size() > 1 && index < workers.size(); ++index) {
     log("worker {}: {} accepted | {}", index, value(workers[index], Stat::accepted),
         describe(workers[index], workers[index], seconds(now_ns)));
   }
-  const StatValues total = sum(workers);
+  const CounterValues total = sum(workers, infos_.size());
   log("in {:.1f} s: {} accepted | {}", seconds(now_ns), value(total, Stat::accepted),
       describe(total, total, seconds(now_ns)));
+  const std::string own =
+      describe_own(std::span(infos_).subspan(stat_count), std::span(total).subspan(stat_count));
+  if (!own.empty()) log("{}", own);
   write_json(workers, now_ns);
 }
 
-std::uint64_t ServerStatistics::drain_resets() const {
-  return value(sum(all()), Stat::drain_resets);
-}
+std::uint64_t ServerStatistics::drain_resets() const { return value(total(), Stat::drain_resets); }
 
 void ServerStatistics::close() noexcept {
   if (json_) json_->close();
@@ -109,19 +115,14 @@ void ServerStatistics::report_losses(ServerLog& log) {
       json_->error() != 0 ? std::strerror(json_->error()) : "nobody reads them");
 }
 
-StatValues ServerStatistics::values(unsigned worker) const {
-  const StatValues both[] = {retired_[worker], shared_[worker].read()};
-  return sum(both);
-}
-
-std::vector<StatValues> ServerStatistics::all() const {
-  std::vector<StatValues> workers;
-  for (unsigned index = 0; index < workers_; ++index) workers.push_back(values(index));
+std::vector<CounterValues> ServerStatistics::all() const {
+  std::vector<CounterValues> workers;
+  for (unsigned index = 0; index < workers_; ++index) workers.push_back(shared_.read(index));
   return workers;
 }
 
-void ServerStatistics::write_json(const std::vector<StatValues>& workers, std::uint64_t now_ns) {
-  if (json_) json_->write(to_json(workers, seconds(now_ns)) + "\n");
+void ServerStatistics::write_json(const std::vector<CounterValues>& workers, std::uint64_t now_ns) {
+  if (json_) json_->write(to_json(infos_, workers, seconds(now_ns)) + "\n");
 }
 
 }  // namespace lab

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,20 +12,24 @@
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/process/output.hpp"
 #include "06-server/lib/process/server_log.hpp"
+#include "06-server/lib/process/server_report.hpp"
 
 namespace lab {
 
 class ServerStatistics {
  public:
   /// Opens the file, and leaves it as it is until begin().
+  /// @param own what the workers count beside the statistics of all servers
   /// @param json_file one JSON object per report goes there; "-": standard output; "": nowhere
   /// @throws std::system_error; ENXIO for a FIFO that nobody reads
-  ServerStatistics(Ring& ring, unsigned workers, const std::string& json_file);
+  ServerStatistics(Ring& ring, unsigned workers, std::span<const CounterInfo> own,
+                   const std::string& json_file);
 
   /// The server has its port: the file is emptied, and time begins.
   void begin(std::uint64_t now_ns);
 
   WorkerStats& block(unsigned worker) const noexcept { return shared_[worker]; }
+  std::span<Counter> own(unsigned worker) const noexcept { return shared_.own(worker); }
   /// Its process is gone, and its connections are closed.
   void retire(unsigned worker);
   /// Connections that were open when its process was retired.
@@ -46,24 +51,24 @@ class ServerStatistics {
   void report_losses(ServerLog& log);
 
  private:
-  StatValues values(unsigned worker) const;
-  std::vector<StatValues> all() const;
-  void write_json(const std::vector<StatValues>& workers, std::uint64_t now_ns);
+  std::vector<CounterValues> all() const;
+  CounterValues total() const { return sum(all(), infos_.size()); }
+  void write_json(const std::vector<CounterValues>& workers, std::uint64_t now_ns);
   double seconds(std::uint64_t now_ns) const noexcept {
     return static_cast<double>(now_ns - start_ns_) / 1e9;
   }
 
   const unsigned workers_;
   const std::string json_file_;
-  SharedStats shared_;               ///< one block per worker
-  std::vector<StatValues> retired_;  ///< what each one's earlier processes counted
-  std::vector<std::uint64_t> lost_;  ///< see lost()
+  const std::vector<CounterInfo> infos_;  ///< of all counters: those of Stat, then the own ones
+  SharedStats shared_;                    ///< one block per worker
+  std::vector<std::uint64_t> lost_;       ///< see lost()
   Fd file_;
   std::optional<Output> json_;
   bool losses_told_ = false;
   std::uint64_t start_ns_ = 0;
   std::uint64_t reported_ns_ = 0;
-  StatValues reported_{};
+  CounterValues reported_;
 };
 
 }  // namespace lab

@@ -38,7 +38,6 @@ class SupervisedWorker {
     killed_ = false;
     silent_ticks_ = 0;
     heartbeat_ = 0;
-    shed_told_ = 0;
     start_ms_ = now_ms();
     process_ = WorkerProcess::start(main, context, signals, drain_alarm_seconds);
     exit_.start(ring_, process_.pidfd.get());

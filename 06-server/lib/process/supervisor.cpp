@@ -30,7 +30,7 @@ Supervisor::Supervisor(const SupervisorOptions& options)
     : options_(options),
       log_(ring_, STDERR_FILENO, {.name = options.name, .with_time = options.log_time}),
       stdout_(ring_, STDOUT_FILENO, 4096),
-      statistics_(ring_, options.workers, options.stats_json),
+      statistics_(ring_, options.workers, options.counters, options.stats_json),
       listeners_({.listener = options.listener,
                   .workers = options.workers,
                   .pin = options.pin,
@@ -73,8 +73,8 @@ void Supervisor::start(Child& child) {
               {.index = child.index,
                .cpu = listeners_.cpu(child.index),
                .listener_fd = listener.fd(),
-               .control_fd = -1,
-               .stats = &statistics_.block(child.index)},
+               .stats = &statistics_.block(child.index),
+               .counters = statistics_.own(child.index)},
               signals_, options_.drain_deadline_ms / 1000 + 2);
 }
 

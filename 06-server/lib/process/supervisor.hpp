@@ -38,6 +38,7 @@ struct SupervisorOptions {
   unsigned drain_deadline_ms = 5'000;
   unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
+  std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
   WorkerMain worker_main;
   Reload reload;  ///< on SIGHUP
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.

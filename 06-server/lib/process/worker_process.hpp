@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,9 @@ struct WorkerContext {
   unsigned index;
   int cpu;  ///< already pinned to it; -1: not pinned
   int listener_fd;
-  int control_fd;  ///< commands come, one WorkerReport goes; end of file means drain
+  int control_fd = -1;  ///< commands come, one WorkerReport goes; end of file means drain
   WorkerStats* stats;
+  std::span<Counter> counters;  ///< its protocol's
 };
 
 /// The body of a worker process.

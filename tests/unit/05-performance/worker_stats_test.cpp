@@ -42,20 +42,38 @@ TEST(WorkerStats, EachCounterIsItsOwn) {
   EXPECT_EQ(stats.heartbeat.get(), 7U);
 }
 
-TEST(WorkerStats, NamesAreThereAndDiffer) {
+TEST(WorkerStats, NamesAndMeaningsAreThereAndDiffer) {
   std::set<std::string> names;
-  for (std::size_t index = 0; index < stat_count; ++index) {
-    const char* name = stat_name(static_cast<Stat>(index));
-    ASSERT_NE(name, nullptr) << "statistic " << index << " has no name";
-    EXPECT_EQ(std::string(name).find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string::npos)
-        << name;
+  for (const CounterInfo& info : stat_infos()) {
+    const std::string name(info.name);
+    EXPECT_FALSE(name.empty() || info.help.empty()) << name;
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string::npos) << name;
     EXPECT_TRUE(names.insert(name).second) << name;
   }
   // First, last and two between: a name that was left out would shift the rest.
-  EXPECT_STREQ(stat_name(Stat::accepted), "accepted");
-  EXPECT_STREQ(stat_name(Stat::no_buffers), "no_buffers");
-  EXPECT_STREQ(stat_name(Stat::enters), "enters");
-  EXPECT_STREQ(stat_name(Stat::cpu_ns), "cpu_ns");
+  const auto name = [](Stat stat) { return stat_infos()[static_cast<std::size_t>(stat)].name; };
+  EXPECT_EQ(name(Stat::accepted), "accepted");
+  EXPECT_EQ(name(Stat::no_buffers), "no_buffers");
+  EXPECT_EQ(name(Stat::enters), "enters");
+  EXPECT_EQ(name(Stat::cpu_ns), "cpu_ns");
+}
+
+TEST(WorkerStats, EachWorkerHasItsOwnCountersBehindThoseOfAll) {
+  const SharedStats stats(3, 5);
+  for (std::size_t worker = 0; worker < 3; ++worker) {
+    stats[worker][Stat::cpu_ns].set(100 + worker);
+    ASSERT_EQ(stats.own(worker).size(), 5U);
+    for (std::size_t index = 0; index < 5; ++index)
+      stats.own(worker)[index].add(worker * 10 + index);
+  }
+  for (std::size_t worker = 0; worker < 3; ++worker) {
+    const CounterValues values = stats.read(worker);
+    ASSERT_EQ(values.size(), stat_count + 5);
+    EXPECT_EQ(values[0], 0U);
+    EXPECT_EQ(values[stat_count - 1], 100 + worker);
+    for (std::size_t index = 0; index < 5; ++index)
+      EXPECT_EQ(values[stat_count + index], worker * 10 + index);
+  }
 }
 
 TEST(WorkerStats, AnotherProcessSeesThem) {

@@ -67,6 +67,11 @@ std::size_t answer_head_bound(const Answer& answer, const OperatorFields& fields
   return own + others + answer.location.size() + answer.query.size();
 }
 
+std::uint64_t body_size(const Answer& answer) noexcept {
+  if (!answer.has_body) return 0;
+  return answer.variant != nullptr ? answer.size : status_text(answer.status).size() + 1;
+}
+
 std::size_t write_answer_head(std::span<std::byte> space, const Answer& answer,
                               std::string_view date, After after,
                               const OperatorFields& fields) noexcept {

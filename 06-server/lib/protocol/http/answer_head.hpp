@@ -26,6 +26,9 @@ struct OperatorFields {
 /// At most so many bytes write_answer_head() writes.
 std::size_t answer_head_bound(const Answer& answer, const OperatorFields& fields) noexcept;
 
+/// Bytes of the body that follows the head, or stands behind it already.
+std::uint64_t body_size(const Answer& answer) noexcept;
+
 /// @param date an IMF-fixdate
 /// @param space at least answer_head_bound() bytes
 /// @return how many bytes were written

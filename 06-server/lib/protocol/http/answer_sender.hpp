@@ -28,6 +28,8 @@ class AnswerSender {
 
   /// The body of the last answer is not sent yet.
   bool sending() const noexcept { return left_ > 0; }
+  /// Bytes of it.
+  std::uint64_t left() const noexcept { return left_; }
 
   /// Sees to it that so many bytes can be written, or as many as a buffer holds.
   bool reserve(auto& io, std::size_t bytes) noexcept {

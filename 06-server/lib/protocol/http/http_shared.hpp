@@ -1,23 +1,27 @@
 // What all HTTP connections of a worker have in common.
 #pragma once
 
-#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <span>
 #include <vector>
 
-#include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/protocol/http/answer_head.hpp"
 #include "06-server/lib/protocol/http/head_stores.hpp"
+#include "06-server/lib/protocol/http/http_counters.hpp"
 #include "06-server/lib/protocol/http/http_date.hpp"
-#include "06-server/lib/protocol/http/http_status.hpp"
 #include "06-server/lib/protocol/http/request_head.hpp"
 
 namespace lab {
 
 /// Seconds since 1970. A system call is none: the C library reads it from memory.
 inline std::int64_t wall_clock_s() noexcept { return std::time(nullptr); }
+/// Nanoseconds since some moment. No system call either.
+inline std::uint64_t steady_clock_ns() noexcept {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
 
 struct HttpOptions {
   HeadLimits limits;
@@ -29,20 +33,7 @@ struct HttpOptions {
   std::uint32_t copy_bytes_max = 4096;
   std::uint32_t head_stores = 256;  ///< heads that come in pieces, at once: 16 KiB each
   std::int64_t (*now_s)() noexcept = wall_clock_s;
-};
-
-/// What one worker counts: it is the one writer, and anybody may read.
-struct HttpCounters {
-  static constexpr std::size_t code_first = 200;
-  static constexpr std::size_t code_end = 600;
-
-  Counter& answers(Status status) noexcept {
-    return by_code[static_cast<std::size_t>(status) - code_first];
-  }
-
-  std::array<Counter, code_end - code_first> by_code;  ///< answers, by status code from 200
-  Counter parcels_refused;  ///< sites built anew that this worker could not take
-  Counter files_changed;    ///< answers that ended with a reset: the file is not what it was
+  std::uint64_t (*now_ns)() noexcept = steady_clock_ns;  ///< for how long an answer takes
 };
 
 /// Made before the loop; outlives the connections.
@@ -50,7 +41,7 @@ struct HttpCounters {
 template <class Source>
 class HttpShared {
  public:
-  HttpShared(const HttpOptions& options, Source& site, HttpCounters& counters)
+  HttpShared(const HttpOptions& options, Source& site, HttpCounters counters)
       : options_(options),
         site_(site),
         counters_(counters),
@@ -74,7 +65,7 @@ class HttpShared {
  private:
   HttpOptions options_;
   Source& site_;
-  HttpCounters& counters_;
+  HttpCounters counters_;
   HeadStores stores_;
   DateCache date_;
   std::vector<char> path_;

@@ -75,6 +75,8 @@ class HttpStatic {
   OperatorFields operator_fields() const noexcept;
   Answer decide_answer(std::int64_t now_s) noexcept;
   After choose_after(auto& io, const Answer& answer) noexcept;
+  void count_answer(const Answer& answer) noexcept;
+  void answer_done() noexcept;
   void finish(auto& io) noexcept;
   void steer_receiving(auto& io) noexcept;
   void lose(auto& io) noexcept;
@@ -85,6 +87,8 @@ class HttpStatic {
   RequestReader reader_;
   AnswerSender<Source> sender_;
 
+  std::uint64_t began_ns_ = 0;    ///< of the answer that is being made or sent; 0: none is
+  std::uint64_t body_bytes_ = 0;  ///< of that answer
   std::uint32_t requests_ = 0;
   std::uint32_t deadline_ = no_deadline;  ///< of the request that has begun
   std::uint32_t old_at_ = no_deadline;    ///< from then on an answer is the last
@@ -110,7 +114,11 @@ void HttpStatic<Source>::run(auto& io) noexcept {
 /// @return whether there may be more to do at once
 template <class Source>
 bool HttpStatic<Source>::step(auto& io) noexcept {
-  if (sender_.sending()) return sender_.send(io);
+  if (sender_.sending()) {
+    const bool goes_on = sender_.send(io);
+    if (!sender_.sending()) answer_done();
+    return goes_on;
+  }
   if (closing_ || finished_) return false;
   if (!reader_.read(input_, io.waker())) return wait_for_request(io);
   return answer_request(io);
@@ -141,6 +149,7 @@ bool HttpStatic<Source>::wait_for_request(auto& io) noexcept {
 template <class Source>
 bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   deadline_ = no_deadline;
+  if (began_ns_ == 0) began_ns_ = shared_.options().now_ns();
   const std::int64_t now_s = shared_.options().now_s();
   const OperatorFields fields = operator_fields();
   Answer answer = decide_answer(now_s);
@@ -156,9 +165,10 @@ bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   const After after = choose_after(io, answer);
   sender_.wrote(
       write_answer_head(sender_.space(), answer, shared_.date().at(now_s), after, fields));
-  shared_.counters().answers(answer.status).add(1);
+  count_answer(answer);
   if (answer.variant != nullptr && answer.has_body && answer.size > 0)
     sender_.begin(*answer.variant, answer.offset, answer.size);
+  if (!sender_.sending()) answer_done();
   reader_.next(input_);
   if (closing_) {
     lingers_ = lingers_ || !input_.empty();
@@ -201,11 +211,26 @@ After HttpStatic<Source>::choose_after(auto& io, const Answer& answer) noexcept 
 }
 
 template <class Source>
+void HttpStatic<Source>::count_answer(const Answer& answer) noexcept {
+  shared_.counters().answers(answer.status).add(1);
+  if (const Status refusal = reader_.refusal(); refusal != Status::none)
+    shared_.counters().refusals(reader_.displaced() ? Refusal::crowded : why(refusal)).add(1);
+  body_bytes_ = body_size(answer);
+}
+
+template <class Source>
+void HttpStatic<Source>::answer_done() noexcept {
+  shared_.counters().body_bytes().add(body_bytes_);
+  shared_.counters().answer_times().record(shared_.options().now_ns() - began_ns_);
+  began_ns_ = 0;
+}
+
+template <class Source>
 void HttpStatic<Source>::on_file(auto& io, Segment bytes) noexcept {
   if (finished_) return;
   if (bytes.empty()) {
     // The file is shorter than it was: nothing could be sent in place of what is missing.
-    shared_.counters().files_changed.add(1);
+    shared_.counters().files_changed().add(1);
     return lose(io);
   }
   sender_.take_piece(std::move(bytes));
@@ -247,6 +272,11 @@ void HttpStatic<Source>::abandon() noexcept {
   finished_ = true;
   deadline_ = no_deadline;
   input_.reset();
+  if (began_ns_ != 0) {
+    shared_.counters().answers_cut().add(1);
+    if (sender_.sending()) shared_.counters().body_bytes().add(body_bytes_ - sender_.left());
+    began_ns_ = 0;
+  }
   sender_.abandon();
 }
 

@@ -1,6 +1,8 @@
 // The status codes that the server sends.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -76,5 +78,30 @@ constexpr std::string_view status_text(Status status) noexcept {
   }
   return "";
 }
+
+namespace detail {
+
+constexpr std::uint16_t status_end = 600;
+
+constexpr std::size_t count_statuses() noexcept {
+  std::size_t count = 0;
+  for (std::uint16_t code = 100; code < status_end; ++code) {
+    if (!status_text(static_cast<Status>(code)).empty()) ++count;
+  }
+  return count;
+}
+
+}  // namespace detail
+
+/// All of them, in order: those that have a text.
+inline constexpr auto statuses = [] {
+  std::array<Status, detail::count_statuses()> all{};
+  std::size_t count = 0;
+  for (std::uint16_t code = 100; code < detail::status_end; ++code) {
+    const auto status = static_cast<Status>(code);
+    if (!status_text(status).empty()) all[count++] = status;
+  }
+  return all;
+}();
 
 }  // namespace lab

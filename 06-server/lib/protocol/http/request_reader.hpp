@@ -40,6 +40,8 @@ class RequestReader {
 
   /// none: it is not refused.
   Status refusal() const noexcept { return refusal_; }
+  /// It is refused because others needed its head's memory.
+  bool displaced() const noexcept { return store_.lost(); }
   /// The request's first byte has come and its last has not.
   bool begun() const noexcept { return scanned_ > 0; }
   /// Only empty lines have come.
