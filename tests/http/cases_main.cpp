@@ -18,11 +18,13 @@ struct Options {
   std::string cases;
   std::string connect;
   std::string only;
+  bool tls = false;
   unsigned patience_ms = 30'000;
 };
 
 int run(const Options& options) {
-  const ServerAddress server = parse_address(options.connect);
+  ServerAddress server = parse_address(options.connect);
+  server.tls = options.tls;
   std::map<std::string, std::string> tags;
   const auto find_tag = [&](const std::string& path, const std::string& coding) {
     std::string& tag = tags[path + ' ' + coding];
@@ -55,6 +57,7 @@ int main(int argc, char** argv) {
   auto* write = app.add_option("--write-site", options.write_site, "Write the site of the cases");
   auto* cases = app.add_option("--cases", options.cases, "The table: tests/http/cases.txt");
   auto* connect = app.add_option("--connect", options.connect, "HOST:PORT of the server");
+  app.add_flag("--tls", options.tls, "Over TLS, whoever vouches for the server");
   app.add_option("--only", options.only, "One row, as A15");
   app.add_option("--patience-ms", options.patience_ms, "For one case; more than its timeouts");
   cases->needs(connect);

@@ -9,11 +9,14 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "02-files/lib/fd.hpp"
 #include "06-server/lib/protocol/http/http_text.hpp"
+#include "tests/tls/tls_client.hpp"
 
 namespace lab::test {
 namespace {
@@ -50,24 +53,38 @@ Fd connect_to(const ServerAddress& server) {
 class Client {
  public:
   Client(const ServerAddress& server, unsigned patience_ms)
-      : socket_(connect_to(server)),
-        until_(Clock::now() + std::chrono::milliseconds(patience_ms)) {}
+      : socket_(connect_to(server)), until_(Clock::now() + std::chrono::milliseconds(patience_ms)) {
+    if (!server.tls) return;
+    tls_.emplace();
+    out_ = tls_->take_records();
+    read_until([&] { return tls_->connected(); });
+  }
 
   void send(std::string_view bytes) {
-    while (!bytes.empty() && can_send_ && transcript.end == End::open) {
-      if (!wait(POLLIN | POLLOUT)) return;
-      const ssize_t sent =
-          ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
-      if (sent < 0 && errno != EAGAIN) can_send_ = false;  // what was answered may still be read
-      receive();
+    if (tls_) {
+      tls_->write(bytes);
+      out_ += tls_->take_records();
+    } else {
+      out_ += bytes;
     }
+    flush();
   }
-  void end() { ::shutdown(socket_.get(), SHUT_WR); }
+  void end() {
+    if (tls_) {
+      tls_->close_notify();
+      out_ += tls_->take_records();
+      flush();
+    }
+    ::shutdown(socket_.get(), SHUT_WR);
+  }
   /// Until `done()`, or the server has ended, or nobody has patience any more.
   template <class Done>
   void read_until(Done done) {
-    while (transcript.end == End::open && !done() && wait(POLLIN)) receive();
+    flush();
+    while (transcript.end == End::open && !done() && wait(POLLIN)) {
+      receive();
+      flush();
+    }
   }
 
   Transcript transcript;
@@ -79,17 +96,42 @@ class Client {
     pollfd entry{.fd = socket_.get(), .events = events};
     return left > 0 && ::poll(&entry, 1, static_cast<int>(left)) > 0;
   }
+  void flush() {
+    std::size_t sent = 0;
+    while (sent < out_.size() && can_send_ && transcript.end == End::open) {
+      if (!wait(POLLIN | POLLOUT)) break;
+      const ssize_t count = ::send(socket_.get(), out_.data() + sent, out_.size() - sent,
+                                   MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count > 0) sent += static_cast<std::size_t>(count);
+      if (count < 0 && errno != EAGAIN) can_send_ = false;  // what was answered may still be read
+      receive();
+    }
+    out_.erase(0, sent);
+  }
   void receive() {
     std::array<char, 65536> space;
     const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
-    if (count > 0) transcript.bytes.append(space.data(), static_cast<std::size_t>(count));
+    if (count > 0) take({space.data(), static_cast<std::size_t>(count)});
     // Whether the server lingers shows only in what it does not do: a reset.
-    if (count == 0) transcript.end = End::lingers;
+    if (count == 0) {
+      transcript.end = tls_ && !tls_->got_close_notify() ? End::reset : End::lingers;
+    }
     if (count < 0 && errno != EAGAIN) transcript.end = End::reset;
+  }
+  void take(std::string_view bytes) {
+    if (!tls_) {
+      transcript.bytes += bytes;
+      return;
+    }
+    tls_->feed(bytes);
+    transcript.bytes += std::exchange(tls_->text, {});
+    out_ += tls_->take_records();
   }
 
   Fd socket_;
   Clock::time_point until_;
+  std::optional<TlsClient> tls_;
+  std::string out_;  ///< to be sent
   bool can_send_ = true;
 };
 

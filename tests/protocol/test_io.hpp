@@ -92,13 +92,19 @@ class TestIo {
     return limits_.room_bytes > queued ? limits_.room_bytes - queued : 0;
   }
   PooledBuffer take_buffer() noexcept {
-    if (pooled.out() >= limits_.buffers) return {};
+    if (!has_buffer()) {
+      wants_buffer = true;
+      return {};
+    }
     const auto [id, space] = pooled.make(limits_.buffer_bytes);
     return {pooled, id, space};
   }
   bool read_file(const FileRange& range) noexcept {
     EXPECT_FALSE(reading) << "two reads at a time";
-    if (pooled.out() >= limits_.buffers) return false;
+    if (!has_buffer()) {
+      wants_buffer = true;
+      return false;
+    }
     reading = range;
     return true;
   }
@@ -117,6 +123,8 @@ class TestIo {
   Waker waker() noexcept {
     return {this, [](void* self) noexcept { static_cast<TestIo*>(self)->woken = true; }};
   }
+
+  bool has_buffer() const { return pooled.out() < limits_.buffers; }
 
   /// What the file has at that place, at most one piece.
   Segment piece() {
@@ -137,6 +145,7 @@ class TestIo {
   bool was_reset = false;
   bool receiving = true;
   bool woken = false;
+  bool wants_buffer = false;  ///< none was there when one was asked for
   std::uint32_t now = 1000;
 
  private:
@@ -210,6 +219,11 @@ class TestConnection {
     if (peer_reads && !io.outbox.empty()) {
       output += text_of(io.outbox.front());
       io.outbox.pop_front();
+      protocol_->on_turn(io);
+      return true;
+    }
+    if (io.wants_buffer && io.has_buffer()) {
+      io.wants_buffer = false;
       protocol_->on_turn(io);
       return true;
     }

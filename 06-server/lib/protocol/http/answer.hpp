@@ -22,6 +22,7 @@ struct Answer {
   const Variant* variant = nullptr;  ///< whose fields it has; null: a generated one
   std::uint64_t offset = 0;          ///< of the variant's body
   std::uint64_t size = 0;            ///< bytes of it that are sent, or would be but for HEAD
+  std::string_view reason;           ///< the body of a generated one; empty: its status in words
   std::string_view location;         ///< of a redirect: a path
   std::string_view query;            ///< of a redirect: with its question mark, or empty
   std::uint64_t whole_size = 0;      ///< of 206 and 416: bytes of the whole body

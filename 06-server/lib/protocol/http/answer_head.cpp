@@ -49,7 +49,7 @@ void write_generated(Writer& writer, const Answer& answer, const OperatorFields&
   if (answer.status == Status::moved_permanently) {
     writer.text("Location: /").text(local_path(answer.location)).text(answer.query).text("\r\n");
   }
-  const std::string_view body = status_text(answer.status);
+  const std::string_view body = answer.reason.empty() ? status_text(answer.status) : answer.reason;
   writer.text("Content-Type: text/plain\r\nContent-Length: ").number(body.size() + 1);
   writer.text("\r\n\r\n");
   if (answer.has_body) writer.text(body).text("\n");

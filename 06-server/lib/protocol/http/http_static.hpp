@@ -39,6 +39,8 @@ class HttpStatic {
     const std::uint32_t age_ms = shared_.options().age_ms;
     if (age_ms > 0) old_at_ = deadline_after(io, age_ms);
   }
+  /// Below it there is TLS, which this client does not speak: told in place of all else.
+  void on_plain_text(auto& io) noexcept;
   void on_bytes(auto& io, Segment bytes) noexcept {
     lingers_ = lingers_ || closing_;
     if (closing_) return;
@@ -99,6 +101,19 @@ class HttpStatic {
   bool finished_ = false;  ///< finish() or reset() was called
   bool paused_ = false;    ///< no bytes come until they are asked for
 };
+
+template <class Source>
+void HttpStatic<Source>::on_plain_text(auto& io) noexcept {
+  PooledBuffer buffer = io.take_buffer();
+  const OperatorFields fields{.generated = shared_.site().common_fields(), .options = {}};
+  Answer answer = detail::plain_answer(Status::bad_request, Method::get);
+  answer.reason = "This port speaks TLS. Cure: https:// in front of the address";
+  if (!buffer || buffer.space().size() < answer_head_bound(answer, fields)) return;
+  const std::size_t size = write_answer_head(
+      buffer.space(), answer, shared_.date().at(shared_.options().now_s()), After::close, fields);
+  shared_.counters().answers(answer.status).add(1);
+  io.send(std::move(buffer).filled(static_cast<std::uint32_t>(size)));
+}
 
 template <class Source>
 void HttpStatic<Source>::run(auto& io) noexcept {

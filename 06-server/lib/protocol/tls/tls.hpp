@@ -3,14 +3,13 @@
 // What is received is decrypted into a buffer of PlainBuffers and handed on, record by record. What
 // the inner protocol sends is encrypted at once into pooled buffers, and those of a hook are few:
 // an engine sends them together. Three rules keep it from waiting for itself:
-// 1. It holds no pooled buffer from one hook to the next.
+// 1. It holds no pooled buffer from one hook to the next. While it waits for one no file is read,
+//    and a piece that comes nevertheless is taken at once.
 // 2. Nothing is decrypted while something waits to be sent: the peer is made to wait instead.
 // 3. Bytes that the inner protocol gives back stay inside of OpenSSL, in the record they came in.
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <string_view>
 #include <utility>
 
 #include "06-server/lib/protocol/protocol.hpp"
@@ -23,7 +22,8 @@
 namespace lab {
 
 /// Inner: a Protocol. It gets on_open() when the handshake is done, and on_end() for the peer's
-/// close_notify, or for a FIN without one, which is counted.
+/// close_notify, or for a FIN without one, which is counted. If it has on_plain_text(io), it may
+/// say so to a client that does not speak TLS; nothing follows. Otherwise that one is closed.
 template <class Inner>
 class Tls {
  public:
@@ -32,13 +32,13 @@ class Tls {
     template <class... Arguments>
     explicit Shared(const TlsContext& context, Arguments&&... arguments)
         : tls(context), inner{std::forward<Arguments>(arguments)...} {}
+    void on_tick() noexcept {
+      if constexpr (requires { inner.on_tick(); }) inner.on_tick();
+    }
     TlsShared tls;
     typename Inner::Shared inner;
   };
   static constexpr bool uses_buffers = true;
-  static constexpr std::string_view plain_answer =
-      "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 36\r\n"
-      "Connection: close\r\n\r\nThis port speaks TLS. Cure: https://";
 
   explicit Tls(Shared& shared) noexcept
       : shared_(shared.tls), inner_(shared.inner), receiver_(shared.tls) {}
@@ -61,7 +61,10 @@ class Tls {
 
   void on_file(auto& io, Segment bytes) noexcept {
     Segment none;
-    run(io, none, [&](auto& above) { inner_.on_file(above, std::move(bytes)); });
+    run(io, none, [&](auto& above) {
+      above.bring_piece();
+      inner_.on_file(above, std::move(bytes));
+    });
   }
 
   void on_turn(auto& io) noexcept {
@@ -158,10 +161,9 @@ class Tls {
   }
 
   bool begin(auto& io, Segment& bytes) noexcept {
-    const auto first = static_cast<char>(bytes.bytes().front());
-    if (first >= 'A' && first <= 'Z') {  // GET, POST and whatever else people try
+    if (TlsSession::is_text(bytes.bytes().front())) {
       ++shared_.counters.plain_text;
-      io.send(Segment::stable(std::as_bytes(std::span(plain_answer))));
+      if constexpr (requires { inner_.on_plain_text(io); }) inner_.on_plain_text(io);
       end_with(io, Finish::linger);
       return false;
     }

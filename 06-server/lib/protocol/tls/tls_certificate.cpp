@@ -122,6 +122,21 @@ void use_certificate_files(ssl_ctx_st& context, const std::string& certificate,
                   key, reason));
 }
 
+std::string host_of(const x509_st& certificate) {
+  auto* const names = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr));
+  std::string host;
+  for (int index = 0; index < sk_GENERAL_NAME_num(names) && host.empty(); ++index) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names, index);
+    if (name->type != GEN_DNS) continue;
+    host.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+                static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+  }
+  GENERAL_NAMES_free(names);
+  if (host.starts_with('*')) host.replace(0, 1, "www");
+  return host;
+}
+
 std::string fingerprint_of(const x509_st& certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;

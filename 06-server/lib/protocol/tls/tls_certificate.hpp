@@ -32,6 +32,9 @@ void use_self_signed(ssl_ctx_st& context, const SelfSigned& made);
 void use_certificate_files(ssl_ctx_st& context, const std::string& certificate,
                            const std::string& key);
 
+/// A name that the certificate is for, to try it with; empty: it has none.
+std::string host_of(const x509_st& certificate);
+
 /// SHA-256, as browsers show it: "AB:CD:…".
 std::string fingerprint_of(const x509_st& certificate);
 

@@ -136,6 +136,8 @@ std::string TlsContext::fingerprint() const {
   return fingerprint_of(*SSL_CTX_get0_certificate(&first()));
 }
 
+std::string TlsContext::host() const { return host_of(*SSL_CTX_get0_certificate(&first())); }
+
 ssl_ctx_st* TlsContext::find(const char* name) const noexcept {
   for (const TlsContextPointer& context : contexts_) {
     X509* const certificate = SSL_CTX_get0_certificate(context.get());

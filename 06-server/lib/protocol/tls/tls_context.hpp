@@ -28,6 +28,8 @@ class TlsContext {
   const std::shared_ptr<TicketKeys>& ticket_keys() const noexcept { return ticket_keys_; }
   /// Of the first certificate.
   std::string fingerprint() const;
+  /// A name that it is for; empty: it has none.
+  std::string host() const;
   /// Where a connection begins.
   ssl_ctx_st& first() const noexcept { return *contexts_.front(); }
 

@@ -24,6 +24,12 @@ class TlsSession {
     failed   ///< an alert was written where there is one to say; nothing follows
   };
 
+  /// A client that begins so speaks no TLS, which begins with a record of type 22.
+  static bool is_text(std::byte first) noexcept {
+    const auto letter = static_cast<char>(first);
+    return (letter >= ' ' && letter <= '~') || letter == '\r' || letter == '\n';
+  }
+
   TlsSession() noexcept = default;
   ~TlsSession() { end(); }
   TlsSession(const TlsSession&) = delete;
