@@ -1,47 +1,66 @@
-// A web server for a folder of files: HTTP/1.1 and 1.0, from memory, on the engine of the echo.
+// A web server for a folder of files: HTTP/1.1 and 1.0, over TLS too, from memory, on the engine of
+// the echo.
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <new>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "06-server/http-server/http_options.hpp"
 #include "06-server/http-server/site_source.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/serve.hpp"
+#include "06-server/lib/process/tls_command.hpp"
 #include "06-server/lib/protocol/http/http_static.hpp"
+#include "06-server/lib/protocol/tls/tls.hpp"
 #include "06-server/lib/site/site.hpp"
 #include "06-server/lib/site/site_parcel.hpp"
 
 namespace {
 
 using Http = lab::HttpStatic<lab::Site>;
+using Https = lab::Tls<Http>;
 
 static_assert(sizeof(lab::Connection<Http>) <= 1024);
+static_assert(sizeof(lab::Connection<Https>) <= 1408);
 
 struct HasSite {
   lab::Site site;
+  lab::HttpCounters counted;
 };
 
 // What a worker's connections share. Made in each worker; the site's memory is there once for all.
-class WorkerSite : HasSite, public Http::Shared {
+// P is Http, or Https with its context before the rest.
+template <class P, class... Context>
+class WorkerSite : HasSite, public P::Shared {
  public:
   WorkerSite(const lab::HttpOptions& options, std::unique_ptr<lab::Generation> first,
-             lab::HttpCounters counters)
-      : HasSite{.site = lab::Site(std::move(first))},
-        Http::Shared(options, HasSite::site, counters) {}
+             lab::HttpCounters counters, const Context&... context)
+      : HasSite{.site = lab::Site(std::move(first)), .counted = counters},
+        P::Shared(context..., options, HasSite::site, counters) {}
 
   // A generation that was built anew. What cannot be taken leaves the old one in place.
   void on_parcel(lab::Fd parcel) noexcept {
     try {
       HasSite::site.replace(std::make_unique<lab::Generation>(lab::unpack_site(parcel)));
     } catch (const std::exception&) {
-      counters().parcels_refused().add(1);
+      HasSite::counted.parcels_refused().add(1);
     }
   }
 };
+
+// What works in another terminal, whoever vouches for the certificate.
+std::string curl_words(const lab::TlsContext* context) {
+  if (context == nullptr) return "try: curl -i http://{}/";
+  const lab::TlsOptions& tls = context->options();
+  const std::string host = context->host();
+  const std::string client = tls.client_ca.empty() ? "" : " --cert CERTIFICATE --key KEY";
+  if (tls.self_signed || host.empty()) return "try: curl -ik https://{}/" + client;
+  return "try: curl -i --connect-to ::{} https://" + host + "/" + client;
+}
 
 }  // namespace
 
@@ -52,6 +71,8 @@ int main(int argc, char** argv) {
           "Serves a folder over HTTP/1.1 on io_uring, from memory: one pinned process per core, "
           "one copy of the site for all.\n\n"
           "Try it:   http-server ~/site            then, elsewhere:   curl -i localhost:8080/\n"
+          "With TLS: http-server ~/site --tls self-signed   then:   curl -ik "
+          "https://localhost:8080/\n"
           "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .port = 8080,
@@ -60,10 +81,12 @@ int main(int argc, char** argv) {
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
   const lab::CounterPlace counters = command.add_counters(lab::HttpCounters::infos());
+  lab::TlsCommand tls(command, {"http/1.1"});
   command.parse(argc, argv);
   lab::check_http_options(command.line(), options);
   lab::take_words(options);
 
+  const std::unique_ptr<lab::TlsContext> context = tls.make_context();
   std::optional<lab::SiteSource> source;
   try {
     source.emplace(options.site, command.kept_open());
@@ -73,9 +96,16 @@ int main(int argc, char** argv) {
     command.fail(lab::explain(error));
   }
   command.reload_with(source->reload());
+  command.hint(curl_words(context.get()));
   std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());
+  if (context) {
+    return lab::serve<Https>(command, [&](std::span<lab::Counter> of_worker) {
+      return std::make_unique<WorkerSite<Https, lab::TlsContext>>(
+          options.http, source->take(), lab::HttpCounters(counters.of(of_worker)), *context);
+    });
+  }
   return lab::serve<Http>(command, [&](std::span<lab::Counter> of_worker) {
-    return std::make_unique<WorkerSite>(options.http, source->take(),
-                                        lab::HttpCounters(counters.of(of_worker)));
+    return std::make_unique<WorkerSite<Http>>(options.http, source->take(),
+                                              lab::HttpCounters(counters.of(of_worker)));
   });
 }

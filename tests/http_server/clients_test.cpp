@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "tests/http_server/http_server_process.hpp"
 #include "tests/site/site_fixture.hpp"
+#include "tests/tls/tls_client.hpp"
 
 namespace lab {
 namespace {
@@ -32,17 +36,34 @@ Outcome run(const std::string& command) {
 
 bool is_there(const std::string& command) { return run(command + " --version").code == 0; }
 
-class HttpClients : public testing::Test {
+enum class Scheme : std::uint8_t { http, https };
+
+class HttpClients : public testing::TestWithParam<Scheme> {
  protected:
+  static bool is_https() { return GetParam() == Scheme::https; }
   std::string url(const std::string& path) {
-    return fmt::format("http://127.0.0.1:{}{}", server_.port(), path);
+    return fmt::format("{}://{}:{}{}", is_https() ? "https" : "http", host, server_.port(), path);
+  }
+  // As the log says that it works: the name is that of the certificate.
+  std::string curl() {
+    const std::string plain = "curl -sS --noproxy '*' --max-time 60 ";
+    if (!is_https()) return plain;
+    return fmt::format("{}--cacert {} --connect-to ::127.0.0.1:{} ", plain, pair_.certificate,
+                       server_.port());
   }
   std::string content(const std::string& name) const { return file_text(folder_.path(name)); }
 
+  static constexpr const char* host = "localhost";
   const Folder folder_;
-  ServerProcess server_{http_server(filled(folder_))};
+  test::TlsFiles certificates_;
+  const test::TlsFiles::Pair pair_ = certificates_.make({host});
+  ServerProcess server_{http_server(filled(folder_), flags())};
 
  private:
+  std::vector<std::string> flags() const {
+    if (!is_https()) return {};
+    return {"--tls-cert", pair_.certificate, "--tls-key", pair_.key};
+  }
   static std::string filled(const Folder& folder) {
     folder.write("site/index.html", prose(20'000));
     folder.write("site/kept.bin", noise(300'000));
@@ -50,10 +71,14 @@ class HttpClients : public testing::Test {
     return folder.path("site");
   }
 };
+INSTANTIATE_TEST_SUITE_P(Of, HttpClients, testing::Values(Scheme::http, Scheme::https),
+                         [](const auto& one) {
+                           return one.param == Scheme::https ? "Https" : "Http";
+                         });
 
-TEST_F(HttpClients, Curl) {
+TEST_P(HttpClients, Curl) {
   if (!is_there("curl")) GTEST_SKIP() << "curl is not installed";
-  const std::string curl = "curl -sS --noproxy '*' --max-time 60 ";
+  const std::string curl = HttpClients::curl();
   const std::string to = folder_.path("got");
   // Decoded, it is the file.
   for (const char* file : {"index.html", "kept.bin", "streamed.bin"}) {
@@ -81,13 +106,16 @@ TEST_F(HttpClients, Curl) {
   EXPECT_EQ(run(asks_again + url("/")).output, "304");
 }
 
-TEST_F(HttpClients, PythonsHttpClient) {
+TEST_P(HttpClients, PythonsHttpClient) {
   if (!is_there("python3")) GTEST_SKIP() << "python3 is not installed";
   folder_.write("client.py", R"(
-import gzip, http.client, sys
-port, folder = int(sys.argv[1]), sys.argv[2]
+import gzip, http.client, ssl, sys
+port, folder, authority = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 wanted = lambda name: open(folder + '/' + name, 'rb').read()
-connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
+connection = http.client.HTTPConnection('localhost', port, timeout=60)
+if authority != 'none':
+    trusts = ssl.create_default_context(cafile=authority)
+    connection = http.client.HTTPSConnection('localhost', port, timeout=60, context=trusts)
 def ask(method, path, fields={}):
     connection.request(method, path, headers=fields)
     answer = connection.getresponse()
@@ -113,13 +141,14 @@ assert answer.status == 405
 assert connection.sock is socket, 'it was not one connection'
 print('as it should be')
 )");
-  const Outcome got = run(fmt::format("python3 {} {} {}", folder_.path("client.py"), server_.port(),
-                                      folder_.path("site")));
+  const Outcome got =
+      run(fmt::format("python3 {} {} {} {}", folder_.path("client.py"), server_.port(),
+                      folder_.path("site"), is_https() ? pair_.certificate : "none"));
   EXPECT_EQ(got.output, "as it should be\n");
 }
 
 // Whoever loads servers counts what was no success.
-TEST_F(HttpClients, LoadGenerators) {
+TEST_P(HttpClients, LoadGenerators) {
   const std::pair<const char*, const char*> all[] = {
       {"wrk -v", "wrk -c 8 -t 1 -d 1 "},
       {"h2load --version", "h2load --h1 -n 1000 -c 8 "},

@@ -8,13 +8,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "01-core/lib/check.hpp"
 
 namespace lab {
 
-HttpClient::HttpClient(std::uint16_t port, int receive_buffer)
+HttpClient::HttpClient(std::uint16_t port, int receive_buffer,
+                       std::optional<test::TlsClientOptions> tls)
     : socket_(check_errno(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
   if (receive_buffer != 0) {
     check_errno(
@@ -27,9 +29,21 @@ HttpClient::HttpClient(std::uint16_t port, int receive_buffer)
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     throw Failure(fmt::format("cannot connect: {}", std::strerror(errno)));
+  if (!tls) return;
+  tls_.emplace(*tls);
+  send_raw(tls_->take_records());
+  while (!tls_->connected()) {
+    if (!receive()) throw Failure("no handshake");
+  }
 }
 
 void HttpClient::send(std::string_view bytes) {
+  if (!tls_) return send_raw(bytes);
+  tls_->write(bytes);
+  send_raw(tls_->take_records());
+}
+
+void HttpClient::send_raw(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) throw Failure(fmt::format("cannot send: {}", std::strerror(errno)));
@@ -65,7 +79,7 @@ void HttpClient::wait_for_bytes() {
 bool HttpClient::ended() {
   while (receive()) {
   }
-  return !was_reset_ && received_.empty();
+  return !was_reset_ && received_.empty() && (!tls_ || tls_->got_close_notify());
 }
 
 bool HttpClient::receive() {
@@ -73,7 +87,14 @@ bool HttpClient::receive() {
   pollfd entry{.fd = socket_.get(), .events = POLLIN, .revents = 0};
   if (poll(&entry, 1, soon().left_ms()) == 0) throw Failure("nothing comes");
   const ssize_t count = recv(socket_.get(), space.data(), space.size(), 0);
-  if (count > 0) received_.append(space.data(), static_cast<std::size_t>(count));
+  const std::string_view bytes(space.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (tls_ && count > 0) {
+    tls_->feed(bytes);
+    received_ += std::exchange(tls_->text, {});
+    send_raw(tls_->take_records());
+  } else {
+    received_ += bytes;
+  }
   was_reset_ = count < 0;
   return count > 0;
 }

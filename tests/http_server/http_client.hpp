@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "02-files/lib/fd.hpp"
 #include "tests/http/transcript.hpp"
 #include "tests/server/support.hpp"
+#include "tests/tls/tls_client.hpp"
 
 namespace lab {
 
@@ -15,7 +17,9 @@ namespace lab {
 class HttpClient {
  public:
   /// @param receive_buffer bytes that the kernel takes before it is read; 0: as many as usual
-  explicit HttpClient(std::uint16_t port, int receive_buffer = 0);
+  /// @param tls what it says in TLS; none: it speaks plain text
+  explicit HttpClient(std::uint16_t port, int receive_buffer = 0,
+                      std::optional<test::TlsClientOptions> tls = {});
 
   void send(std::string_view bytes);
   /// "GET path", with fields: lines that each end with \r\n.
@@ -28,14 +32,20 @@ class HttpClient {
   }
   /// Reads until something has come.
   void wait_for_bytes();
-  /// Waits for the end: true when it is the server's FIN, with nothing before it.
+  /// Waits for the end: true when it is the server's FIN, with nothing before it but, over TLS, a
+  /// close_notify.
   bool ended();
+  /// REQUIRES TLS.
+  const test::TlsClient& tls() const { return *tls_; }
 
  private:
   /// @return false at the end
   bool receive();
 
+  void send_raw(std::string_view bytes);
+
   Fd socket_;
+  std::optional<test::TlsClient> tls_;
   std::string received_;
   bool was_reset_ = false;
 };

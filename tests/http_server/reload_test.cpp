@@ -145,6 +145,29 @@ TEST(HttpReload, ASignalWhileItDrainsIsNoSecondOne) {
   EXPECT_EQ(end->code, 0);
 }
 
+// What TLS is around the protocol of a worker hides neither the parcel nor its tick from it.
+TEST(HttpReload, OverTlsItIsTheSame) {
+  const Folder folder;
+  folder.write("index.html", "0");
+  ServerProcess server(http_server(folder.path(), {"--tls", "self-signed"}));
+  HttpClient client(server.port(), 0, test::TlsClientOptions{});
+  EXPECT_EQ(client.get("/").body, "0");
+  const pid_t worker = server.workers().front();
+  const std::size_t base = mappings_of(worker);
+  for (const char* text : {"1", "2", "3"}) {
+    replace(folder, "index.html", text);
+    reload(server);
+    EXPECT_TRUE(serves(client, "/", text));
+  }
+  EXPECT_TRUE(eventually([&] { return mappings_of(worker) <= base; }))
+      << "old generations stay: " << mappings_of(worker) << " mappings, " << base << " before";
+  server.signal(SIGTERM);
+  EXPECT_TRUE(client.ended()) << "no close_notify";
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 0);
+}
+
 // Each line of a file says which generation it is of.
 std::string generation_text(unsigned generation, std::size_t lines) {
   std::string text;

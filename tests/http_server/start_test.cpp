@@ -56,6 +56,12 @@ TEST(HttpStart, HelpNamesEveryOptionOfItsOwn) {
                            "--requests-per-connection",
                            "--connection-age-max-ms",
                            "--idle-timeout-ms",
+                           "--tls",
+                           "--tls-cert",
+                           "--tls-key",
+                           "--tls-min",
+                           "--tls-client-ca",
+                           "--tls-strict-sni",
                            "--workers",
                            "SIGHUP"})
     EXPECT_NE(server.output().find(word), std::string::npos) << word;

@@ -1,6 +1,6 @@
 // The table of tests/http asked of the server over sockets: kept in memory and streamed, with one
 // worker and two, and without what Linux 6.1 has not. Each pair of two of these three stands in a
-// row; in the others each feature is missing alone.
+// row; in the others each feature is missing alone, and the last is asked over TLS.
 
 #include <gtest/gtest.h>
 
@@ -23,6 +23,7 @@ struct Row {
   std::string workers;
   bool streamed;
   std::vector<std::string> without;
+  bool tls = false;
 };
 
 /// Features that came after 6.1, and that a server uses where it finds them.
@@ -37,6 +38,7 @@ std::vector<Row> rows() {
     const std::size_t number = all.size();
     all.push_back({number % 2 == 0 ? "1" : "2", number / 2 % 2 == 0, {feature}});
   }
+  all.push_back({"2", true, {}, true});
   return all;
 }
 
@@ -77,8 +79,9 @@ TEST(HttpServerTable, EveryRow) {
     if (row.streamed) flags.insert(flags.end(), {"--memory-limit-file", "0"});
     for (const std::string& feature : row.without)
       flags.insert(flags.end(), {"--without", feature});
+    if (row.tls) flags.insert(flags.end(), {"--tls", "self-signed"});
     ServerProcess server(http_server(folder.path(), flags));
-    const test::ServerAddress address{.port = server.port()};
+    const test::ServerAddress address{.port = server.port(), .tls = row.tls};
     const auto find_tag = [&](const std::string& path, const std::string& coding) {
       return test::ask_for_tag(address, path, coding, patience_ms);
     };

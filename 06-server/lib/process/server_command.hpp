@@ -64,6 +64,8 @@ class ServerCommand {
   /// Descriptors that each worker keeps: a worker closes all that it was not given. A reload may
   /// change them.
   std::vector<int>& kept_open() noexcept { return descriptors_; }
+  /// A line of the log when the server listens: how one tries it. ADDRESS:PORT stands for {}.
+  void hint(const std::string& text) { options_.supervisor.hint = text; }
   /// SIGHUP reads something anew. REQUIRES About::reloads.
   void reload_with(const Reload& reload) { options_.supervisor.reload = reload; }
 

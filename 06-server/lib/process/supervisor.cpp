@@ -112,13 +112,17 @@ void Supervisor::on_worker_ready(Child& child) {
 void Supervisor::announce() {
   const std::string& address = options_.listener.address;
   const bool v6 = address.find(':') != std::string::npos;
-  const std::string line = fmt::format("listening on {}{}{}:{}", v6 ? "[" : "", address,
-                                       v6 ? "]" : "", listeners_.port());
+  const std::string where =
+      fmt::format("{}{}{}:{}", v6 ? "[" : "", address, v6 ? "]" : "", listeners_.port());
+  const std::string line = "listening on " + where;
   if (options_.stats_json == "-") {
     log_("{}", line);
   } else {
     stdout_.write(line + "\n");
   }
+  std::string hint = options_.hint;
+  if (const std::size_t at = hint.find("{}"); at != std::string::npos) hint.replace(at, 2, where);
+  if (!hint.empty()) log_("{}", hint);
 }
 
 void Supervisor::on_worker_ended(Child& child) {

@@ -40,7 +40,8 @@ struct SupervisorOptions {
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
   std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
   WorkerMain worker_main;
-  Reload reload;  ///< on SIGHUP
+  Reload reload;     ///< on SIGHUP
+  std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
 };

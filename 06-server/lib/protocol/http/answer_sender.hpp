@@ -28,6 +28,8 @@ class AnswerSender {
 
   /// The body of the last answer is not sent yet.
   bool sending() const noexcept { return left_ > 0; }
+  /// Pooled buffers that are kept: a piece of a file that there was no room for.
+  std::uint32_t buffers() const noexcept { return piece_.empty() ? 0 : 1; }
   /// Bytes of it.
   std::uint64_t left() const noexcept { return left_; }
 

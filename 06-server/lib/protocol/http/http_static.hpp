@@ -54,11 +54,13 @@ class HttpStatic {
     run(io);
   }
   void on_drain(auto&) noexcept { draining_ = true; }
+  void on_wind_up(auto&) noexcept {}
   void on_abort() noexcept { abandon(); }
 
   bool idle() const noexcept { return !closing_ && !sender_.sending() && !reader_.begun(); }
   bool at_rest() const noexcept { return true; }
   std::uint32_t leases() const noexcept { return 0; }
+  std::uint32_t buffers() const noexcept { return sender_.buffers(); }
   std::uint32_t deadline() const noexcept { return idle() ? old_at_ : deadline_; }
 
  private:
