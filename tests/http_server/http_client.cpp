@@ -76,6 +76,12 @@ void HttpClient::wait_for_bytes() {
   if (received_.empty() && !receive()) throw Failure("the connection ended");
 }
 
+void HttpClient::reset() {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  check_errno(setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none), "SO_LINGER");
+  socket_.reset();
+}
+
 bool HttpClient::ended() {
   while (receive()) {
   }

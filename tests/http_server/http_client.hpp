@@ -32,6 +32,14 @@ class HttpClient {
   }
   /// Reads until something has come.
   void wait_for_bytes();
+  /// What comes until the end, an answer or a part of one.
+  std::string rest() {
+    while (receive()) {
+    }
+    return std::move(received_);
+  }
+  /// Leaves with a reset, and may do nothing more.
+  void reset();
   /// Waits for the end: true when it is the server's FIN, with nothing before it but, over TLS, a
   /// close_notify.
   bool ended();

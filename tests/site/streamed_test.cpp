@@ -53,6 +53,17 @@ TEST_F(Streamed, AFileStaysWhatItWasWhenItsNameIsTaken) {
   EXPECT_EQ(read_all(*variant("/large.bin", Coding::identity)), noise(30'000));
 }
 
+// The clock that gives files their times moves in steps.
+TEST_F(Streamed, AChangeRightAfterTheBuildIsSeen) {
+  for (unsigned round = 0; round < 50; ++round) {
+    folder_.write("large.bin", noise(20'000));
+    load();
+    const Variant& built = *variant("/large.bin", Coding::identity);
+    folder_.write("large.bin", noise(20'000));
+    ASSERT_NE(stamp_of(built.fd).modified_ns, built.modified_ns) << round;
+  }
+}
+
 TEST_F(Streamed, AnEtagIsOfTheContent) {
   folder_.write("a.bin", noise(20'000));
   folder_.write("b.bin", noise(20'000));

@@ -4,6 +4,8 @@
 // cannot be cancelled, and ends soon.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -32,12 +34,24 @@ class ReadPiece : public Completion {
                        range_.offset);
     ring.arm(sqe, *this);
   }
-  /// What it brought: empty at the end of the file, or when it failed.
+  /// What it brought: empty at the end of the file, when it is another, or when it failed.
   Segment take(int res) noexcept {
-    return std::move(buffer_).filled(res > 0 ? static_cast<std::uint32_t>(res) : 0);
+    const bool right = res > 0 && is_what_it_was();
+    return std::move(buffer_).filled(right ? static_cast<std::uint32_t>(res) : 0);
   }
 
  private:
+  // After the read: a write sets the time before the bytes, so bytes that are new come with a time
+  // that is. fstat() of an open file does not wait for a disk; as an operation it would be handed
+  // to a kernel thread (IORING_OP_STATX), once for each piece.
+  bool is_what_it_was() const noexcept {
+    if (range_.file_size == 0) return true;
+    struct stat now {};
+    return fstat(range_.fd, &now) == 0 &&
+           static_cast<std::uint64_t>(now.st_size) == range_.file_size &&
+           now.st_mtim.tv_sec * 1'000'000'000 + now.st_mtim.tv_nsec == range_.modified_ns;
+  }
+
   PooledBuffer buffer_;
   FileRange range_;
 };

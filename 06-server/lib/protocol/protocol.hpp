@@ -29,6 +29,10 @@ struct FileRange {
   int fd = -1;
   std::uint64_t offset = 0;
   std::uint32_t length = 0;  ///< bytes; more than a pooled buffer holds come in several pieces
+  /// What the whole file was; no piece comes of another. By its time and size, which a write
+  /// through mmap(2) may change late.
+  std::uint64_t file_size = 0;   ///< 0: whatever is there is right
+  std::int64_t modified_ns = 0;  ///< since 1970
 };
 
 /// Whether bytes are wanted from the peer. Off: on_bytes() does not come, and the peer is made to
@@ -120,7 +124,8 @@ concept Protocol = requires(P& protocol, const P& seen, AnyIo& io, Segment bytes
   noexcept;
   { protocol.on_bytes(io, std::move(bytes)) }
   noexcept;
-  /// What read_file() brought. Empty: the file has ended there, or cannot be read.
+  /// What read_file() brought. Empty: the file has ended there, is not what it was, or cannot be
+  /// read.
   { protocol.on_file(io, std::move(bytes)) }
   noexcept;
   /// Something happened: bytes have left, a buffer is to be had, wake() was called, the deadline is

@@ -52,15 +52,16 @@ class AnswerSender {
   /// Begins a body: `size` bytes from `offset` of a variant that the site has just found.
   void begin(const Variant& variant, std::uint64_t offset, std::uint64_t size) noexcept {
     kept_alive_ = source_.pin();
-    memory_ = variant.body.data();
-    fd_ = variant.fd;
+    variant_ = &variant;
     offset_ = offset;
     left_ = size;
     copies_ = size <= copy_bytes_max_;
   }
   /// REQUIRES sending().
   bool send(auto& io) noexcept {
-    const bool sent = fd_ >= 0 ? send_file(io) : copies_ ? copy_memory(io) : send_memory(io);
+    const bool sent = variant_->fd >= 0 ? send_file(io)
+                      : copies_         ? copy_memory(io)
+                                        : send_memory(io);
     if (!sending()) kept_alive_.reset();
     return sent;
   }
@@ -87,7 +88,7 @@ class AnswerSender {
   bool copy_memory(auto& io) noexcept {
     if (!reserve(io, 1)) return false;
     const std::size_t count = std::min<std::uint64_t>(space().size(), left_);
-    std::memcpy(space().data(), memory_ + offset_, count);
+    std::memcpy(space().data(), variant_->body.data() + offset_, count);
     wrote(count);
     advance(count);
     return true;
@@ -97,7 +98,7 @@ class AnswerSender {
     flush(io);
     if (io.room() == 0) return false;
     const std::size_t count = std::min(piece_bytes_max, left_);
-    io.send(source_.segment({memory_ + offset_, count}));
+    io.send(source_.segment(variant_->body.subspan(offset_, count)));
     advance(count);
     return true;
   }
@@ -113,8 +114,11 @@ class AnswerSender {
     if (reading_) return false;
     // The next piece is read while this one is being sent.
     const std::uint64_t count = std::min(piece_bytes_max, left_);
-    reading_ =
-        io.read_file({.fd = fd_, .offset = offset_, .length = static_cast<std::uint32_t>(count)});
+    reading_ = io.read_file({.fd = variant_->fd,
+                             .offset = offset_,
+                             .length = static_cast<std::uint32_t>(count),
+                             .file_size = variant_->size,
+                             .modified_ns = variant_->modified_ns});
     return false;
   }
 
@@ -129,14 +133,13 @@ class AnswerSender {
   std::uint32_t written_ = 0;
   std::uint32_t copy_bytes_max_;
 
-  Segment kept_alive_;  ///< the site's generation, while a body is being sent or read
-  Segment piece_;       ///< of the file, read and not sent
-  const std::byte* memory_ = nullptr;
-  std::uint64_t offset_ = 0;  ///< in the body, of what is to be sent or read next
-  std::uint64_t left_ = 0;    ///< bytes to be sent
-  int fd_ = -1;
-  bool copies_ = false;   ///< the body is small
-  bool reading_ = false;  ///< a piece of the file is due
+  Segment kept_alive_;                ///< the site's generation, while a body is being sent or read
+  Segment piece_;                     ///< of the file, read and not sent
+  const Variant* variant_ = nullptr;  ///< whose body is being sent
+  std::uint64_t offset_ = 0;          ///< in the body, of what is to be sent or read next
+  std::uint64_t left_ = 0;            ///< bytes to be sent
+  bool copies_ = false;               ///< the body is small
+  bool reading_ = false;              ///< a piece of the file is due
 };
 
 }  // namespace lab

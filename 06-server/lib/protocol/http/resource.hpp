@@ -21,8 +21,8 @@ struct Variant {
   std::uint64_t size = 0;           ///< bytes of the whole body
   std::span<const std::byte> body;  ///< in the arena; empty when it is streamed
   int fd = -1;                      ///< streamed: open as long as the generation lives
-  /// Streamed: the time of the file's last change. Another one by fstat(fd), or another size, says
-  /// that the file is not what it was: the connection ends, or the body would be of two contents.
+  /// Streamed: the time of the file's last change. Another one, or another size, says that the file
+  /// is not what it was: the connection ends, or the body would be of two contents.
   std::int64_t modified_ns = 0;
   std::string_view etag;  ///< quoted, strong, distinct per coding
   /// Header lines, each with its CRLF: Content-Type, Content-Encoding, ETag, Last-Modified, Vary,
