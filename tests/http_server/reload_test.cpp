@@ -126,6 +126,78 @@ TEST(HttpReload, AWorkerThatStartsLaterServesTheNewSite) {
   expect_drains(server);
 }
 
+unsigned count_in(const std::string& text, std::string_view part) {
+  unsigned count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+    ++count;
+  return count;
+}
+
+TEST(HttpReload, ASignalDuringTheFirstBuildIsObeyedAfterIt) {
+  const Folder folder;
+  folder.write("index.html", "old");
+  folder.write("slow.txt", prose(150'000));
+  ServerProcess server(http_server(folder.path(), {"--compress", "best"}));
+  // It builds: its memory is there, and no worker yet.
+  ASSERT_TRUE(eventually([&] {
+    const std::string maps = file_text(fmt::format("/proc/{}/maps", server.pid()));
+    return maps.find("memfd:") != std::string::npos;
+  }));
+  server.signal(SIGHUP);
+  replace(folder, "index.html", "new");
+  ASSERT_TRUE(server.logs("reading anew")) << server.log();
+  ASSERT_TRUE(server.logs(" files of ")) << server.log();
+  HttpClient client(server.port());
+  EXPECT_TRUE(serves(client, "/", "new"));
+  expect_drains(server);
+}
+
+// Begins to build, and stops the process that does. -1: it was quicker.
+pid_t stop_a_build(ServerProcess& server, const std::vector<pid_t>& workers) {
+  server.signal(SIGHUP);
+  EXPECT_TRUE(server.logs("reading anew"));
+  for (const pid_t child : server.workers()) {
+    if (child == workers.front() || kill(child, SIGSTOP) != 0) continue;
+    const std::string stat = fmt::format("/proc/{}/stat", child);
+    const auto state_is = [&](const char* state) {
+      return file_text(stat).find(state) != std::string::npos;
+    };
+    EXPECT_TRUE(eventually(
+        [&] { return state_is(") T ") || state_is(") Z ") || file_text(stat).empty(); }));
+    if (state_is(") T ")) return child;
+  }
+  EXPECT_TRUE(server.logs(" files of ")) << server.log();
+  return -1;
+}
+
+TEST(HttpReload, SignalsDuringAnotherBuildAreOneMoreAfterIt) {
+  const Folder folder;
+  folder.write("index.html", "old");
+  ServerProcess server(http_server(folder.path(), {"--compress", "best"}));
+  HttpClient client(server.port());
+  const std::vector<pid_t> workers = server.workers();
+  pid_t builder = -1;
+  for (unsigned round = 0; builder == -1 && !HasFailure(); ++round) {
+    replace(folder, "slow.txt", prose(150'000 + round));
+    builder = stop_a_build(server, workers);
+  }
+  const unsigned before = count_in(server.log(), "reading anew");
+  for (unsigned number = 0; number < 5; ++number) {
+    server.signal(SIGHUP);
+    server.signal(SIGUSR1);
+    ASSERT_TRUE(server.logs("connection")) << "it has taken both";
+  }
+  EXPECT_EQ(count_in(server.log(), "reading anew"), before) << "two build at once";
+  EXPECT_EQ(server.workers().size(), 2U) << "two build at once";
+  replace(folder, "index.html", "the last");
+  ASSERT_EQ(kill(builder, SIGCONT), 0);
+  ASSERT_TRUE(server.logs(" files of ")) << server.log();
+  ASSERT_TRUE(server.logs(" files of ")) << server.log();
+  EXPECT_TRUE(serves(client, "/", "the last"));
+  EXPECT_EQ(count_in(server.log(), "reading anew"), before + 1) << server.log();
+  expect_drains(server);
+}
+
 TEST(HttpReload, ASignalWhileItDrainsIsNoSecondOne) {
   const Folder folder;
   const std::string large = noise(32 << 20);

@@ -13,6 +13,7 @@
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/server_checks.hpp"
 #include "06-server/lib/process/server_description.hpp"
+#include "06-server/lib/process/server_signals.hpp"
 #include "06-server/lib/process/supervisor.hpp"
 
 namespace lab {
@@ -43,6 +44,7 @@ std::string describe(const void* argument, const WorkerReport& report) {
 ServerCommand::ServerCommand(const About& about)
     : has_stdout_(has_descriptor(STDOUT_FILENO)),
       line_(about.name, about.description + signals_and_codes(about.reloads), exit_failed) {
+  if (about.reloads != nullptr) ServerSignals::hold_back_hangup();
   open_standard_fds();
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
   options_.supervisor.name = about.name;

@@ -30,6 +30,14 @@ ServerSignals::ServerSignals() {
 
 ServerSignals::~ServerSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
+void ServerSignals::hold_back_hangup() noexcept {
+  if (ignored(SIGHUP)) return;
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  sigprocmask(SIG_BLOCK, &hangup, nullptr);
+}
+
 int ServerSignals::next() const noexcept {
   signalfd_siginfo info{};
   if (read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return 0;

@@ -26,6 +26,10 @@ class ServerSignals {
   /// The next signal that has come; 0: none.
   int next() const noexcept;
 
+  /// Before there is one of these: SIGHUP waits for it, so that whoever wants something read anew
+  /// does not end a server that still reads it for the first time. Not where it was ignored.
+  static void hold_back_hangup() noexcept;
+
   /// In a worker, after the fork: it ignores them and hears from the supervisor what to do.
   void ignore_all() const noexcept;
 
