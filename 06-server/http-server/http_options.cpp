@@ -43,6 +43,10 @@ void add_site_options(CommandLine& line, HttpServerOptions& options) {
                   "The folder to serve; it is read at the start, and anew on SIGHUP")
       .check(not_empty())
       .required();
+  line.add_flag("--watch", options.watch,
+                "Read it anew when something in it changes, too (inotify), as soon as the changes "
+                "pause. Changes that other machines make on a shared disk are not seen")
+      .group(group);
   line.add_option("--index", site.index, "The file that stands for its folder")
       .check(not_empty())
       .capture_default_str()

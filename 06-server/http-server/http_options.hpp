@@ -13,6 +13,7 @@ namespace lab {
 struct HttpServerOptions {
   SiteOptions site;
   HttpOptions http;
+  bool watch = false;                     ///< the folder is read anew when it changes
   std::vector<std::string> header_words;  ///< of --header, until take_words()
   std::vector<std::string> cache_words;   ///< of --cache-control
 };

@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
   const std::unique_ptr<lab::TlsContext> context = tls.make_context();
   std::optional<lab::SiteSource> source;
   try {
-    source.emplace(options.site, command.kept_open());
+    source.emplace(options.site, options.watch, command.kept_open());
   } catch (const std::bad_alloc&) {
     command.fail("no memory for the site. Cure: a smaller --memory-limit-file streams more files");
   } catch (const std::exception& error) {

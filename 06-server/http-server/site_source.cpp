@@ -9,8 +9,9 @@
 
 namespace lab {
 
-SiteSource::SiteSource(const SiteOptions& options, std::vector<int>& descriptors)
+SiteSource::SiteSource(const SiteOptions& options, bool watches, std::vector<int>& descriptors)
     : options_(options), descriptors_(descriptors) {
+  if (watches) watch_.emplace(options.root);
   make_current(build_site(options_, progress_.reporter()));
 }
 
@@ -24,27 +25,39 @@ std::string SiteSource::describe() const {
                      static_cast<double>(current_->size()) / 1e6);
 }
 
+// What is not watched can still be built.
+int SiteSource::begin() {
+  try {
+    if (watch_) watch_->renew();
+  } catch (const WatchError& error) {
+    progress_.reporter().tell(error.what());
+  } catch (const SiteError&) {  // the build says it
+  }
+  build_.emplace(options_, progress_.reporter(), current_.get());
+  return build_->fd();
+}
+
 Reload SiteSource::reload() noexcept {
   const auto source = [](void* context) -> SiteSource& {
     return *static_cast<SiteSource*>(context);
   };
   static constexpr auto self = source;
-  return {.context = this,
-          .begin =
-              [](void* context) {
-                SiteSource& site = self(context);
-                site.build_.emplace(site.options_, site.progress_.reporter(), site.current_.get());
-                return site.build_->fd();
-              },
-          .finish =
-              [](void* context) {
-                SiteSource& site = self(context);
-                SiteFiles files = site.build_->finish();
-                site.build_.reset();
-                site.make_current(std::move(files));
-                return site.describe();
-              },
-          .parcel = [](void* context) { return pack_site(self(context).current_->files()); }};
+  Reload steps{.context = this,
+               .begin = [](void* context) { return self(context).begin(); },
+               .finish =
+                   [](void* context) {
+                     SiteSource& site = self(context);
+                     SiteFiles files = site.build_->finish();
+                     site.build_.reset();
+                     site.make_current(std::move(files));
+                     return site.describe();
+                   },
+               .parcel = [](void* context) { return pack_site(self(context).current_->files()); }};
+  if (watch_) {
+    steps.watch = [](void* context) { return self(context).watch_->fd(); };
+    steps.changed = [](void* context) { return self(context).watch_->changed(); };
+  }
+  return steps;
 }
 
 }  // namespace lab

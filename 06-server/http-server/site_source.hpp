@@ -1,5 +1,5 @@
-// Where the server's site comes from: built at the start, and again on SIGHUP. In the supervisor's
-// process; workers inherit what is current, or get it as a parcel.
+// Where the server's site comes from: built at the start, and again on SIGHUP or when the folder
+// changes. In the supervisor's process; workers inherit what is current, or get it as a parcel.
 #pragma once
 
 #include <memory>
@@ -12,14 +12,16 @@
 #include "06-server/lib/site/site_build.hpp"
 #include "06-server/lib/site/site_options.hpp"
 #include "06-server/lib/site/site_progress.hpp"
+#include "06-server/lib/site/site_watch.hpp"
 
 namespace lab {
 
 class SiteSource {
  public:
+  /// @param watches the folder: what changes in it is a reason to build again
   /// @param descriptors gets those that workers keep
-  /// @throws SiteError, std::bad_alloc
-  SiteSource(const SiteOptions& options, std::vector<int>& descriptors);
+  /// @throws SiteError, std::system_error, std::bad_alloc
+  SiteSource(const SiteOptions& options, bool watches, std::vector<int>& descriptors);
   SiteSource(const SiteSource&) = delete;
   SiteSource& operator=(const SiteSource&) = delete;
 
@@ -30,11 +32,13 @@ class SiteSource {
   Reload reload() noexcept;
 
  private:
+  int begin();
   void make_current(SiteFiles files);
 
   const SiteOptions options_;
   std::vector<int>& descriptors_;
   SiteProgress progress_{"http-server"};
+  std::optional<SiteWatch> watch_;
   std::unique_ptr<Generation> current_;
   std::optional<SiteBuild> build_;
 };

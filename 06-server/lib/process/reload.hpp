@@ -1,4 +1,4 @@
-// What a server reads anew on SIGHUP while it serves on: a site, certificates.
+// What a server reads anew while it serves on, on SIGHUP or when it changes: a site, certificates.
 //
 // Lifetime: what context points to outlives the supervisor, in whose process all of it runs.
 #pragma once
@@ -6,12 +6,15 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <exception>
 #include <string>
 
 #include "01-core/lib/ring.hpp"
+#include "01-core/lib/timer.hpp"
 #include "02-files/lib/fd.hpp"
 #include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/reload_pause.hpp"
 #include "06-server/lib/process/server_log.hpp"
 
 namespace lab {
@@ -30,6 +33,12 @@ struct Reload {
   /// The same for a worker that runs already: it gets the descriptor, see Worker::handle_parcels().
   /// @throws std::exception
   Fd (*parcel)(void* context) = nullptr;
+  /// Where nobody has to ask, as it is seen when something changes. Null: it is not.
+  /// @return the same descriptor each time, readable when something happened
+  int (*watch)(void* context) = nullptr;
+  /// Takes what happened. Never waits.
+  /// @return true when reading anew would find something else
+  bool (*changed)(void* context) = nullptr;
 };
 
 /// Completes when a descriptor is readable.
@@ -44,7 +53,8 @@ class PollReadable : public Completion {
   }
 };
 
-/// Goes through the steps. Owner: on_read_anew(), when new workers inherit what was read.
+/// Goes through the steps. Owner: on_read_anew(), when new workers inherit what was read, and
+/// may_read_anew(): it does not end yet.
 template <class Owner>
 class Reloading {
  public:
@@ -54,10 +64,16 @@ class Reloading {
   bool possible() const noexcept { return reload_.begin != nullptr; }
   Fd parcel() { return reload_.parcel(reload_.context); }
 
+  /// From now on it begins by itself, too, where the server watches.
+  void start_watching() noexcept {
+    if (reload_.watch != nullptr) happened_.start(ring_, reload_.watch(reload_.context));
+  }
+
   /// Once more after the one that is going on, if one is.
   void begin() noexcept {
     again_ = over_.armed();
     if (again_) return;
+    pause_.on_read();
     try {
       over_.start(ring_, reload_.begin(reload_.context));
       log_("reading anew");
@@ -67,6 +83,27 @@ class Reloading {
   }
 
  private:
+  static constexpr std::uint64_t look_ms = 50;
+
+  // --- what happens to what is watched ---
+
+  void on_happened(Cqe cqe) noexcept {
+    if (cqe.res == -ECANCELED) return;
+    if (reload_.changed(reload_.context)) {
+      pause_.on_change(now_ms());
+      if (!look_.armed()) look_.start(ring_, look_ms * 1'000'000U);
+    }
+    start_watching();
+  }
+
+  void on_look(Cqe cqe) noexcept {
+    if (cqe.res == -ECANCELED || !pause_.waits() || !owner_.may_read_anew()) return;
+    if (pause_.due(now_ms()) && !over_.armed()) return begin();
+    look_.start(ring_, look_ms * 1'000'000U);
+  }
+
+  // --- the end of reading ---
+
   void on_over(Cqe cqe) noexcept {
     if (cqe.res == -ECANCELED) return;
     try {
@@ -78,12 +115,18 @@ class Reloading {
     if (again_) begin();
   }
 
+  std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
+
   Owner& owner_;
   Ring& ring_;
   ServerLog& log_;
   const Reload& reload_;
+  ReloadPause pause_;
   bool again_ = false;  ///< asked for while something was being read
   Bind<PollReadable, &Reloading::on_over> over_{*this};
+  Bind<PollReadable, &Reloading::on_happened> happened_{*this};
+  /// Armed exactly while a change waits for its pause.
+  Bind<Timer, &Reloading::on_look> look_{*this};
 };
 
 }  // namespace lab

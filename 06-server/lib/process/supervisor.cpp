@@ -38,9 +38,8 @@ Supervisor::Supervisor(const SupervisorOptions& options)
   // A mapping in a worker would keep the ring alive after our death, and with it the requests that
   // hold the control sockets: the workers would not see their end. madvise(2), MADV_DONTFORK
   check(io_uring_ring_dontfork(ring_.raw()), "io_uring_ring_dontfork");
-  for (unsigned index = 0; index < options_.workers; ++index) {
+  for (unsigned index = 0; index < options_.workers; ++index)
     children_.push_back(std::make_unique<Child>(*this, ring_, index));
-  }
 }
 
 Supervisor::~Supervisor() = default;
@@ -50,6 +49,7 @@ int Supervisor::run() {
   statistics_.begin(ring_.now_ns());
   reported_ms_ = now_ms();
   signal_.start(ring_, signals_.fd());
+  reloading_.start_watching();
   timer_.start(ring_, tick_ms * 1'000'000U);
   try {
     for (auto& child : children_) start(*child);
@@ -185,7 +185,7 @@ void Supervisor::on_signal(Cqe) noexcept {
       reported_ms_ = now_ms();
     } else if (signal == SIGHUP && reloading_.possible()) {
       // It never ends a server that reloads: whoever sends it may not know that it drains already.
-      if (state_ == State::starting || state_ == State::serving) reloading_.begin();
+      if (may_read_anew()) reloading_.begin();
     } else if (state_ == State::draining) {
       log_("SIG{}, the second signal: stopping at once", sigabbrev_np(signal));
       stop_now();

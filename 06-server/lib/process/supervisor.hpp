@@ -40,7 +40,7 @@ struct SupervisorOptions {
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
   std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
   WorkerMain worker_main;
-  Reload reload;     ///< on SIGHUP
+  Reload reload;     ///< on SIGHUP, or when what it watches changes
   std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
@@ -88,6 +88,9 @@ class Supervisor {
   void watch();
 
   // Reading anew.
+  bool may_read_anew() const noexcept {
+    return state_ == State::starting || state_ == State::serving;
+  }
   void on_read_anew();
   void pass_on(Child& child);
 

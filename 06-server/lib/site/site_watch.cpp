@@ -4,16 +4,16 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "01-core/lib/check.hpp"
-#include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_text.hpp"
-#include "06-server/lib/site/site_walk.hpp"
 
 namespace lab {
 
@@ -48,27 +48,18 @@ std::set<std::string> folders_of(const SourceTree& tree) {
 }  // namespace
 
 SiteWatch::SiteWatch(const std::string& root)
-    : inotify_(check_errno(inotify_init1(IN_NONBLOCK | IN_CLOEXEC), "inotify_init1")) {
-  watch_name(root);
-  // A folder that is made while the watches are would be missed: until nothing is new.
-  std::set<std::string> watched;
-  for (;;) {
-    const SourceTree tree = walk_site(root);
-    bool all_known = true;
-    for (const std::string& folder : folders_of(tree)) {
-      if (!watched.insert(folder).second) continue;
-      all_known = false;
-      add(tree.root_path + "/" + folder, in_folder);
-    }
-    for (const SourceFile& file : tree.files) {
-      if (has_hidden_segment(file.real)) hidden_counts_ = true;
-    }
-    if (all_known) return;
+    : root_(root), inotify_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  if (!inotify_ && errno == EMFILE) {
+    throw WatchError(
+        "--watch: this user has as many inotify instances as it may. Cure: raise sysctl "
+        "fs.inotify.max_user_instances, or reload with SIGHUP");
   }
+  check_errno(inotify_.get(), "inotify_init1");
+  renew();
 }
 
-void SiteWatch::watch_name(const std::string& root) {
-  std::string path = root;
+void SiteWatch::watch_name() {
+  std::string path = root_;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   const std::size_t slash = path.rfind('/');
   name_ = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -77,15 +68,50 @@ void SiteWatch::watch_name(const std::string& root) {
   parent_ = add(parent, of_name);
 }
 
+void SiteWatch::renew() {
+  watch_name();
+  std::set<int> watches;
+  try {
+    watch_folders(watches);
+  } catch (...) {
+    folders_.merge(watches);
+    throw;
+  }
+  for (const int watch : folders_) {
+    if (!watches.contains(watch)) inotify_rm_watch(inotify_.get(), watch);  // it may be gone
+  }
+  folders_ = std::move(watches);
+  // The root's name is in a folder of the site: all names in it count.
+  if (folders_.contains(parent_)) parent_ = -1;
+}
+
+// A folder that is made while the watches are would be missed: until nothing is new.
+void SiteWatch::watch_folders(std::set<int>& watches) {
+  std::set<std::string> known;
+  for (;;) {
+    const SourceTree tree = walk_site(root_);
+    hidden_counts_ = std::any_of(tree.files.begin(), tree.files.end(),
+                                 [](const auto& file) { return has_hidden_segment(file.real); });
+    bool all_known = true;
+    for (const std::string& folder : folders_of(tree)) {
+      if (!known.insert(folder).second) continue;
+      all_known = false;
+      const int watch = add(tree.root_path + "/" + folder, in_folder);
+      if (watch >= 0) watches.insert(watch);
+    }
+    if (all_known) return;
+  }
+}
+
 int SiteWatch::add(const std::string& path, std::uint32_t events) {
   const int watch = inotify_add_watch(inotify_.get(), path.c_str(), events);
   if (watch >= 0 || errno == ENOENT || errno == ENOTDIR) return watch;
   if (errno == ENOSPC) {
-    throw SiteError(
+    throw WatchError(
         "--watch: the site has more folders than this user may watch. Cure: raise sysctl "
         "fs.inotify.max_user_watches, or reload with SIGHUP");
   }
-  throw SiteError(
+  throw WatchError(
       fmt::format("--watch: '{}' cannot be watched: {}", shown(path), std::strerror(errno)));
 }
 
@@ -101,6 +127,7 @@ bool SiteWatch::changed() {
       at += sizeof *event + event->len;
       const std::string_view name = event->len == 0 ? std::string_view{} : event->name;
       if ((event->mask & IN_IGNORED) != 0) continue;  // its folder went, which was told
+      // Events were lost (IN_Q_OVERFLOW): it has no watch and no name, and counts.
       if (event->wd == parent_ && parent_ != -1) {
         found = found || name == name_;
       } else {

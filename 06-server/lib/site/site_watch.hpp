@@ -1,23 +1,36 @@
 // Tells when a site may have changed: inotify(7) on its folders, and on the name of its root, which
 // may be a symlink that is swapped.
 //
-// For each build there is a new watch, made before the build looks at the folder: what changes
-// while it builds is seen by the watch, and what changed before by the build.
+// It is made before the first build, and renewed before each later one looks at the folder: what
+// changes while that builds is seen by the watch, and what changed before by the build.
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "02-files/lib/fd.hpp"
+#include "06-server/lib/site/site_error.hpp"
+#include "06-server/lib/site/site_walk.hpp"
 
 namespace lab {
+
+/// The kernel does not watch all that is asked for; the text has the cure.
+class WatchError : public SiteError {
+ public:
+  using SiteError::SiteError;
+};
 
 class SiteWatch {
  public:
   /// A symlink on the way to the root, other than the root itself, is not watched.
-  /// @throws SiteError when the folder cannot be read, or the kernel's limit of watches is too low
+  /// @throws WatchError, and SiteError when the folder cannot be read
   explicit SiteWatch(const std::string& root);
+
+  /// Follows the root to where it leads now: folders that are new are watched, and those that are
+  /// the site's no longer are not.
+  /// @throws as the constructor; what is watched stays so
+  void renew();
 
   /// Readable when something happened.
   int fd() const noexcept { return inotify_.get(); }
@@ -28,37 +41,16 @@ class SiteWatch {
 
  private:
   int add(const std::string& path, std::uint32_t events);
-  void watch_name(const std::string& root);
+  void watch_name();
+  void watch_folders(std::set<int>& watches);
 
+  const std::string root_;
   Fd inotify_;
-  int parent_ = -1;   // the watch of the folder that the root is in
-  std::string name_;  // and its name there
+  std::set<int> folders_;  // the watches of the site's own folders
+  int parent_ = -1;        // the watch of the folder that the root is in
+  std::string name_;       // and its name there
   // A symlink leads through a name that begins with a dot: such names count.
   bool hidden_counts_ = false;
-};
-
-/// When to build again after a change: when nothing changed for a while, since a deployment is many
-/// changes, and at the latest some time after the first, since some sites never rest.
-class ReloadPause {
- public:
-  static constexpr std::uint64_t quiet_ms = 200;
-  static constexpr std::uint64_t longest_ms = 2000;
-
-  void on_change(std::uint64_t now_ms) noexcept {
-    if (!waits_) first_ms_ = now_ms;
-    waits_ = true;
-    last_ms_ = now_ms;
-  }
-  bool due(std::uint64_t now_ms) const noexcept {
-    return waits_ && (now_ms - last_ms_ >= quiet_ms || now_ms - first_ms_ >= longest_ms);
-  }
-  /// A build has begun: it sees all changes until now.
-  void on_build() noexcept { waits_ = false; }
-
- private:
-  bool waits_ = false;
-  std::uint64_t first_ms_ = 0;
-  std::uint64_t last_ms_ = 0;
 };
 
 }  // namespace lab
