@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <thread>
 
 #include "tests/http_server/http_client.hpp"
@@ -76,11 +77,11 @@ class HttpNoise : public testing::Test {
     };
     for (std::size_t turn = first; !good_are_done_; ++turn) {
       try {
-        HttpClient client(port, 4096);
-        kinds[turn % std::size(kinds)](client);
-        if (turn % 3 == 0) client.reset();
+        auto client = std::make_unique<HttpClient>(port, 4096);
+        kinds[turn % std::size(kinds)](*client);
+        if (turn % 3 == 0) client->reset();
         // Some stay for a while: the next ones come beside them.
-        if (turn % 2 == 0) slow_[turn / 2 % std::size(slow_)].emplace(std::move(client));
+        if (turn % 2 == 0) slow_[turn / 2 % std::size(slow_)] = std::move(client);
       } catch (const Failure&) {  // it was shown the door
       }
       ++bad_clients_;
@@ -113,7 +114,7 @@ class HttpNoise : public testing::Test {
   const std::map<std::string, std::string> files_ = {
       {"/copied", noise(3000)}, {"/kept", noise(60'000)}, {"/streamed", noise(200'000)}};
   const Folder folder_;
-  std::optional<HttpClient> slow_[8];
+  std::unique_ptr<HttpClient> slow_[8];
   std::atomic<bool> good_are_done_{false};
   unsigned bad_clients_ = 0;
 };
