@@ -36,12 +36,8 @@ class FramePool {
   FramePool(std::span<std::byte> memory, std::size_t frame_bytes) noexcept
       : memory_(memory), frame_bytes_(rounded(frame_bytes)) {
     LAB_ASSERT(reinterpret_cast<std::uintptr_t>(memory.data()) % alignment == 0);
-    const std::size_t step = sizeof(Header) + frame_bytes_;
-    count_ = static_cast<std::uint32_t>(memory.size() / step);
-    for (std::uint32_t position = count_; position > 0; --position) {
-      std::byte* place = memory.data() + (position - 1) * step;
-      put(::new (static_cast<void*>(place)) Header{this, nullptr});
-    }
+    count_ = static_cast<std::uint32_t>(memory.size() / step());
+    poison(memory_.data(), memory_.size());
   }
   ~FramePool() {
     LAB_ASSERT(used() == 0);
@@ -55,13 +51,13 @@ class FramePool {
   void* take(std::size_t bytes) noexcept {
     largest_ = std::max(largest_, bytes);
     LAB_ASSERT(bytes <= frame_bytes_);
-    if (free_ == nullptr) {
+    Header* const header = free_ != nullptr ? free_ : first_use();
+    if (header == nullptr) {
       ++refused_;
       return nullptr;
     }
-    Header* header = free_;
     free_ = header->next;
-    --free_count_;
+    ++used_;
     unpoison(header + 1, frame_bytes_);
     return header + 1;
   }
@@ -73,9 +69,9 @@ class FramePool {
   }
 
   std::uint32_t size() const noexcept { return count_; }
-  std::uint32_t free() const noexcept { return free_count_; }
+  std::uint32_t free() const noexcept { return count_ - used_; }
   /// 0 exactly when no task has a frame: everything that was destroyed has been joined.
-  std::uint32_t used() const noexcept { return count_ - free_count_; }
+  std::uint32_t used() const noexcept { return used_; }
   /// Coroutines that got no frame.
   std::uint64_t refused() const noexcept { return refused_; }
   /// The largest frame asked for, in bytes.
@@ -91,10 +87,20 @@ class FramePool {
     return (bytes + alignment - 1) / alignment * alignment;
   }
 
+  std::size_t step() const noexcept { return sizeof(Header) + frame_bytes_; }
+
+  // A frame that nobody has had yet, or null: memory is paid for when it is first used.
+  Header* first_use() noexcept {
+    if (fresh_ == count_) return nullptr;
+    std::byte* const place = memory_.data() + fresh_++ * step();
+    unpoison(place, sizeof(Header));
+    return ::new (static_cast<void*>(place)) Header{this, nullptr};
+  }
+
   void put(Header* header) noexcept {
     header->next = free_;
     free_ = header;
-    ++free_count_;
+    --used_;
     poison(header + 1, frame_bytes_);
   }
 
@@ -102,7 +108,8 @@ class FramePool {
   std::size_t frame_bytes_;
   Header* free_ = nullptr;
   std::uint32_t count_ = 0;
-  std::uint32_t free_count_ = 0;
+  std::uint32_t fresh_ = 0;  ///< frames from here on were never used
+  std::uint32_t used_ = 0;
   std::uint64_t refused_ = 0;
   std::size_t largest_ = 0;
 };

@@ -2,8 +2,8 @@
 //
 // Lifetime: its frame comes from a FramePool and lives until the last CQE of everything in it, even
 // when the Task dies before. ~Task never waits: it cancels; the frame goes when all has been
-// joined. Rule: a task waits only for tasks and for TaskOperations (Await, Stream); it never
-// destroys itself.
+// joined. Rule: a task waits only for tasks, TaskOperations (Await, Stream) and TaskPauses; it
+// never destroys itself.
 //   lab::Task session(lab::FramePool& frames, lab::Ring& ring) { ... co_return 0; }
 //   lab::Task task = session(frames, ring);
 //   task.start();
@@ -21,6 +21,7 @@
 namespace lab {
 
 class TaskOperation;
+class TaskPause;
 
 /// A coroutine that ends with an int: 0 or more, or -errno. Its first parameter is the FramePool&
 /// (for a member function, the first after the object). Without a free frame the coroutine does not
@@ -65,6 +66,14 @@ class [[nodiscard]] Task {
   inline void cancel() noexcept;
 
   inline bool done() const noexcept;
+
+  /// Nothing of it is with the kernel: dropped now, its frame is gone at once.
+  inline bool at_rest() const noexcept;
+
+  /// An exception that leaves its code ends the task, and threw() is true: without this it ends the
+  /// program. REQUIRES: not started.
+  inline void catch_exceptions() noexcept;
+  inline bool threw() const noexcept;
 
   /// What it returned; -ENOMEM when it had no frame. REQUIRES: done().
   inline int result() const noexcept;
@@ -114,6 +123,26 @@ class TaskOperation {
   Task::Frame waiting_;  ///< the coroutine that waits here: the task's own, or one that it awaits
 };
 
+/// Where a task waits for something that is not with the kernel: its turn, bytes that somebody else
+/// has. A task that is dropped meanwhile is gone at once, so whoever has the pause forgets it
+/// first.
+class TaskPause {
+ public:
+  TaskPause() noexcept = default;
+  TaskPause(const TaskPause&) = delete;
+  TaskPause& operator=(const TaskPause&) = delete;
+
+  bool waited_for() const noexcept { return waiting_ != nullptr; }
+  /// For await_suspend(): the task waits here. REQUIRES: nobody else does.
+  inline void hold(Task::Frame waiting) noexcept;
+  /// The task goes on. REQUIRES: it waits here.
+  inline void resume() noexcept;
+  void forget() noexcept { waiting_ = nullptr; }
+
+ private:
+  Task::Frame waiting_;  ///< the coroutine that waits here: the task's own, or one that it awaits
+};
+
 class Task::promise_type {
  public:
   promise_type() noexcept = default;
@@ -136,8 +165,12 @@ class Task::promise_type {
   // A coroutine starts when it is started or awaited: then it is known whose operations its are.
   std::suspend_always initial_suspend() const noexcept { return {}; }
   void return_value(int result) noexcept { result_ = result; }
-  // The loop never throws: a handler could not pass it on to anybody.
-  [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
+  // The loop never throws: a handler could not pass it on to anybody. Whoever starts the task can
+  // ask to be told instead.
+  void unhandled_exception() noexcept {
+    if (!task_->catches_) std::terminate();
+    exception_ = std::current_exception();
+  }
 
   struct End {
     bool await_ready() const noexcept { return false; }
@@ -156,6 +189,7 @@ class Task::promise_type {
  private:
   friend class Task;
   friend class TaskOperation;
+  friend class TaskPause;
 
   void stop_all() noexcept {
     for (TaskOperation* one = operations_; one != nullptr; one = one->next_) one->stop_(*one);
@@ -168,13 +202,15 @@ class Task::promise_type {
     if (on_end != nullptr) on_end(owner);
   }
 
-  promise_type* task_ = this;  ///< the outermost coroutine: the one that was started
-  Frame parent_;               ///< the coroutine that awaits this one, if any
+  promise_type* task_ = this;     ///< the outermost coroutine: the one that was started
+  Frame parent_;                  ///< the coroutine that awaits this one, if any
+  std::exception_ptr exception_;  ///< what its code threw; whoever awaits it throws it again
   int result_ = 0;
   bool started_ = false;
   // Of the outermost only:
   bool running_ = false;  ///< true while its code runs, so that nobody destroys it meanwhile
   bool dropped_ = false;  ///< true when its Task is dead and its operations are not
+  bool catches_ = false;  ///< an exception does not end the program
   TaskOperation* operations_ = nullptr;  ///< what must be joined before the frame may go
   void (*on_end_)(void*) noexcept = nullptr;
   void* owner_ = nullptr;
@@ -203,6 +239,21 @@ inline void Task::cancel() noexcept {
 
 inline bool Task::done() const noexcept { return frame_ == nullptr || frame_.done(); }
 
+inline bool Task::at_rest() const noexcept {
+  return frame_ == nullptr || frame_.promise().operations_ == nullptr;
+}
+
+inline void Task::catch_exceptions() noexcept {
+  if (frame_ == nullptr) return;
+  LAB_ASSERT(!frame_.promise().started_);
+  frame_.promise().catches_ = true;
+}
+
+inline bool Task::threw() const noexcept {
+  LAB_ASSERT(done());
+  return frame_ != nullptr && frame_.promise().exception_ != nullptr;
+}
+
 inline int Task::result() const noexcept {
   LAB_ASSERT(done());
   return frame_ == nullptr ? -ENOMEM : frame_.promise().result_;
@@ -219,8 +270,12 @@ inline auto Task::operator co_await() && noexcept {
       promise.task_ = outer.promise().task_;
       return frame;
     }
-    int await_resume() const noexcept {
-      return frame == nullptr ? -ENOMEM : frame.promise().result_;
+    int await_resume() const {
+      if (frame == nullptr) return -ENOMEM;
+      if (frame.promise().exception_ != nullptr) {
+        std::rethrow_exception(frame.promise().exception_);
+      }
+      return frame.promise().result_;
     }
     Frame frame;
   };
@@ -269,6 +324,19 @@ inline void TaskOperation::let_go() noexcept {
     task->running_ = true;
     waiting.resume();
   }
+}
+
+inline void TaskPause::hold(Task::Frame waiting) noexcept {
+  LAB_ASSERT(waiting_ == nullptr);
+  waiting_ = waiting;
+  waiting.promise().task_->running_ = false;
+}
+
+inline void TaskPause::resume() noexcept {
+  LAB_ASSERT(waiting_ != nullptr);
+  const Task::Frame waiting = std::exchange(waiting_, nullptr);
+  waiting.promise().task_->running_ = true;
+  waiting.resume();
 }
 
 }  // namespace lab
