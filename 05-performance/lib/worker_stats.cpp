@@ -44,6 +44,8 @@ std::span<const CounterInfo, stat_count> stat_infos() noexcept {
       {"cq_overflows", "Times the completion queue was found overflowed"},
       {"ring_errors", "Operations of nobody's that failed"},
       {"cpu_ns", "CPU time of the worker, user and system", {}, {}, nanoseconds},
+      {"starts", "Processes that were started for the worker"},
+      {"serving", "Workers that take new connections", {}, {}, gauge},
   }};
   static_assert(!infos.back().name.empty());
   return infos;
@@ -84,10 +86,14 @@ std::span<Counter> SharedStats::own(std::size_t worker) const noexcept {
   return {std::launder(reinterpret_cast<Counter*>(first)), own_};
 }
 
+std::uint64_t SharedStats::get(std::size_t worker, std::size_t index) const noexcept {
+  return index < stat_count ? (*this)[worker].get(static_cast<Stat>(index))
+                            : own(worker)[index - stat_count].get();
+}
+
 CounterValues SharedStats::read(std::size_t worker) const {
-  const StatValues stats = (*this)[worker].read();
-  CounterValues values(stats.begin(), stats.end());
-  for (const Counter& counter : own(worker)) values.push_back(counter.get());
+  CounterValues values(stat_count + own_);
+  for (std::size_t index = 0; index < values.size(); ++index) values[index] = get(worker, index);
   return values;
 }
 

@@ -35,6 +35,7 @@ struct CounterInfo {
   enum class Kind : std::uint8_t {
     count,        ///< how often something happened, or how much there was
     nanoseconds,  ///< how long something took
+    gauge,        ///< how much there is now
     /// How many durations were longer than the bucket before says and not longer than this one's
     /// value, in seconds. The family ends with its `duration_sum`.
     duration_bucket,
@@ -76,6 +77,8 @@ enum class Stat : unsigned char {
   cq_overflows,
   ring_errors,
   cpu_ns,
+  starts,  // this and the next are the supervisor's to write
+  serving,
   count
 };
 
@@ -117,6 +120,8 @@ class SharedStats {
   WorkerStats& operator[](std::size_t worker) const noexcept;
   std::span<Counter> own(std::size_t worker) const noexcept;
   CounterValues read(std::size_t worker) const;
+  /// One of what read() gives. Takes no memory.
+  std::uint64_t get(std::size_t worker, std::size_t index) const noexcept;
 
  private:
   std::size_t own_;

@@ -138,6 +138,7 @@ TEST(Start, HelpNamesEveryOption) {
                              "--drain-deadline-ms",
                              "--stats-interval-ms",
                              "--stats-json",
+                             "--admin",
                              "--log-time",
                              "--without"}) {
     EXPECT_NE(server.output().find(std::string(option) + " "), std::string::npos) << option;

@@ -1,14 +1,12 @@
 // From a server's command line to its workers: where a protocol meets the engine.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
 
-#include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/process/run_worker.hpp"
 #include "06-server/lib/process/server_command.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
@@ -42,24 +40,9 @@ int serve(ServerCommand& command, const MakeShared& make_shared) {
   const auto worker_main = [](const void* argument, const WorkerContext& context) -> int {
     const auto& given = *static_cast<const ServerCommand::WorkerArgument*>(argument);
     const ServerOptions& options = given.options;
-    // Both are never destroyed: the process leaves by _exit.
-    auto shared =
-        detail::call_with_counters(*static_cast<const MakeShared*>(given.own), context.counters);
-    auto worker =
-        std::make_unique<Worker<P>>(options.worker, options.features, *context.stats, *shared);
-    using Made = std::remove_reference_t<decltype(*shared)>;
-    if constexpr (requires(Made & made, Fd parcel) { made.on_parcel(std::move(parcel)); }) {
-      worker->handle_parcels([](typename P::Shared& of_worker, Fd parcel) noexcept {
-        static_cast<Made&>(of_worker).on_parcel(std::move(parcel));
-      });
-    }
-    worker->start(context.listener_fd, context.control_fd);
-    const WorkerReport report = worker->report();
-    send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);
-    worker->run();
-    worker.release();
-    shared.release();
-    return 0;
+    return run_worker<P>(
+        options.worker, options.features, context,
+        detail::call_with_counters(*static_cast<const MakeShared*>(given.own), context.counters));
   };
   return command.run(worker_main, &make_shared);
 }

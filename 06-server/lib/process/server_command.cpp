@@ -91,6 +91,7 @@ int ServerCommand::run(int (*worker_main)(const void*, const WorkerContext&), co
   options_.supervisor.worker_main = {
       .function = worker_main, .argument = &argument, .descriptors = &descriptors_};
   options_.supervisor.describe = &describe;
+  options_.supervisor.admin.features = &options_.features;
   try {
     return Supervisor(options_.supervisor).run();
   } catch (const std::exception& error) {

@@ -8,6 +8,8 @@
 
 #include <cerrno>
 #include <fstream>
+#include <optional>
+#include <stdexcept>
 #include <system_error>
 
 #include "02-files/lib/fd.hpp"
@@ -35,6 +37,22 @@ std::string check_address(const std::string& text) {
   if (inet_pton(AF_INET, text.c_str(), &bytes) == 1) return {};
   if (inet_pton(AF_INET6, text.c_str(), &bytes) == 1) return {};
   return fmt::format("'{}' is neither an IPv4 nor an IPv6 address (names are not looked up)", text);
+}
+
+// Port 0 is for listening alone: the kernel picks one.
+HostPort split_admin(const std::string& text) {
+  if (!text.ends_with(":0")) return split_host_port(text, std::nullopt);
+  HostPort result = split_host_port(text.substr(0, text.size() - 2));
+  result.port = 0;
+  return result;
+}
+
+std::string check_admin(const std::string& text) {
+  try {
+    return check_address(split_admin(text).host);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
 }
 
 void add_network_options(CommandLine& line, ListenerOptions& listener) {
@@ -172,6 +190,20 @@ void add_process_options(CommandLine& line, ServerOptions& options) {
           "--stats-json", supervisor.stats_json,
           "The same for programs: a file that gets one JSON object a line, counted from the start; "
           "- is stdout, and 'listening on' goes to the log")
+      .group(group);
+  line.add_option_function(
+          "--admin",
+          [&supervisor](const std::string& text) {
+            const HostPort place = split_admin(text);
+            supervisor.admin.on = true;
+            supervisor.admin.listener.address = place.host;
+            supervisor.admin.listener.port = *place.port;
+          },
+          "Shows /metrics (for Prometheus) and /healthz (200; 503 while it drains or nobody "
+          "serves) "
+          "there. Whoever reaches it may read it, so take a loopback address")
+      .type_name("ADDRESS:PORT")
+      .check(&check_admin)
       .group(group);
   line.add_flag("--log-time", supervisor.log_time,
                 "Every line of the log begins with the time (UTC)")

@@ -30,6 +30,9 @@ class ServerStatistics {
 
   WorkerStats& block(unsigned worker) const noexcept { return shared_[worker]; }
   std::span<Counter> own(unsigned worker) const noexcept { return shared_.own(worker); }
+  const SharedStats& shared() const noexcept { return shared_; }
+  /// Of all counters of a worker.
+  std::span<const CounterInfo> infos() const noexcept { return infos_; }
   /// Its process is gone, and its connections are closed.
   void retire(unsigned worker);
   /// Connections that were open when its process was retired.

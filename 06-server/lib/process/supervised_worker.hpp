@@ -39,6 +39,8 @@ class SupervisedWorker {
     silent_ticks_ = 0;
     heartbeat_ = 0;
     start_ms_ = now_ms();
+    stats_ = context.stats;
+    (*stats_)[Stat::starts].add(1);
     process_ = WorkerProcess::start(main, context, signals, drain_alarm_seconds);
     exit_.start(ring_, process_.pidfd.get());
     read_report_.start(ring_, process_.control.get());
@@ -55,6 +57,7 @@ class SupervisedWorker {
   bool was_killed() const noexcept { return killed_; }
 
   void drain() noexcept {
+    if (running()) (*stats_)[Stat::serving].set(0);
     constexpr char command = 'd';
     if (running() && send(process_.control.get(), &command, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
       end();  // it is gone, or it has read nothing for a long time
@@ -172,6 +175,7 @@ class SupervisedWorker {
     waitpid(process_.pid, &status_, 0);
     pid_ended_ = std::exchange(process_.pid, -1);
     process_.pidfd.reset();
+    (*stats_)[Stat::serving].set(0);
     death_ms_ = now_ms();
     end_due_ = true;
     owner_.on_worker_exit(*this);
@@ -184,6 +188,7 @@ class SupervisedWorker {
     if (whole && report().error[0] == '\0') {
       ring_gone_.start(ring_, process_.control.get());
       ready_ = true;
+      (*stats_)[Stat::serving].set(1);
       silent_ticks_ = 0;
       owner_.on_worker_ready(*this);
     } else if (whole) {
@@ -204,7 +209,8 @@ class SupervisedWorker {
 
   Owner& owner_;
   Ring& ring_;
-  WorkerProcess process_;  ///< pid -1 exactly while none runs
+  WorkerProcess process_;         ///< pid -1 exactly while none runs
+  WorkerStats* stats_ = nullptr;  ///< its block; here, whether it serves and how often it began
   RestartPolicy restarts_;
   bool ready_ = false;
   bool killed_ = false;   ///< by us

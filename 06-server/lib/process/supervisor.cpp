@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "01-core/lib/check.hpp"
+#include "05-performance/bench/host_port.hpp"
 #include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/ring_end.hpp"
 
 namespace lab {
 
@@ -40,6 +42,11 @@ Supervisor::Supervisor(const SupervisorOptions& options)
   check(io_uring_ring_dontfork(ring_.raw()), "io_uring_ring_dontfork");
   for (unsigned index = 0; index < options_.workers; ++index)
     children_.push_back(std::make_unique<Child>(*this, ring_, index));
+  if (options_.admin.on) {
+    admin_.emplace(
+        ring_, log_, options_.admin,
+        AdminProcess::Shown{statistics_.shared(), statistics_.infos(), options_.workers});
+  }
 }
 
 Supervisor::~Supervisor() = default;
@@ -53,15 +60,17 @@ int Supervisor::run() {
   timer_.start(ring_, tick_ms * 1'000'000U);
   try {
     for (auto& child : children_) start(*child);
+    if (admin_) admin_->start(signals_);
   } catch (const std::exception& error) {
     log_("cannot start: {}", explain(error));
     failed_ = true;
     drain();
   }
   while (state_ != State::ended) ring_.run_once();
+  if (admin_) admin_->finish();
   if (served_) statistics_.report_summary(log_, ring_.now_ns());
   report_end();
-  finish_ring();
+  end_ring(ring_);
   return failed_ ? 1 : 0;
 }
 
@@ -110,10 +119,7 @@ void Supervisor::on_worker_ready(Child& child) {
 
 // Where standard output is for programs that read JSON, the log says it.
 void Supervisor::announce() {
-  const std::string& address = options_.listener.address;
-  const bool v6 = address.find(':') != std::string::npos;
-  const std::string where =
-      fmt::format("{}{}{}:{}", v6 ? "[" : "", address, v6 ? "]" : "", listeners_.port());
+  const std::string where = host_port_text(options_.listener.address, listeners_.port());
   const std::string line = "listening on " + where;
   if (options_.stats_json == "-") {
     log_("{}", line);
@@ -206,6 +212,7 @@ void Supervisor::on_tick(Cqe cqe) noexcept {
     log_("'listening on' could not be written: {}", std::strerror(stdout_.error()));
   }
   for (auto& child : children_) child->give_up_ring();
+  if (admin_) admin_->tick(signals_, tick_ms);
   if (state_ == State::serving) {
     watch();
     restart_due();
@@ -286,19 +293,6 @@ void Supervisor::report_end() {
   for (last_ticks_ = 0; !idle() && last_ticks_ < last_ticks_max;) ring_.run_once();
   log_.output().close();
   stdout_.close();
-}
-
-// What is armed (the tick, the signals, a write that nobody reads) points into this object: let it
-// end before the object does.
-void Supervisor::finish_ring() {
-  struct Ignore {
-    void on_done(Cqe) noexcept {}
-    Bind<Cancel, &Ignore::on_done> cancel{*this};
-  } ignore;
-  while (ring_.armed_count() > 0) {
-    if (!ignore.cancel.armed()) ignore.cancel.start_all(ring_);
-    ring_.run_once();
-  }
 }
 
 }  // namespace lab

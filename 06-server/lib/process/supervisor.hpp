@@ -8,14 +8,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "01-core/lib/cancel.hpp"
 #include "01-core/lib/ring.hpp"
 #include "01-core/lib/timer.hpp"
 #include "03-network/lib/listener.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/process/admin_process.hpp"
 #include "06-server/lib/process/listener_group.hpp"
 #include "06-server/lib/process/output.hpp"
 #include "06-server/lib/process/reload.hpp"
@@ -39,6 +40,7 @@ struct SupervisorOptions {
   unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
   std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
+  AdminOptions admin;
   WorkerMain worker_main;
   Reload reload;     ///< on SIGHUP, or when what it watches changes
   std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
@@ -102,7 +104,6 @@ class Supervisor {
                        [](const auto& child) { return child->ended(); });
   }
   void report_end();
-  void finish_ring();
 
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
 
@@ -114,6 +115,7 @@ class Supervisor {
   ServerStatistics statistics_;
   ListenerGroup listeners_;
   std::vector<std::unique_ptr<Child>> children_;
+  std::optional<AdminProcess> admin_;
   State state_ = State::starting;
   bool served_ = false;       ///< all workers were ready once
   bool failed_ = false;       ///< something was not in order: the exit code is 1

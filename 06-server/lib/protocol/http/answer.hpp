@@ -48,8 +48,8 @@ Answer answer_missing(const RequestHead& request, std::string_view head, const F
 /// @param now_s seconds since 1970
 /// @param space at least as many bytes as the target has, for the decoded path
 template <class Source>
-Answer decide(const RequestHead& request, std::string_view head, const Source& site,
-              std::int64_t now_s, std::span<char> space) noexcept {
+Answer decide(const RequestHead& request, std::string_view head, Source& site, std::int64_t now_s,
+              std::span<char> space) noexcept {
   const Method method = request.method();
   if (method == Method::unknown) return detail::plain_answer(Status::not_implemented, method);
   if (method == Method::other) return detail::plain_answer(Status::method_not_allowed, method);
@@ -75,6 +75,8 @@ Answer decide(const RequestHead& request, std::string_view head, const Source& s
   if (found.kind == Found::Kind::missing)
     return detail::answer_missing(request, head, found, now_s);
   if (method == Method::options) return detail::plain_answer(Status::no_content, method);
+  if (found.kind == Found::Kind::unavailable)
+    return detail::plain_answer(Status::service_unavailable, method);
   if (found.kind == Found::Kind::file)
     return detail::answer_file(request, head, *found.resource, now_s);
   Answer redirect = detail::plain_answer(Status::moved_permanently, method);

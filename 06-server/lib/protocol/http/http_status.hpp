@@ -29,6 +29,7 @@ enum class Status : std::uint16_t {
   too_many_fields = 431,
   internal_error = 500,
   not_implemented = 501,
+  service_unavailable = 503,
   version_not_supported = 505,
 };
 
@@ -73,6 +74,8 @@ constexpr std::string_view status_text(Status status) noexcept {
       return "500 Internal Server Error";
     case Status::not_implemented:
       return "501 Not Implemented";
+    case Status::service_unavailable:
+      return "503 Service Unavailable";
     case Status::version_not_supported:
       return "505 HTTP Version Not Supported";
   }

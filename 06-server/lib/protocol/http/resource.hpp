@@ -41,12 +41,17 @@ struct Resource {
 
 /// The answer of a site to a path. A site is anything that can be asked so:
 /// @code
-///   Found find(std::string_view decoded_path) const noexcept;
+///   Found find(std::string_view decoded_path) noexcept;
 /// @endcode
 /// `decoded_path` begins with a slash, is percent-decoded once, holds no NUL, and no segment of it
 /// is `.` or `..`.
 struct Found {
-  enum class Kind : std::uint8_t { file, redirect, missing };
+  enum class Kind : std::uint8_t {
+    file,
+    redirect,
+    missing,
+    unavailable  ///< 503: not now
+  };
 
   Kind kind = Kind::missing;
   const Resource* resource = nullptr;  ///< of missing: the page of --404, or null
