@@ -22,7 +22,7 @@ struct HttpsWorld : HttpWorld {
 
 struct Ticks : ProtocolDefaults {
   struct Shared {
-    void on_tick() noexcept { ++count; }
+    void on_tick(std::uint32_t) noexcept { ++count; }
     unsigned count = 0;
   };
   explicit Ticks(Shared&) noexcept {}
@@ -126,7 +126,7 @@ TEST(Https, Alpn) {
 TEST(Https, TheTickReachesTheInnerProtocol) {
   const TlsContext context(self_signed());
   Tls<Ticks>::Shared shared(context);
-  shared.on_tick();
+  shared.on_tick(1);
   EXPECT_EQ(shared.inner.count, 1U);
 }
 

@@ -91,6 +91,7 @@ class TestIo {
     for (const Segment& segment : outbox) queued += segment.size();
     return limits_.room_bytes > queued ? limits_.room_bytes - queued : 0;
   }
+  bool all_sent() const noexcept { return outbox.empty(); }
   PooledBuffer take_buffer() noexcept {
     if (!has_buffer()) {
       wants_buffer = true;
@@ -189,7 +190,14 @@ class TestConnection {
   }
   void drain() {
     protocol_->on_drain(io);
-    if (protocol_->idle()) io.finish(Finish::close);
+    settle();
+    if (!ended() && protocol_->idle()) wind_up();
+  }
+  /// As an engine does with who rests in a drain, or is idle for too long.
+  void wind_up() {
+    protocol_->on_wind_up(io);
+    settle();
+    if (!ended()) io.finish(Finish::close);
     settle();
   }
 

@@ -11,7 +11,7 @@
 
 namespace lab {
 
-/// Connection derives from it and has: commons(), aborting(), slot_closed(), anything_unread(),
+/// Connection derives from it and has: commons(), aborting(), slot_closed(), keeps_received(),
 /// holds_pooled_buffers(), keeps_pooled_buffers().
 /// @tparam On false: its protocol keeps none, and it costs nothing
 template <class Connection, bool On>
@@ -20,7 +20,7 @@ class BufferHolder : public BufferLinePlace<Connection> {
   /// Since when it has held the same buffer, whatever its peer takes, in ticks. Who only waits for
   /// a pooled buffer to answer with is not in the way.
   std::optional<std::uint32_t> holds_since() const noexcept {
-    const bool unread = self().anything_unread() && !self().commons().waits_for_pooled(self());
+    const bool unread = self().keeps_received() && !self().commons().waits_for_pooled(self());
     if (!holds_pooled() && !unread) return {};
     if (self().aborting() || self().slot_closed()) return {};
     return held_since_;
@@ -32,7 +32,7 @@ class BufferHolder : public BufferLinePlace<Connection> {
  protected:
   /// One more comes.
   void note_holding() noexcept {
-    if (!holds_pooled() && !self().anything_unread()) on_buffer_home();
+    if (!holds_pooled() && !self().keeps_received()) on_buffer_home();
   }
 
  private:

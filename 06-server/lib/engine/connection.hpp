@@ -178,6 +178,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     return Sending::held() + this->unread_buffers() + protocol_.leases();
   }
   bool keeps_pooled_buffers() const noexcept { return protocol_.buffers() > 0; }
+  bool keeps_received() const noexcept { return this->anything_unread() || protocol_.leases() > 0; }
 
   void on_received(BufferLease bytes) noexcept {
     touch();
@@ -244,7 +245,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     return this->outbox_empty() && !this->reads() && !this->unread_is_due() &&
            !commons_.waits_for_pooled(*this);
   }
-
   void end() noexcept {
     if (!this->lingers() || this->peer_ended()) return close_join();
     if (!this->receive_joined() || !this->results_joined()) return;

@@ -31,7 +31,7 @@ class Upkeep {
     shed(now);
     if (!commons_.slot_releases()) commons_.renewal().renew(now);
     if constexpr (P::uses_buffers) check_deadlines(now);
-    if constexpr (requires { commons_.shared().on_tick(); }) commons_.shared().on_tick();
+    if constexpr (requires { commons_.shared().on_tick(now); }) commons_.shared().on_tick(now);
   }
 
  private:

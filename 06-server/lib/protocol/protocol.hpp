@@ -71,6 +71,9 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
   /// on_turn() follows when there is room.
   { seen.room() }
   noexcept->std::same_as<std::uint32_t>;
+  /// Nothing waits to be sent and nothing is on its way; on_turn() follows when it becomes true.
+  { seen.all_sent() }
+  noexcept->std::same_as<bool>;
   /// An empty pooled buffer; none: on_turn() follows when one is to be had. There is no
   /// promise of two at once: whoever would like two gives the first back and makes do with one.
   { io.take_buffer() }
@@ -102,6 +105,7 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
 struct AnyIo {
   void send(Segment) noexcept {}
   std::uint32_t room() const noexcept { return 0; }
+  bool all_sent() const noexcept { return true; }
   PooledBuffer take_buffer() noexcept { return {}; }
   bool read_file(const FileRange&) noexcept { return false; }
   void receive(Receive) noexcept {}

@@ -56,7 +56,7 @@ class HttpShared {
   HeadStores& stores() noexcept { return stores_; }
   DateCache& date() noexcept { return date_; }
   /// Once a tick: what nobody reads any more is given back.
-  void on_tick() noexcept {
+  void on_tick(std::uint32_t) noexcept {
     if constexpr (requires { site_.collect(); }) site_.collect();
   }
   /// For one decoded path, within one hook.

@@ -27,17 +27,7 @@ namespace lab {
 template <class Inner>
 class Tls {
  public:
-  struct Shared {
-    /// @param arguments what the inner protocol's Shared is made from
-    template <class... Arguments>
-    explicit Shared(const TlsContext& context, Arguments&&... arguments)
-        : tls(context), inner{std::forward<Arguments>(arguments)...} {}
-    void on_tick() noexcept {
-      if constexpr (requires { inner.on_tick(); }) inner.on_tick();
-    }
-    TlsShared tls;
-    typename Inner::Shared inner;
-  };
+  using Shared = TlsSharedWith<Inner>;
   static constexpr bool uses_buffers = true;
 
   explicit Tls(Shared& shared) noexcept
@@ -277,6 +267,9 @@ class Tls {
   }
   std::uint32_t room_above(auto& io) const noexcept {
     return sender_.empty() && !blocked() ? io.room() : 0;
+  }
+  bool all_sent_above(auto& io) const noexcept {
+    return sender_.empty() && !blocked() && io.all_sent();
   }
   void receive_plain(Receive what) noexcept { receiver_.want(what == Receive::on); }
   void unread_plain(Segment bytes) noexcept { receiver_.unread(std::move(bytes)); }

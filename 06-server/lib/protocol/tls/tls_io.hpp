@@ -24,6 +24,7 @@ class TlsIo {
   std::uint32_t room() const noexcept {
     return has_piece_ && outer_.blocked() ? 1 : outer_.room_above(lower_);
   }
+  bool all_sent() const noexcept { return outer_.all_sent_above(lower_); }
   PooledBuffer take_buffer() noexcept { return lower_.take_buffer(); }
   bool read_file(const FileRange& range) noexcept {
     return !outer_.blocked() && lower_.read_file(range);

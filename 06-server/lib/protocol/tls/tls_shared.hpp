@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "01-core/lib/assert.hpp"
@@ -162,6 +163,20 @@ struct TlsShared {
   std::array<std::byte, PlainBuffers::size>
       scratch;  ///< bytes that were looked at, on their way out
   TlsCounters counters;
+};
+
+/// What the connections of a protocol inside of TLS have in common.
+template <class Inner>
+struct TlsSharedWith {
+  /// @param arguments what the inner protocol's Shared is made from
+  template <class... Arguments>
+  explicit TlsSharedWith(const TlsContext& context, Arguments&&... arguments)
+      : tls(context), inner{std::forward<Arguments>(arguments)...} {}
+  void on_tick(std::uint32_t now) noexcept {
+    if constexpr (requires { inner.on_tick(now); }) inner.on_tick(now);
+  }
+  TlsShared tls;
+  typename Inner::Shared inner;
 };
 
 }  // namespace lab
