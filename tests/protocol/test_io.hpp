@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -119,7 +120,10 @@ class TestIo {
     finished = how;
     inbox.clear();
   }
-  void reset() noexcept { was_reset = true; }
+  void reset() noexcept {
+    was_reset = true;
+    if (on_reset) on_reset();
+  }
   std::uint32_t tick() const noexcept { return now; }
   Waker waker() noexcept {
     return {this, [](void* self) noexcept { static_cast<TestIo*>(self)->woken = true; }};
@@ -136,6 +140,14 @@ class TestIo {
         from, std::min<std::size_t>({range.length, limits_.file_piece_bytes, file.size() - from})));
   }
 
+  /// Received segments among those that wait to be sent.
+  std::size_t unsent_received() const {
+    return static_cast<std::size_t>(
+        std::count_if(outbox.begin(), outbox.end(), [](const Segment& one) {
+          return one.kind() == SegmentKind::received;
+        }));
+  }
+
   TestBuffers received{SegmentKind::received};
   TestBuffers pooled{SegmentKind::pooled};
   std::map<int, File> files;
@@ -146,6 +158,7 @@ class TestIo {
   bool was_reset = false;
   bool receiving = true;
   bool woken = false;
+  std::function<void()> on_reset;  ///< an engine tells the protocol within
   bool wants_buffer = false;  ///< none was there when one was asked for
   std::uint32_t now = 1000;
 
@@ -159,11 +172,12 @@ template <class P>
 class TestConnection {
  public:
   explicit TestConnection(typename P::Shared& shared, const TestLimits& limits = {})
-      : io(limits), protocol_(std::make_unique<P>(shared)) {
+      : io(limits), shared_(shared), protocol_(std::make_unique<P>(shared)) {
+    io.on_reset = [this] { protocol_->on_abort(); };
     protocol_->on_open(io);
   }
   ~TestConnection() {
-    protocol_->on_abort();
+    if (!io.was_reset) protocol_->on_abort();
     protocol_.reset();
   }
 
@@ -182,7 +196,13 @@ class TestConnection {
   }
   /// Time passes, as in an engine that looks at deadlines now and then.
   void pass(std::uint32_t milliseconds) {
-    io.now += milliseconds / protocol_tick_ms;
+    for (std::uint32_t ticks = milliseconds / protocol_tick_ms; ticks > 0; --ticks) {
+      ++io.now;
+      if constexpr (requires { shared_.on_tick(io.now); }) {
+        shared_.on_tick(io.now);
+        settle();
+      }
+    }
     const std::uint32_t deadline = protocol_->deadline();
     if (deadline == no_deadline || static_cast<std::int32_t>(io.now - deadline) < 0) return;
     protocol_->on_turn(io);
@@ -217,7 +237,8 @@ class TestConnection {
       Segment bytes = std::move(io.inbox.front());
       io.inbox.pop_front();
       protocol_->on_bytes(io, std::move(bytes));
-      EXPECT_EQ(io.received.out(), io.inbox.size() + protocol_->leases()) << "it keeps a buffer";
+      EXPECT_EQ(io.received.out(), io.inbox.size() + io.unsent_received() + protocol_->leases())
+          << "it keeps a buffer";
       return true;
     }
     if (io.reading) {
@@ -250,6 +271,7 @@ class TestConnection {
   bool peer_reads = true;
 
  private:
+  typename P::Shared& shared_;
   std::unique_ptr<P> protocol_;
 };
 
