@@ -49,6 +49,14 @@ lesson_names() {
   done
 }
 
+# is_example WORD: a server of 06-server/examples, by the name of its program.
+is_example() {
+  case $1 in
+    '' | *[!a-z-]*) return 1 ;;
+  esac
+  [ -f "06-server/examples/$(printf '%s' "$1" | tr - _).cpp" ]
+}
+
 # lesson_find WORD: the one lesson meant by a number (03/07 or 3-7), a folder or a part of its name.
 lesson_find() {
   wanted=$(printf '%s' "${1%/}" | sed 's|^\./||; s|/README\.md$||')

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "06-server/lib/protocol/lines.hpp"
+#include "06-server/lib/protocol/session/session.hpp"
 #include "tests/server/support.hpp"
 #include "tests/server/worker_thread.hpp"
 
@@ -160,6 +161,48 @@ TEST_F(Allocations, NoneForAnswersAndFiles) {
   }
   EXPECT_TRUE(got == heard) << got.size() << " bytes";
   clients.clear();
+  EXPECT_TRUE(worker.finish());
+}
+
+// Reads, writes, sleeps, and an end in mid-answer for those that go.
+Task allocates_nothing(FramePool&, SessionIo& session) {
+  while (const Received got = co_await session.read()) {
+    for (Segment& bytes : got.segments) {
+      co_await session.write("you said: ");
+      co_await session.send(std::move(bytes));
+    }
+    session.deadline(10'000);
+    co_await session.sleep(1);
+    co_await session.flush();
+  }
+  co_return 0;
+}
+
+TEST_F(Allocations, NoneForSessions) {
+  using Sessions = Session<allocates_nothing>;
+  const auto count = [](Worker<Sessions>& worker) {
+    counting = true;
+    const bool clean = worker.run();
+    counting = false;
+    return clean;
+  };
+  ProtocolThread<Sessions> worker(
+      WorkerThread::small(), all_features(), count,
+      std::make_unique<Sessions::Shared>(SessionOptions{.frames_max = 30}));
+  for (unsigned round = 0; round < 3; ++round) {
+    std::vector<Stream> clients;
+    for (unsigned number = 0; number < 40; ++number) {  // ten find no frame
+      clients.push_back(connect_to(worker.port()));
+      ASSERT_EQ(send(clients.back().fd(), "hello", 5, MSG_NOSIGNAL), 5);
+    }
+    std::array<char, 64> heard;
+    for (Stream& client : clients) {
+      ASSERT_NE(client.wait(POLLIN, soon()), 0);
+      recv(client.fd(), heard.data(), heard.size(), 0);
+    }
+    clients.clear();
+    ASSERT_TRUE(eventually([&] { return worker.stat(Stat::closed) == (round + 1) * 40; }));
+  }
   EXPECT_TRUE(worker.finish());
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <concepts>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -36,12 +37,20 @@ class ProtocolThread {
   using Loop = std::function<bool(TestedWorker&)>;
 
   /// Starts it and waits until it serves.
-  /// @param shared what its connections have in common; what that refers to outlives this
   /// @throws what the worker's constructor throws
   explicit ProtocolThread(const WorkerOptions& options = small(),
-                          const Features& features = all_features(), Loop loop = &TestedWorker::run,
-                          const typename P::Shared& shared = {})
-      : options_(options), features_(features), loop_(std::move(loop)), shared_(shared) {
+                          const Features& features = all_features(), Loop loop = &TestedWorker::run)
+      : ProtocolThread(options, features, std::move(loop), std::make_unique<typename P::Shared>()) {
+  }
+  /// @param shared what its connections have in common; what that refers to outlives this
+  ProtocolThread(
+      const WorkerOptions& options, const Features& features, Loop loop,
+      const typename P::Shared& shared) requires std::copy_constructible<typename P::Shared>
+      : ProtocolThread(options, features, std::move(loop),
+                       std::make_unique<typename P::Shared>(shared)) {}
+  ProtocolThread(const WorkerOptions& options, const Features& features, Loop loop,
+                 std::unique_ptr<typename P::Shared> shared)
+      : options_(options), features_(features), loop_(std::move(loop)), shared_(std::move(shared)) {
     // Connections inherit it: a peer that does not read is noticed after kilobytes, not megabytes.
     const int send_buffer = 64 << 10;
     check_errno(setsockopt(listener_.fd(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer),
@@ -107,7 +116,7 @@ class ProtocolThread {
     const Fd control(control_fd);
     std::unique_ptr<TestedWorker> worker;
     try {
-      worker = std::make_unique<TestedWorker>(options_, features_, *stats_, shared_);
+      worker = std::make_unique<TestedWorker>(options_, features_, *stats_, *shared_);
     } catch (...) {
       started.set_exception(std::current_exception());
       return;
@@ -131,7 +140,7 @@ class ProtocolThread {
   const WorkerOptions options_;
   const Features features_;
   const Loop loop_;
-  typename P::Shared shared_;
+  const std::unique_ptr<typename P::Shared> shared_;
   const std::unique_ptr<WorkerStats> stats_ = std::make_unique<WorkerStats>();
   const Listener listener_{ListenerOptions{.socket_options = SocketOptions::plain}};
   WorkerReport report_;

@@ -28,7 +28,7 @@ class [[nodiscard]] SessionIo::ReadWait final : public SessionWait {
   Received got_;
 };
 
-class SessionIo::SendWait final : public SessionWait {
+class [[nodiscard]] SessionIo::SendWait final : public SessionWait {
  public:
   SendWait(SessionIo& session, Segment bytes) noexcept
       : SessionWait(session, &attempt), bytes_(std::move(bytes)) {}
@@ -47,7 +47,7 @@ class SessionIo::SendWait final : public SessionWait {
   Segment bytes_;
 };
 
-class SessionIo::WriteWait final : public SessionWait {
+class [[nodiscard]] SessionIo::WriteWait final : public SessionWait {
  public:
   WriteWait(SessionIo& session, std::span<const std::byte> bytes) noexcept
       : SessionWait(session, &attempt), bytes_(bytes) {}
@@ -67,7 +67,7 @@ class SessionIo::WriteWait final : public SessionWait {
   std::span<const std::byte> bytes_;  ///< what was not copied yet
 };
 
-class SessionIo::FlushWait final : public SessionWait {
+class [[nodiscard]] SessionIo::FlushWait final : public SessionWait {
  public:
   explicit FlushWait(SessionIo& session) noexcept : SessionWait(session, &attempt) {}
 
@@ -79,7 +79,7 @@ class SessionIo::FlushWait final : public SessionWait {
   }
 };
 
-class SessionIo::SleepWait final : public SessionWait {
+class [[nodiscard]] SessionIo::SleepWait final : public SessionWait {
  public:
   SleepWait(SessionIo& session, std::uint32_t ticks) noexcept
       : SessionWait(session, &attempt), ticks_(ticks) {}

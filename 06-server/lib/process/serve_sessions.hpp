@@ -1,0 +1,24 @@
+// From a server's command line to sessions: a coroutine for each connection.
+#pragma once
+
+#include <memory>
+
+#include "06-server/lib/process/serve.hpp"
+#include "06-server/lib/process/server_command.hpp"
+#include "06-server/lib/protocol/session/session.hpp"
+
+namespace lab {
+
+/// Serves sessions until a signal ends them, with a frame for each connection that there may be.
+/// @tparam Body see Session; what its State needs beyond a default: serve()
+/// @param command after its parse()
+/// @return the exit code
+template <auto Body>
+int serve_sessions(ServerCommand& command) {
+  return serve<Session<Body>>(command, [&command] {
+    const SessionOptions options{.frames_max = command.options().worker.connections_max};
+    return std::make_unique<typename Session<Body>::Shared>(options);
+  });
+}
+
+}  // namespace lab
