@@ -200,6 +200,7 @@ class FakeKernel {
   void judge_hunger(Socket& socket);
   void judge_silence(Socket& socket);
   bool waits_for_more() const noexcept;
+  bool thinks(const Socket& socket) const noexcept;
   std::uint64_t patience() const noexcept;
   void judge_accepting();
   static constexpr std::uint64_t everything = ~std::uint64_t{0};

@@ -129,6 +129,9 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   rig->worker.ring().replace_kernel(rig->kernel.kernel());
   rig->kernel.attach(rig->worker.ring(), rig->worker.commons().buffers(),
                      rig->worker.commons().pooled());
+  if constexpr (requires { rig->subjected.attach(rig->worker.ring()); }) {
+    rig->subjected.attach(rig->worker.ring());
+  }
   rig->network.start();
   rig->worker.start(rig->listener.get(), -1);
   serve(*rig);

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "tests/fake_kernel/fake_kernel.hpp"
+#include "tests/fake_kernel/session_words.hpp"
 
 namespace lab::fake {
 
 namespace {
 
 constexpr std::uint64_t tick_ns = 25 * millisecond;
+constexpr std::uint64_t thought_ns = (2 * think_ms + 100) * millisecond;
 
 }  // namespace
 
@@ -175,6 +177,7 @@ void FakeKernel::judge_connection(Socket& socket) {
   if (off_script()) return;
   judge_hunger(socket);
   judge_silence(socket);
+  if (thinks(socket)) return;
   if (cancel_in_flight(socket.receive_data) || cancel_in_flight(socket.send_data)) return;
   // What a cancel has found ends by itself, perhaps long after the cancel's own CQE.
   if (socket.receive != nullptr && socket.receive->cancelled) return;
@@ -225,6 +228,12 @@ bool FakeKernel::waits_for_more() const noexcept {
          (reading_ || clock_.now() - pooled_out_at_ < 100 * millisecond);
 }
 
+// A session may think about what it has heard before it answers, twice as long in a drain.
+bool FakeKernel::thinks(const Socket& socket) const noexcept {
+  return subject == Subject::session && socket.unsent() > 0 &&
+         clock_.now() - socket.active_at < thought_ns;
+}
+
 // How long somebody may wait for a buffer. For each poolful of peers that keep pooled buffers there
 // is a round in which they are found.
 std::uint64_t FakeKernel::patience() const noexcept {
@@ -243,7 +252,7 @@ void FakeKernel::judge_silence(Socket& socket) {
   } else if (socket.mute_at == 0 || socket.mute_taken != socket.taken) {
     socket.mute_at = clock_.now();
     socket.mute_taken = socket.taken;
-  } else if (clock_.now() - socket.mute_at > patience()) {
+  } else if (!thinks(socket) && clock_.now() - socket.mute_at > patience()) {
     trace_.fail("guarantee", "#{} waits for {} ms to send, {} of {} pooled buffers are home",
                 socket.id, (clock_.now() - socket.mute_at) / millisecond, pooled_->free(),
                 pooled_->count());

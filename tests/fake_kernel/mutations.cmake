@@ -187,3 +187,21 @@ mutation(file_piece_sent_twice OF http FILE ${answer_sender} CAUGHT_BY "content:
 mutation(head_with_a_body OF http FILE ${http_static} CAUGHT_BY "content: "
   OLD "answer.variant != nullptr && answer.has_body && answer.size > 0"
   NEW "answer.variant != nullptr && answer.size > 0")
+
+# Sessions: what waits, what is kept, and what the kernel still has.
+set(session_io 06-server/lib/protocol/session/session_io.hpp)
+set(session_input 06-server/lib/protocol/session/session_input.hpp)
+
+mutation(segment_not_given_up OF session FILE ${session_input}
+  CAUGHT_BY "statistics: buffers home|guarantee: |liveness: "
+  OLD "segment.reset();"
+  NEW "::new (static_cast<void*>(&segment)) Segment;")
+
+mutation(read_resumed_twice OF session FILE ${session_io} CAUGHT_BY "content: |assertion: |safety: "
+  OLD "    pause_.resume();"
+  NEW "    pause_.resume();
+    if (pause_.waited_for()) pause_.resume();")
+
+mutation(drain_forgets_a_sleeper OF session FILE ${session_io} CAUGHT_BY "liveness: "
+  OLD "    if (due) timers_.start("
+  NEW "    if (due && !draining_) timers_.start(")

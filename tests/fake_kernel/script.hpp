@@ -12,7 +12,7 @@
 namespace lab::fake {
 
 /// Which protocol the worker speaks.
-enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping };
+enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping, session };
 
 class Script {
  public:
