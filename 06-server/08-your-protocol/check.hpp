@@ -64,6 +64,7 @@ class Watched : public lab::ProtocolDefaults {
       outer.send(std::move(bytes));
     }
     std::uint32_t room() const noexcept { return watched.has_room_ ? outer.room() : 0; }
+    bool all_sent() const noexcept { return outer.all_sent(); }
     lab::PooledBuffer take_buffer() noexcept { return outer.take_buffer(); }
     bool read_file(const lab::FileRange& range) noexcept { return outer.read_file(range); }
     void receive(lab::Receive what) noexcept { outer.receive(what); }

@@ -63,6 +63,7 @@ class Io {
     inbox_ = text_of(bytes);
     wants_ = false;
   }
+  bool all_sent() const noexcept { return outbox_.empty(); }
   void finish(lab::Finish) noexcept { finished_ = true; }
   void reset() noexcept { finished_ = true; }
   std::uint32_t tick() const noexcept { return 0; }

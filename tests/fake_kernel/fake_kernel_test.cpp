@@ -121,6 +121,12 @@ struct Totals {
   std::uint64_t pauses = 0;
 };
 
+// A subject that has operations of its own knows the ring.
+template <class Subject>
+void attach(Subject& subject, Ring& ring) noexcept {
+  if constexpr (requires { subject.attach(ring); }) subject.attach(ring);
+}
+
 void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   trace.begin(seed, verbose);
   trace.forget_stderr();
@@ -129,9 +135,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   rig->worker.ring().replace_kernel(rig->kernel.kernel());
   rig->kernel.attach(rig->worker.ring(), rig->worker.commons().buffers(),
                      rig->worker.commons().pooled());
-  if constexpr (requires { rig->subjected.attach(rig->worker.ring()); }) {
-    rig->subjected.attach(rig->worker.ring());
-  }
+  attach(rig->subjected, rig->worker.ring());
   rig->network.start();
   rig->worker.start(rig->listener.get(), -1);
   serve(*rig);

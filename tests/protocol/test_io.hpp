@@ -143,9 +143,8 @@ class TestIo {
   /// Received segments among those that wait to be sent.
   std::size_t unsent_received() const {
     return static_cast<std::size_t>(
-        std::count_if(outbox.begin(), outbox.end(), [](const Segment& one) {
-          return one.kind() == SegmentKind::received;
-        }));
+        std::count_if(outbox.begin(), outbox.end(),
+                      [](const Segment& one) { return one.kind() == SegmentKind::received; }));
   }
 
   TestBuffers received{SegmentKind::received};
@@ -159,7 +158,7 @@ class TestIo {
   bool receiving = true;
   bool woken = false;
   std::function<void()> on_reset;  ///< an engine tells the protocol within
-  bool wants_buffer = false;  ///< none was there when one was asked for
+  bool wants_buffer = false;       ///< none was there when one was asked for
   std::uint32_t now = 1000;
 
  private:
