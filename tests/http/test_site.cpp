@@ -1,7 +1,9 @@
 #include "tests/http/test_site.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -134,7 +136,14 @@ Variant TestSite::variant(Entry& entry, const SiteFile& file, Coding coding,
   made.coding = coding;
   made.size = content.size();
   if (streamed) {
-    made.fd = first_fd + static_cast<int>(streams_.size());
+    const Fd& stream = stream_files_.emplace_back(memfd_create("stream", MFD_CLOEXEC));
+    struct stat now {};
+    if (ftruncate(stream.get(), static_cast<off_t>(content.size())) != 0 ||
+        fstat(stream.get(), &now) != 0) {
+      throw std::system_error(errno, std::system_category(), "memfd");
+    }
+    made.modified_ns = now.st_mtim.tv_sec * 1'000'000'000 + now.st_mtim.tv_nsec;
+    made.fd = stream.get();
     streams_[made.fd] = content;
   } else {
     made.body = bytes_of(keep(content));

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "02-files/lib/fd.hpp"
 #include "06-server/lib/protocol/http/resource.hpp"
 #include "06-server/lib/protocol/segment.hpp"
 
@@ -38,9 +39,6 @@ void write_site(const std::string& folder);
 /// The same in memory, as a site would have it.
 class TestSite {
  public:
-  /// Descriptors of streamed files count from here.
-  static constexpr int first_fd = 1000;
-
   /// @param streamed all files are streamed, so that bodies come through on_file()
   explicit TestSite(bool streamed = false);
   TestSite(const TestSite&) = delete;
@@ -64,6 +62,7 @@ class TestSite {
 
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<int, std::string> streams_;
+  std::vector<Fd> stream_files_;  ///< of their sizes, so that an engine finds them unchanged
 };
 
 /// A site whose content can be exchanged, and which knows who still sends from the old one.
