@@ -3,13 +3,17 @@
 // them.
 
 #include <memory>
+#include <span>
 
 #include "06-server/lib/process/serve.hpp"
 #include "06-server/lib/process/tls_command.hpp"
 #include "06-server/lib/protocol/echo.hpp"
 #include "06-server/lib/protocol/tls/tls.hpp"
 
+using TlsEcho = lab::Tls<lab::Echo>;
+
 static_assert(sizeof(lab::Connection<lab::Echo>) == 256);
+static_assert(sizeof(lab::Connection<TlsEcho>) <= 1024);
 
 int main(int argc, char** argv) {
   lab::ServerCommand command({
@@ -21,13 +25,16 @@ int main(int argc, char** argv) {
           "With TLS: echo-server --tls self-signed   then:   openssl s_client localhost:8000\n"
           "Load it:  ringload 127.0.0.1 8000 --connections 64\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
+      .on_hangup =
+          "SIGHUP reads the files of --tls-cert anew while it serves, and drains where there are "
+          "none.",
   });
   lab::TlsCommand tls(command);
   command.parse(argc, argv);
-  if (const auto context = tls.make_context()) {
-    using TlsEcho = lab::Tls<lab::Echo>;
-    return lab::serve<TlsEcho>(command,
-                               [&] { return std::make_unique<TlsEcho::Shared>(*context); });
+  if (tls.start()) {
+    return lab::serve<TlsEcho>(command, [&](std::span<lab::Counter> of_worker) {
+      return std::make_unique<lab::TlsWorker<TlsEcho>>(tls.context(), tls.counters(of_worker));
+    });
   }
   return lab::serve<lab::Echo>(command);
 }

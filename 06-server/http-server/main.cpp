@@ -38,12 +38,18 @@ template <class P, class... Context>
 class WorkerSite : HasSite, public P::Shared {
  public:
   WorkerSite(const lab::HttpOptions& options, std::unique_ptr<lab::Generation> first,
-             lab::HttpCounters counters, const Context&... context)
+             lab::HttpCounters counters, Context... context)
       : HasSite{.site = lab::Site(std::move(first)), .counted = counters},
-        P::Shared(context..., options, HasSite::site, counters) {}
+        P::Shared(std::move(context)..., options, HasSite::site, counters) {}
 
-  // A generation that was built anew. What cannot be taken leaves the old one in place.
-  void on_parcel(lab::Fd parcel) noexcept {
+  // Something that was read anew. What cannot be taken leaves the old one in place.
+  void on_parcel(lab::Reload::Kind kind, lab::Fd parcel) noexcept {
+    if (kind == lab::Reload::Kind::site) return take_site(std::move(parcel));
+    if constexpr (requires { this->tls; }) lab::take_certificates(this->tls, parcel);
+  }
+
+ private:
+  void take_site(lab::Fd parcel) noexcept {
     try {
       HasSite::site.replace(std::make_unique<lab::Generation>(lab::unpack_site(parcel)));
     } catch (const std::exception&) {
@@ -76,7 +82,7 @@ int main(int argc, char** argv) {
           "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .port = 8080,
-      .reloads = "the folder",
+      .on_hangup = "SIGHUP reads the folder and the files of --tls-cert anew while it serves.",
   });
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
@@ -86,7 +92,7 @@ int main(int argc, char** argv) {
   lab::check_http_options(command.line(), options);
   lab::take_words(options);
 
-  const std::unique_ptr<lab::TlsContext> context = tls.make_context();
+  const bool over_tls = tls.start();
   std::optional<lab::SiteSource> source;
   try {
     source.emplace(options.site, options.watch, command.kept_open());
@@ -96,12 +102,15 @@ int main(int argc, char** argv) {
     command.fail(lab::explain(error));
   }
   command.reload_with(source->reload());
-  command.hint(curl_words(context.get()));
+  command.hint(curl_words(tls.context().get()));
   std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());
-  if (context) {
+  if (over_tls) {
+    using Site = WorkerSite<Https, std::shared_ptr<const lab::TlsContext>>;
     return lab::serve<Https>(command, [&](std::span<lab::Counter> of_worker) {
-      return std::make_unique<WorkerSite<Https, lab::TlsContext>>(
-          options.http, source->take(), lab::HttpCounters(counters.of(of_worker)), *context);
+      auto site = std::make_unique<Site>(options.http, source->take(),
+                                         lab::HttpCounters(counters.of(of_worker)), tls.context());
+      site->tls.counters = tls.counters(of_worker);
+      return site;
     });
   }
   return lab::serve<Http>(command, [&](std::span<lab::Counter> of_worker) {

@@ -12,11 +12,12 @@ static_assert(Protocol<Https>);
 
 struct HttpsWorld : HttpWorld {
   explicit HttpsWorld(bool streamed = false) : HttpWorld(streamed) {}
-  TlsContext context{[] {
+  static TlsOptions with_alpn() {
     TlsOptions tls = self_signed();
     tls.alpn = {"http/1.1"};
     return tls;
-  }()};
+  }
+  std::shared_ptr<const TlsContext> context = std::make_shared<TlsContext>(with_alpn());
   Https::Shared https{context, options, source, counters};
 };
 
@@ -62,12 +63,19 @@ void expect_all_over_tls(int version, const Delivery& delivery, bool streamed) {
       read_cases(LAB_HTTP_CASES, [&](const std::string& path, const std::string& coding) {
         return find_test_tag(world.site, path, coding);
       });
-  for (const Case& wanted : cases) {
+  // A handshake each: with a sanitizer a part of them is enough.
+#ifdef LAB_SANITIZED
+  constexpr std::size_t stride = 10;
+#else
+  constexpr std::size_t stride = 1;
+#endif
+  for (std::size_t at = 0; at < cases.size(); at += stride) {
+    const Case& wanted = cases[at];
     const auto wrong = compare(wanted, run_case_over_tls(world, wanted, version, delivery));
     EXPECT_TRUE(wrong.empty()) << wanted.name << " " << wanted.title << joined(wrong);
   }
   EXPECT_EQ(world.source.first_in_use(), 0U);
-  EXPECT_EQ(world.https.tls.plain.free(), world.context.options().plain_buffers);
+  EXPECT_EQ(world.https.tls.plain.free(), world.context->options().plain_buffers);
 }
 
 TEST(HttpsCases, Whole) { expect_all_over_tls(TLS1_3_VERSION, {}, false); }
@@ -97,7 +105,7 @@ TEST(Https, PlainTextGetsAPlain400WithTheReason) {
     EXPECT_EQ(*answer.field("Connection"), "close");
     EXPECT_EQ(server.io.finished, Finish::linger);
   }
-  EXPECT_EQ(world.https.tls.counters.plain_text, 3U);
+  EXPECT_EQ(world.https.tls.counters.failed(TlsFailure::plain_text).get(), 3U);
   EXPECT_EQ(world.counters.answers(Status::bad_request).get(), 3U);
 }
 
@@ -124,7 +132,7 @@ TEST(Https, Alpn) {
 
 // What a generation held is given back by the worker's tick, which reaches the site through TLS.
 TEST(Https, TheTickReachesTheInnerProtocol) {
-  const TlsContext context(self_signed());
+  const auto context = std::make_shared<const TlsContext>(self_signed());
   Tls<Ticks>::Shared shared(context);
   shared.on_tick(1);
   EXPECT_EQ(shared.inner.count, 1U);

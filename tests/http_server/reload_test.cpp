@@ -27,7 +27,7 @@ void reload(ServerProcess& server) {
 
 void reload_in_vain(ServerProcess& server, const std::string& reason) {
   server.signal(SIGHUP);
-  ASSERT_TRUE(server.logs("all stays as it was: " + reason)) << server.log();
+  ASSERT_TRUE(server.logs("the site stays as it was: " + reason)) << server.log();
 }
 
 bool serves(HttpClient& client, const std::string& path, const std::string& body) {
@@ -238,6 +238,35 @@ TEST(HttpReload, OverTlsItIsTheSame) {
   const std::optional<Exit> end = server.wait();
   ASSERT_TRUE(end);
   EXPECT_EQ(end->code, 0);
+}
+
+// One signal, two things that are read: each is taken or stays by itself.
+TEST(HttpReload, CertificatesAreReadWithTheFolder) {
+  const Folder folder;
+  folder.write("index.html", "old");
+  test::TlsFiles files;
+  const auto pair = files.make({"old.test"}), next = files.make({"new.test"});
+  ServerProcess server(
+      http_server(folder.path(), {"--tls-cert", pair.certificate, "--tls-key", pair.key}));
+  HttpClient client(server.port(), 0, test::TlsClientOptions{});
+  EXPECT_EQ(client.get("/").body, "old");
+  replace(folder, "index.html", "new");
+  std::filesystem::rename(next.certificate, pair.certificate);
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("the certificate stays as it was: the key ")) << server.log();
+  ASSERT_TRUE(server.logs(" files of ")) << server.log();
+  EXPECT_TRUE(serves(client, "/", "new"));
+
+  std::filesystem::rename(next.key, pair.key);
+  folder.remove("index.html");
+  server.signal(SIGHUP);
+  for (const char* text : {"certificate with SHA-256 fingerprint ", "the site stays as it was: "})
+    EXPECT_TRUE(eventually([&] { return server.log().find(text) != std::string::npos; })) << text;
+  EXPECT_TRUE(eventually([&] {
+    return HttpClient(server.port(), 0, test::TlsClientOptions{}).tls().server_name() == "new.test";
+  }));
+  EXPECT_EQ(client.get("/").body, "new");
+  expect_drains(server);
 }
 
 // Each line of a file says which generation it is of.

@@ -154,7 +154,7 @@ TEST(Session, FlushWaitsUntilAllIsSent) {
 }
 
 TEST(Session, SpeaksOverTls) {
-  static const TlsContext context(self_signed());
+  static const auto context = std::make_shared<const TlsContext>(self_signed());
   std::mt19937 random(1);
   const std::string text = random_text(random, 100'000);
   for (const TestLimits& limits :
@@ -169,12 +169,12 @@ TEST(Session, SpeaksOverTls) {
     talk.go_on();
     EXPECT_TRUE(talk.client.got_close_notify());
     EXPECT_EQ(shared.inner.frames().used(), 0U);
-    EXPECT_EQ(shared.tls.plain.free(), context.options().plain_buffers);
+    EXPECT_EQ(shared.tls.plain.free(), context->options().plain_buffers);
   }
 }
 
 TEST(Session, SleepsAndIsWoundUpOverTls) {
-  static const TlsContext context(self_signed());
+  static const auto context = std::make_shared<const TlsContext>(self_signed());
   using Inner = Session<[](FramePool&, SessionIo& session) -> Task {
     co_await session.sleep(100);
     co_await session.write("awake");

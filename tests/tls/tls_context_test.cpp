@@ -23,7 +23,8 @@ struct Outcome {
   SessionPointer session;
 };
 
-Outcome try_with(const TlsContext& context, const TlsClientOptions& options) {
+Outcome try_with(const std::shared_ptr<const TlsContext>& context,
+                 const TlsClientOptions& options) {
   Tls<Echo>::Shared shared(context);
   TlsTalk<Tls<Echo>> talk(shared, options);
   talk.connect();
@@ -34,7 +35,7 @@ Outcome try_with(const TlsContext& context, const TlsClientOptions& options) {
     talk.client.close_notify();
     talk.go_on();
   }
-  EXPECT_EQ(shared.tls.counters.resumed, talk.client.resumed() ? 1U : 0U);
+  EXPECT_EQ(shared.tls.counters.resumed().get(), talk.client.resumed() ? 1U : 0U);
   EXPECT_EQ(ERR_peek_error(), 0UL) << "an error is left for the next connection";
   return {connected,          talk.client.resumed(),     talk.client.alert(),
           talk.client.alpn(), talk.client.server_name(), talk.client.session()};
@@ -53,7 +54,7 @@ std::string why_not(const TlsOptions& options) {
 TEST(TlsContext, AlpnsThreeCases) {
   TlsOptions options = self_signed();
   options.alpn = {"http/1.1"};
-  const TlsContext context(options);
+  const auto context = std::make_shared<const TlsContext>(options);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     EXPECT_TRUE(try_with(context, {.version = version}).connected);
     const Outcome chosen = try_with(context, {.version = version, .alpn = {"h2", "http/1.1"}});
@@ -68,7 +69,7 @@ TEST(TlsContext, AlpnsThreeCases) {
 TEST(TlsContext, TheLowestVersion) {
   TlsOptions options = self_signed();
   options.version_min = TlsVersion::tls_1_3;
-  const TlsContext context(options);
+  const auto context = std::make_shared<const TlsContext>(options);
   EXPECT_TRUE(try_with(context, {.version = TLS1_3_VERSION}).connected);
   const Outcome refused = try_with(context, {.version = TLS1_2_VERSION});
   EXPECT_FALSE(refused.connected);
@@ -83,7 +84,7 @@ TEST(TlsContext, NamesChooseTheCertificate) {
   options.keys = {one.key, two.key};
   for (const bool strict : {false, true}) {
     options.strict_sni = strict;
-    const TlsContext context(options);
+    const auto context = std::make_shared<const TlsContext>(options);
     EXPECT_EQ(try_with(context, {.name = "two.test"}).name, "two.test");
     EXPECT_EQ(try_with(context, {.name = "www.two.test"}).name, "two.test");
     EXPECT_EQ(try_with(context, {.name = "one.test"}).name, "one.test");
@@ -105,7 +106,7 @@ TEST(TlsContext, ClientsMustShowACertificate) {
   const TlsFiles::Pair known = files.make({"client"}, &authority);
   TlsOptions options = self_signed();
   options.client_ca = authority.certificate;
-  const TlsContext context(options);
+  const auto context = std::make_shared<const TlsContext>(options);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     const auto with = [&](const TlsFiles::Pair& pair) {
       return try_with(context,
@@ -125,12 +126,12 @@ TEST(TlsContext, SessionsAreResumedByAnotherContextWithTheSameKeys) {
   TlsFiles files;
   const TlsFiles::Pair authority = files.make({"authority"});
   const TlsFiles::Pair known = files.make({"client"}, &authority);
-  const TlsContext first(self_signed());
-  const TlsContext second(self_signed(), first.ticket_keys());
-  const TlsContext stranger(self_signed());
+  const auto first = std::make_shared<const TlsContext>(self_signed());
+  const auto second = std::make_shared<const TlsContext>(self_signed(), first->ticket_keys());
+  const auto stranger = std::make_shared<const TlsContext>(self_signed());
   TlsOptions mutual = self_signed();
   mutual.client_ca = authority.certificate;
-  const TlsContext strict(mutual, first.ticket_keys());
+  const auto strict = std::make_shared<const TlsContext>(mutual, first->ticket_keys());
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     TlsClientOptions options{.version = version};
     Outcome before = try_with(first, options);

@@ -43,7 +43,8 @@ class Breaker {
 };
 
 template <class P>
-void converse(unsigned seed, const std::string& spoken, const TlsContext& context) {
+void converse(unsigned seed, const std::string& spoken,
+              const std::shared_ptr<const TlsContext>& context) {
   Breaker breaker(seed);
   typename P::Shared shared(context);
   {
@@ -68,11 +69,11 @@ void converse(unsigned seed, const std::string& spoken, const TlsContext& contex
       }
     }
   }
-  EXPECT_EQ(shared.tls.plain.free(), context.options().plain_buffers);
+  EXPECT_EQ(shared.tls.plain.free(), context->options().plain_buffers);
 }
 
 TEST(TlsFuzz, BrokenRecords) {
-  const TlsContext context(self_signed());
+  const auto context = std::make_shared<const TlsContext>(self_signed());
   for (unsigned seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(seed);
     converse<Tls<Echo>>(seed, "the same again ", context);

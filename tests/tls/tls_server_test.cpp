@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,24 +36,32 @@ std::vector<std::string> with(std::vector<std::string> named, const std::string&
   return all;
 }
 
-/// A TlsClient on a socket. Only a hang exceeds its time.
+// Only a hang exceeds its time.
+Fd connected(std::uint16_t port) {
+  Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval limit{.tv_sec = 60, .tv_usec = 0};
+  setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    throw Failure("cannot connect");
+  }
+  return client;
+}
+
+/// A TlsClient on a socket.
 class Connection {
  public:
-  explicit Connection(std::uint16_t port, const TlsClientOptions& options = {}) : client(options) {
-    const timeval limit{.tv_sec = 60, .tv_usec = 0};
-    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-      throw Failure("cannot connect");
-    }
+  explicit Connection(std::uint16_t port, const TlsClientOptions& options = {})
+      : client(options), socket_(connected(port)) {
     while (!client.connected() && receive()) {
     }
   }
   void flush() {
     const std::string records = client.take_records();
+    if (records.empty()) return;  // a server that has ended takes not even that
     EXPECT_EQ(send(socket_.get(), records.data(), records.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(records.size()));
   }
@@ -86,7 +95,7 @@ class Connection {
   TlsClient client;
 
  private:
-  Fd socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  Fd socket_;
 };
 
 std::string text_of_size(std::size_t size) {
@@ -224,6 +233,114 @@ TEST(TlsServer, WrongOptions) {
     EXPECT_NE(server.log().find(words), std::string::npos) << server.log();
     EXPECT_NE(server.log().find("echo-server: "), std::string::npos) << server.log();
   }
+}
+
+// What lies under the name of a pair is another one now.
+void replace(const TlsFiles::Pair& pair, const TlsFiles::Pair& by) {
+  const auto over = std::filesystem::copy_options::overwrite_existing;
+  std::filesystem::copy_file(by.certificate, pair.certificate, over);
+  std::filesystem::copy_file(by.key, pair.key, over);
+}
+
+std::string name_seen_at(ServerProcess& server) {
+  return Connection(server.port()).client.server_name();
+}
+
+TEST(TlsServer, AReloadIsForNewConnectionsAndKeepsSessions) {
+  TlsFiles files;
+  const TlsFiles::Pair pair = files.make({"old.test"}), next = files.make({"new.test"});
+  ServerProcess server(with({"--tls-cert", pair.certificate, "--tls-key", pair.key}, "2"));
+  Connection old(server.port());
+  old.exchange("x");
+  EXPECT_EQ(old.client.server_name(), "old.test");
+  test::SessionPointer session = old.client.session();
+
+  replace(pair, next);
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("certificate with SHA-256 fingerprint ")) << server.log();
+  EXPECT_TRUE(eventually([&] { return name_seen_at(server) == "new.test"; }));
+  old.exchange("y");
+  // Each worker resumes what another began before it, also one that started later.
+  for (int round = 0; round < 4; ++round) {
+    if (round == 2) {
+      for (const pid_t worker : server.workers()) kill(worker, SIGKILL);
+      for (int worker = 0; worker < 2; ++worker) ASSERT_TRUE(server.logs("serves again"));
+      EXPECT_EQ(name_seen_at(server), "new.test");
+    }
+    Connection again(server.port(), {.session = session.get()});
+    again.exchange("z");
+    EXPECT_TRUE(again.client.resumed()) << round;
+    session = again.client.session();
+    again.end();
+  }
+  expect_drains(server);
+}
+
+TEST(TlsServer, ABrokenPairLeavesTheOldOneAndSaysWhy) {
+  TlsFiles files;
+  const TlsFiles::Pair pair = files.make({"old.test"}), next = files.make({"new.test"});
+  ServerProcess server(with({"--tls-cert", pair.certificate, "--tls-key", pair.key}));
+  EXPECT_EQ(name_seen_at(server), "old.test");
+  std::filesystem::rename(pair.key, pair.key + ".away");
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("the certificate stays as it was: the key " + pair.key +
+                          " cannot be read: No such file or directory. Cure: "))
+      << server.log();
+  std::filesystem::copy_file(next.key, pair.key);
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("the certificate stays as it was: the key " + pair.key +
+                          " does not belong to the certificate " + pair.certificate + ". Cure: "))
+      << server.log();
+  EXPECT_EQ(name_seen_at(server), "old.test");
+  replace(pair, next);
+  server.signal(SIGHUP);
+  ASSERT_TRUE(server.logs("certificate with SHA-256 fingerprint ")) << server.log();
+  EXPECT_TRUE(eventually([&] { return name_seen_at(server) == "new.test"; }));
+  expect_drains(server);
+}
+
+TEST(TlsServer, WithoutFilesAHangupDrains) {
+  ServerProcess server(with({"--tls", "self-signed"}));
+  server.port();
+  server.signal(SIGHUP);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 0);
+}
+
+TEST(TlsServer, CountsWhatTlsDoes) {
+  const StatsJson stats;
+  ServerProcess server(with({"--tls", "self-signed", "--stats-json", stats.path()}, "2"));
+  test::SessionPointer session;
+  for (int round = 0; round < 3; ++round) {
+    Connection connection(server.port(), {.session = session.get()});
+    connection.exchange("x");
+    session = connection.client.session();
+    if (round < 2) connection.end();  // the last one goes without a word
+  }
+  {
+    const Fd plain = connected(server.port());
+    ASSERT_EQ(send(plain.get(), "hello\n", 6, MSG_NOSIGNAL), 6);
+    char byte = 0;
+    EXPECT_EQ(recv(plain.get(), &byte, 1, 0), 0) << "it is closed without a word";
+  }
+  expect_drains(server);
+  const Json last = stats.lines().back();
+  EXPECT_EQ(last["tls_handshakes"].number(), 3);
+  EXPECT_EQ(last["tls_resumed"].number(), 2);
+  EXPECT_EQ(last["tls_failed"]["plain_text"].number(), 1);
+  EXPECT_EQ(last["tls_failed"]["late"].number(), 0);
+  EXPECT_EQ(last["tls_truncated"].number(), 1);
+  EXPECT_NE(server.log().find("tls_failed plain_text: 1 | tls_handshakes: 3 | tls_resumed: 2 | "
+                              "tls_truncated: 1"),
+            std::string::npos)
+      << server.log();
+
+  const StatsJson none;
+  ServerProcess other(with({"--stats-json", none.path()}));
+  other.port();
+  expect_drains(other);
+  EXPECT_FALSE(none.lines().back().has("tls_handshakes")) << "it speaks no TLS";
 }
 
 TEST(TlsServer, ServesFiles) {

@@ -23,8 +23,8 @@ std::string text_of_size(std::size_t size) {
   return text;
 }
 
-const TlsContext& context() {
-  static const TlsContext made(self_signed());
+const std::shared_ptr<const TlsContext>& context() {
+  static const auto made = std::make_shared<const TlsContext>(self_signed());
   return made;
 }
 
@@ -66,8 +66,8 @@ TEST_P(TlsVersions, EchoesWhateverTheCut) {
     talk.go_on(piece);
     EXPECT_TRUE(talk.client.got_close_notify());
     EXPECT_EQ(talk.server.io.finished, Finish::close);
-    EXPECT_EQ(shared.tls.counters.handshakes, 1U);
-    EXPECT_EQ(shared.tls.counters.truncated, 0U);
+    EXPECT_EQ(shared.tls.counters.handshakes().get(), 1U);
+    EXPECT_EQ(shared.tls.counters.truncated().get(), 0U);
   }
 }
 
@@ -85,7 +85,7 @@ TEST_P(TlsVersions, CarriesMegabytesThroughFewSmallBuffers) {
     talk.go_on(5000);
     EXPECT_TRUE(talk.client.text == text) << talk.client.text.size();
     EXPECT_EQ(talk.server.io.pooled.out(), 0U);
-    EXPECT_EQ(shared.tls.plain.free(), context().options().plain_buffers);
+    EXPECT_EQ(shared.tls.plain.free(), context()->options().plain_buffers);
   }
 }
 
@@ -100,7 +100,7 @@ TEST_P(TlsVersions, APeerThatDoesNotReadHoldsLittle) {
   talk.go_on(4000);
   EXPECT_LE(talk.server.io.pooled.out(), 3U);
   EXPECT_FALSE(talk.server.io.receiving);
-  EXPECT_EQ(shared.tls.plain.free(), context().options().plain_buffers);
+  EXPECT_EQ(shared.tls.plain.free(), context()->options().plain_buffers);
   talk.server.peer_reads = true;
   talk.go_on();
   EXPECT_TRUE(talk.client.text == text) << talk.client.text.size();
@@ -184,7 +184,7 @@ TEST_P(TlsVersions, AFinWithoutCloseNotifyIsCounted) {
   talk.say("x");
   talk.server.feed_end();
   talk.go_on();
-  EXPECT_EQ(shared.tls.counters.truncated, 1U);
+  EXPECT_EQ(shared.tls.counters.truncated().get(), 1U);
   EXPECT_TRUE(talk.client.got_close_notify());
   EXPECT_EQ(talk.server.io.finished, Finish::close);
 }
@@ -235,7 +235,7 @@ TEST_P(TlsVersions, ABrokenRecordGetsAnAlertAndTheNextConnectionNothing) {
     other.say("unhurt");
     EXPECT_EQ(other.client.text, "unhurt");
   }
-  EXPECT_EQ(shared.tls.counters.broken, 2U);
+  EXPECT_EQ(shared.tls.counters.broken().get(), 2U);
 }
 
 TEST_P(TlsVersions, AnOversizedRecordGetsAnAlert) {
@@ -245,7 +245,7 @@ TEST_P(TlsVersions, AnOversizedRecordGetsAnAlert) {
   talk.server.feed(std::string("\x17\x03\x03\xff\xff", 5) + std::string(70'000, 'x'));
   talk.go_on();
   EXPECT_EQ(talk.client.alert(), SSL_AD_RECORD_OVERFLOW);
-  EXPECT_EQ(shared.tls.counters.broken, 1U);
+  EXPECT_EQ(shared.tls.counters.broken().get(), 1U);
 }
 
 TEST_P(TlsVersions, AHandshakeThatIsCutAtEveryByte) {
@@ -268,7 +268,7 @@ TEST_P(TlsVersions, AHandshakeThatIsCutAtEveryByte) {
     talk.server.feed_end();
     ASSERT_EQ(talk.server.io.finished, Finish::close) << cut;
   }
-  EXPECT_EQ(shared.tls.counters.handshakes, 0U);
+  EXPECT_EQ(shared.tls.counters.handshakes().get(), 0U);
   TlsTalk<Tls<Echo>> next(shared, client());
   EXPECT_TRUE(next.connect());
 }
@@ -292,7 +292,7 @@ TEST(Tls, NoRenegotiation) {
   talk.client.renegotiate();
   talk.go_on();
   EXPECT_TRUE(talk.client.failed());
-  EXPECT_EQ(shared.tls.counters.handshakes, 1U);
+  EXPECT_EQ(shared.tls.counters.handshakes().get(), 1U);
 }
 
 // A protocol that has nothing to say to it closes; HTTP's answer is tested with HTTP.
@@ -304,8 +304,8 @@ TEST(Tls, PlainTextIsClosed) {
     server.settle();
     EXPECT_EQ(server.output, "");
     EXPECT_EQ(server.io.finished, Finish::linger);
-    EXPECT_EQ(shared.tls.counters.plain_text, 1U);
-    EXPECT_EQ(shared.tls.counters.handshakes_failed, 0U);
+    EXPECT_EQ(shared.tls.counters.failed(TlsFailure::plain_text).get(), 1U);
+    EXPECT_EQ(shared.tls.counters.failed(TlsFailure::other).get(), 0U);
   }
 }
 
@@ -319,7 +319,7 @@ TEST(Tls, GarbageEndsIt) {
     server.feed_end();
     EXPECT_TRUE(server.ended());
   }
-  EXPECT_EQ(shared.tls.counters.handshakes, 0U);
+  EXPECT_EQ(shared.tls.counters.handshakes().get(), 0U);
 }
 
 TEST(Tls, AHandshakeHasLimitedTime) {
@@ -333,14 +333,14 @@ TEST(Tls, AHandshakeHasLimitedTime) {
     server->pass(2'000);
     EXPECT_EQ(server->io.finished, Finish::close);
   }
-  EXPECT_EQ(shared.tls.counters.handshakes_late, 2U);
+  EXPECT_EQ(shared.tls.counters.failed(TlsFailure::late).get(), 2U);
 }
 
 // Whoever comes later waits, the first first, and what he sent is kept.
 TEST(Tls, HandshakesAtOnceAreLimited) {
   TlsOptions options = self_signed();
   options.handshakes_max = 1;
-  const TlsContext one(options);
+  const auto one = std::make_shared<const TlsContext>(options);
   Tls<Echo>::Shared shared(one);
   TlsTalk<Tls<Echo>> first(shared), second(shared), third(shared);
   first.server.feed(first.client.take_records());
@@ -352,14 +352,14 @@ TEST(Tls, HandshakesAtOnceAreLimited) {
   EXPECT_FALSE(third.client.connected()) << "it overtook";
   EXPECT_TRUE(second.connect());
   EXPECT_TRUE(third.connect());
-  EXPECT_EQ(shared.tls.counters.handshakes_waited, 2U);
+  EXPECT_EQ(shared.tls.counters.waited().get(), 2U);
 }
 
 // A lost connection gives its place to the next.
 TEST(Tls, AnAbortedHandshakeLeavesItsPlace) {
   TlsOptions options = self_signed();
   options.handshakes_max = 1;
-  const TlsContext one(options);
+  const auto one = std::make_shared<const TlsContext>(options);
   Tls<Echo>::Shared shared(one);
   TlsTalk<Tls<Echo>> waits(shared);
   {
@@ -373,8 +373,74 @@ TEST(Tls, AnAbortedHandshakeLeavesItsPlace) {
   EXPECT_TRUE(waits.connect());
 }
 
+// A reload: who has begun keeps its context to the end, though nobody else has it any more.
+TEST(Tls, ANewContextIsForNewConnections) {
+  TlsFiles files;
+  const auto with_name = [&](const std::string& name, std::shared_ptr<TicketKeys> keys) {
+    const TlsFiles::Pair pair = files.make({name});
+    TlsOptions options;
+    options.certificates = {pair.certificate};
+    options.keys = {pair.key};
+    return std::make_shared<const TlsContext>(options, std::move(keys));
+  };
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Tls<Echo>::Shared shared(with_name("old", {}));
+    TlsTalk<Tls<Echo>> open(shared, {.version = version}), half(shared, {.version = version});
+    ASSERT_TRUE(open.connect());
+    half.server.feed(half.client.take_records());
+    shared.tls.context = with_name("new", shared.tls.context->ticket_keys());
+    ASSERT_TRUE(half.connect());
+    EXPECT_EQ(half.client.server_name(), "old");
+    for (auto* talk : {&open, &half}) {
+      talk->say("x");
+      EXPECT_EQ(talk->client.text, "x");
+    }
+    const SessionPointer session = half.client.session();
+    TlsTalk<Tls<Echo>> later(shared, {.version = version});
+    ASSERT_TRUE(later.connect());
+    EXPECT_EQ(later.client.server_name(), "new");
+    TlsTalk<Tls<Echo>> again(shared, {.version = version, .session = session.get()});
+    ASSERT_TRUE(again.connect());
+    EXPECT_TRUE(again.client.resumed());
+  }
+}
+
+// Why a client got no further is counted by its kind.
+TEST(Tls, FailuresAreCountedByTheirKind) {
+  TlsFiles files;
+  const TlsFiles::Pair authority = files.make({"authority"});
+  TlsOptions options = self_signed();
+  options.version_min = TlsVersion::tls_1_3;
+  options.alpn = {"http/1.1"};
+  options.strict_sni = true;
+  options.client_ca = authority.certificate;
+  Tls<Echo>::Shared shared(std::make_shared<const TlsContext>(options));
+  const auto count = [&](TlsFailure why) { return shared.tls.counters.failed(why).get(); };
+  const std::pair<TlsFailure, TlsClientOptions> cases[] = {
+      {TlsFailure::version, {.version = TLS1_2_VERSION, .name = "localhost"}},
+      {TlsFailure::name, {.name = "other"}},
+      {TlsFailure::protocol, {.name = "localhost", .alpn = {"h2"}}},
+      {TlsFailure::certificate, {.name = "localhost"}}};
+  for (const auto& [why, client] : cases) {
+    TlsTalk<Tls<Echo>> talk(shared, client);
+    talk.go_on();
+    EXPECT_TRUE(talk.server.ended());
+    EXPECT_EQ(count(why), 1U) << static_cast<int>(why);
+  }
+  {
+    TlsTalk<Tls<Echo>> gone(shared);
+    gone.server.feed(gone.client.take_records().substr(0, 50));
+    gone.server.feed_end();
+  }
+  EXPECT_EQ(count(TlsFailure::cut), 1U);
+  TestConnection<Tls<Echo>> garbage(shared);
+  garbage.feed(std::string(100, '\xff'));
+  EXPECT_EQ(count(TlsFailure::other), 1U);
+  EXPECT_EQ(shared.tls.counters.handshakes().get(), 0U);
+}
+
 TEST(Tls, InsideOfTls) {
-  const TlsContext inner(self_signed());
+  const auto inner = std::make_shared<const TlsContext>(self_signed());
   Tls<Tls<Echo>>::Shared shared(context(), inner);
   TlsTalk<Tls<Tls<Echo>>> outer(shared);
   ASSERT_TRUE(outer.connect());
@@ -397,7 +463,7 @@ TEST(Tls, InsideOfTls) {
 TEST(Tls, WithoutABufferForPlainBytes) {
   TlsOptions options = self_signed();
   options.plain_buffers = 1;
-  const TlsContext one(options);
+  const auto one = std::make_shared<const TlsContext>(options);
   Tls<Echo>::Shared shared(one);
   TlsTalk<Tls<Echo>> talk(shared);
   ASSERT_TRUE(talk.connect());

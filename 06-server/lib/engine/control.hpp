@@ -12,8 +12,9 @@ namespace lab {
 
 inline constexpr char command_drain = 'd';
 inline constexpr char command_stop = 's';
-/// A descriptor comes with it, for the protocol.
-inline constexpr char command_parcel = 'p';
+/// A descriptor comes with it, for the protocol's side; what it holds, that side knows by the kind.
+inline constexpr char command_parcel = '0';
+inline constexpr unsigned parcel_kinds = 10;
 
 /// res: 1, 0 at the end, or -errno. Source: unix(7), SCM_RIGHTS.
 class ReadControl : public Completion {
@@ -32,6 +33,10 @@ class ReadControl : public Completion {
   }
 
   char command() const noexcept { return command_; }
+  bool is_parcel() const noexcept {
+    return command_ >= command_parcel && parcel_kind() < parcel_kinds;
+  }
+  unsigned parcel_kind() const noexcept { return static_cast<unsigned>(command_ - command_parcel); }
 
   /// What came with the command. Once.
   Fd take_descriptor() noexcept {

@@ -50,7 +50,7 @@ class Worker {
 
   /// What its supervisor sends while it serves goes to the protocol's side: something that was read
   /// anew.
-  using HandleParcel = void (*)(typename P::Shared& shared, Fd parcel) noexcept;
+  using HandleParcel = void (*)(typename P::Shared& shared, unsigned kind, Fd parcel) noexcept;
   void handle_parcels(HandleParcel handler) noexcept { handle_parcel_ = handler; }
 
   /// Serves until it was drained or stopped.
@@ -225,9 +225,11 @@ class Worker {
       stop();
       return;
     }
-    if (cqe.res == 1 && read_control_.command() == command_parcel) {
+    if (cqe.res == 1 && read_control_.is_parcel()) {
       Fd parcel = read_control_.take_descriptor();
-      if (handle_parcel_ != nullptr) handle_parcel_(commons_.shared(), std::move(parcel));
+      if (handle_parcel_ != nullptr) {
+        handle_parcel_(commons_.shared(), read_control_.parcel_kind(), std::move(parcel));
+      }
     } else {
       drain();  // the command, or the supervisor is gone
     }

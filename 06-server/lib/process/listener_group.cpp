@@ -57,6 +57,12 @@ void ListenerGroup::close_all() noexcept {
   order_.clear();
 }
 
+std::string ListenerGroup::address() const {
+  const std::string& address = options_.listener.address;
+  const bool v6 = address.find(':') != std::string::npos;
+  return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port());
+}
+
 bool ListenerGroup::steers_by_cpu() const noexcept {
   if (options_.workers == 1 || options_.steering == Steering::hash) return false;
   if (options_.steering == Steering::cpu) return true;

@@ -38,6 +38,8 @@ class ListenerGroup {
     return options_.pin ? cpus_[worker % cpus_.size()] : -1;
   }
   std::uint16_t port() const noexcept { return options_.listener.port; }
+  /// "127.0.0.1:8000", "[::1]:8000"
+  std::string address() const;
 
   /// The last one is not given up: the clients wait there, and nobody else can take the port.
   bool may_give_up(unsigned worker) const noexcept {

@@ -21,8 +21,10 @@ namespace lab {
 
 /// Three steps, because reading may take seconds and the supervisor never waits.
 struct Reload {
+  enum class Kind : std::uint8_t { site, certificates };
+  Kind kind = Kind::site;  ///< by it a worker knows what is in a parcel
   void* context = nullptr;
-  /// Begins. Null: the server has nothing to read anew, and SIGHUP drains it.
+  /// Begins.
   /// @return a descriptor that is readable when it is over
   /// @throws std::exception with the reason why not
   int (*begin)(void* context) = nullptr;
@@ -53,15 +55,17 @@ class PollReadable : public Completion {
   }
 };
 
-/// Goes through the steps. Owner: on_read_anew(), when new workers inherit what was read, and
+/// Goes through the steps. Owner: on_read_anew(this), when new workers inherit what was read, and
 /// may_read_anew(): it does not end yet.
 template <class Owner>
 class Reloading {
  public:
   Reloading(Owner& owner, Ring& ring, ServerLog& log, const Reload& reload) noexcept
       : owner_(owner), ring_(ring), log_(log), reload_(reload) {}
+  Reloading(const Reloading&) = delete;
+  Reloading& operator=(const Reloading&) = delete;
 
-  bool possible() const noexcept { return reload_.begin != nullptr; }
+  Reload::Kind kind() const noexcept { return reload_.kind; }
   Fd parcel() { return reload_.parcel(reload_.context); }
 
   /// From now on it begins by itself, too, where the server watches.
@@ -76,9 +80,9 @@ class Reloading {
     pause_.on_read();
     try {
       over_.start(ring_, reload_.begin(reload_.context));
-      log_("reading anew");
+      log_("{}", is_site() ? "reading anew" : "reading the certificate anew");
     } catch (const std::exception& error) {
-      log_("all stays as it was: {}", explain(error));
+      stays(error);
     }
   }
 
@@ -108,12 +112,16 @@ class Reloading {
     if (cqe.res == -ECANCELED) return;
     try {
       log_("{}", reload_.finish(reload_.context));
-      owner_.on_read_anew();
+      owner_.on_read_anew(*this);
     } catch (const std::exception& error) {
-      log_("all stays as it was: {}", explain(error));
+      stays(error);
     }
     if (again_) begin();
   }
+  void stays(const std::exception& why) {
+    log_("{} stays as it was: {}", is_site() ? "the site" : "the certificate", explain(why));
+  }
+  bool is_site() const noexcept { return kind() == Reload::Kind::site; }
 
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
 

@@ -8,21 +8,24 @@
 #include <utility>
 
 #include "06-server/lib/engine/worker.hpp"
+#include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
 /// @param shared what the connections have in common; it may derive from P::Shared. If it has
-/// on_parcel(Fd) noexcept, it gets what a Reload passes on
+/// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on
 /// @return the exit code
 template <Protocol P, class Shared>
 int run_worker(const WorkerOptions& options, const Features& features, const WorkerContext& context,
                std::unique_ptr<Shared> shared) {
   auto worker = std::make_unique<Worker<P>>(options, features, *context.stats, *shared);
-  if constexpr (requires(Shared & made, Fd parcel) { made.on_parcel(std::move(parcel)); }) {
-    worker->handle_parcels([](typename P::Shared& of_worker, Fd parcel) noexcept {
-      static_cast<Shared&>(of_worker).on_parcel(std::move(parcel));
+  if constexpr (requires(Shared & made, Fd parcel) {
+                  made.on_parcel(Reload::Kind{}, std::move(parcel));
+                }) {
+    worker->handle_parcels([](typename P::Shared& of_worker, unsigned kind, Fd parcel) noexcept {
+      static_cast<Shared&>(of_worker).on_parcel(Reload::Kind(kind), std::move(parcel));
     });
   }
   worker->start(context.listener_fd, context.control_fd);

@@ -32,8 +32,8 @@ auto call_with_counters(const MakeShared& make_shared, std::span<Counter> counte
 /// worker have in common, as a std::unique_ptr. What it captures was made before the fork, so all
 /// workers have one copy. It may take a std::span<Counter>: the worker's counters, see
 /// ServerCommand::add_counters(). An exception of it ends the server, in its words. What it
-/// makes may derive from P::Shared; if it has on_parcel(Fd) noexcept, it gets what a Reload passes
-/// on.
+/// makes may derive from P::Shared; if it has on_parcel(Reload::Kind, Fd) noexcept, it gets what a
+/// Reload passes on.
 /// @return the exit code
 template <Protocol P, class MakeShared>
 int serve(ServerCommand& command, const MakeShared& make_shared) {

@@ -22,11 +22,10 @@ namespace {
 
 enum Exit : int { exit_failed = 1, exit_wrong_use = 2 };
 
-std::string signals_and_codes(const char* reloads) {
-  const std::string first = reloads == nullptr
+std::string signals_and_codes(const char* on_hangup) {
+  const std::string first = on_hangup == nullptr
                                 ? "SIGTERM, SIGINT, SIGHUP and SIGQUIT drain."
-                                : std::string("SIGTERM, SIGINT and SIGQUIT drain. SIGHUP reads ") +
-                                      reloads + " anew while it serves.";
+                                : std::string("SIGTERM, SIGINT and SIGQUIT drain. ") + on_hangup;
   return "\n\n" + first +
          " SIGUSR1 and SIGUSR2 write the statistics now.\n"
          "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
@@ -43,8 +42,8 @@ std::string describe(const void* argument, const WorkerReport& report) {
 
 ServerCommand::ServerCommand(const About& about)
     : has_stdout_(has_descriptor(STDOUT_FILENO)),
-      line_(about.name, about.description + signals_and_codes(about.reloads), exit_failed) {
-  if (about.reloads != nullptr) ServerSignals::hold_back_hangup();
+      line_(about.name, about.description + signals_and_codes(about.on_hangup), exit_failed) {
+  if (about.on_hangup != nullptr) ServerSignals::hold_back_hangup();
   open_standard_fds();
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
   options_.supervisor.name = about.name;

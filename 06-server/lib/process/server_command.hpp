@@ -38,7 +38,7 @@ class ServerCommand {
     const char* name;         ///< in front of every line of the log and of every error
     std::string description;  ///< the head of --help: what it is, and how one tries it
     std::uint16_t port = 8000;
-    const char* reloads = nullptr;  ///< what SIGHUP reads anew, in words; null: it drains
+    const char* on_hangup = nullptr;  ///< what SIGHUP does, in a sentence; null: it drains
   };
 
   /// Declares the options that all servers share. Opens the standard descriptors that are closed,
@@ -66,8 +66,8 @@ class ServerCommand {
   std::vector<int>& kept_open() noexcept { return descriptors_; }
   /// A line of the log when the server listens: how one tries it. ADDRESS:PORT stands for {}.
   void hint(const std::string& text) { options_.supervisor.hint = text; }
-  /// SIGHUP reads something anew. REQUIRES About::reloads.
-  void reload_with(const Reload& reload) { options_.supervisor.reload = reload; }
+  /// SIGHUP reads something anew; again for something else. REQUIRES About::on_hangup.
+  void reload_with(const Reload& reload) { options_.supervisor.reloads.push_back(reload); }
 
   /// Ends the program, with its name and the message on stderr: wrong use (exit code 2), or
   /// something that would be right on another machine, or at another time (1).

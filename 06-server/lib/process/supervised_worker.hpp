@@ -16,7 +16,9 @@
 
 #include "01-core/lib/ring.hpp"
 #include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/engine/control.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/restart_policy.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 
@@ -65,8 +67,8 @@ class SupervisedWorker {
   }
 
   /// @return false when it takes no more: it has read nothing for a long time
-  bool send_parcel(const Fd& parcel) noexcept {
-    char command = 'p';
+  bool send_parcel(Reload::Kind kind, const Fd& parcel) noexcept {
+    char command = static_cast<char>(command_parcel + static_cast<char>(kind));
     iovec byte{&command, 1};
     alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
     msghdr message{};

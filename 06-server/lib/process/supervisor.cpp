@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "01-core/lib/check.hpp"
-#include "05-performance/bench/host_port.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/ring_end.hpp"
 
@@ -47,6 +46,8 @@ Supervisor::Supervisor(const SupervisorOptions& options)
         ring_, log_, options_.admin,
         AdminProcess::Shown{statistics_.shared(), statistics_.infos(), options_.workers});
   }
+  for (const Reload& reload : options_.reloads)
+    reloading_.push_back(std::make_unique<Reloading<Supervisor>>(*this, ring_, log_, reload));
 }
 
 Supervisor::~Supervisor() = default;
@@ -56,7 +57,7 @@ int Supervisor::run() {
   statistics_.begin(ring_.now_ns());
   reported_ms_ = now_ms();
   signal_.start(ring_, signals_.fd());
-  reloading_.start_watching();
+  for (auto& what : reloading_) what->start_watching();
   timer_.start(ring_, tick_ms * 1'000'000U);
   try {
     for (auto& child : children_) start(*child);
@@ -70,7 +71,7 @@ int Supervisor::run() {
   if (admin_) admin_->finish();
   if (served_) statistics_.report_summary(log_, ring_.now_ns());
   report_end();
-  end_ring(ring_);
+  end_ring(ring_);  // what is armed (the tick, the signals, a write) points into this object
   return failed_ ? 1 : 0;
 }
 
@@ -119,7 +120,7 @@ void Supervisor::on_worker_ready(Child& child) {
 
 // Where standard output is for programs that read JSON, the log says it.
 void Supervisor::announce() {
-  const std::string where = host_port_text(options_.listener.address, listeners_.port());
+  const std::string where = listeners_.address();
   const std::string line = "listening on " + where;
   if (options_.stats_json == "-") {
     log_("{}", line);
@@ -189,9 +190,11 @@ void Supervisor::on_signal(Cqe) noexcept {
     if (ServerSignals::asks_for_statistics(signal)) {
       statistics_.report_interval(log_, ring_.now_ns(), true);
       reported_ms_ = now_ms();
-    } else if (signal == SIGHUP && reloading_.possible()) {
+    } else if (signal == SIGHUP && !reloading_.empty()) {
       // It never ends a server that reloads: whoever sends it may not know that it drains already.
-      if (may_read_anew()) reloading_.begin();
+      for (auto& what : reloading_) {
+        if (may_read_anew()) what->begin();
+      }
     } else if (state_ == State::draining) {
       log_("SIG{}, the second signal: stopping at once", sigabbrev_np(signal));
       stop_now();
@@ -247,16 +250,16 @@ void Supervisor::watch() {
 
 // --- reading anew ---
 
-void Supervisor::on_read_anew() {
+void Supervisor::on_read_anew(Reloading<Supervisor>& what) {
   for (auto& child : children_) {
-    if (child->running()) pass_on(*child);
+    if (child->running()) pass_on(what, *child);
   }
 }
 
 // One that cannot get it is started again, and inherits it.
-void Supervisor::pass_on(Child& child) {
+void Supervisor::pass_on(Reloading<Supervisor>& what, Child& child) {
   try {
-    if (child.send_parcel(reloading_.parcel())) return;
+    if (child.send_parcel(what.kind(), what.parcel())) return;
     log_("worker {} does not take what was read anew: started again", child.index);
   } catch (const std::exception& error) {
     log_("worker {}: {}: started again", child.index, explain(error));

@@ -42,7 +42,7 @@ struct SupervisorOptions {
   std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
   AdminOptions admin;
   WorkerMain worker_main;
-  Reload reload;     ///< on SIGHUP, or when what it watches changes
+  std::vector<Reload> reloads;  ///< on SIGHUP, or when what one watches changes; none: it drains
   std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
@@ -93,8 +93,8 @@ class Supervisor {
   bool may_read_anew() const noexcept {
     return state_ == State::starting || state_ == State::serving;
   }
-  void on_read_anew();
-  void pass_on(Child& child);
+  void on_read_anew(Reloading<Supervisor>& what);
+  void pass_on(Reloading<Supervisor>& what, Child& child);
 
   // Stopping.
   void drain();
@@ -124,7 +124,7 @@ class Supervisor {
   std::uint64_t drain_ms_ = 0;
   std::uint64_t reported_ms_ = 0;
   Bind<PollReadable, &Supervisor::on_signal> signal_{*this};
-  Reloading<Supervisor> reloading_{*this, ring_, log_, options_.reload};
+  std::vector<std::unique_ptr<Reloading<Supervisor>>> reloading_;
   Bind<Timer, &Supervisor::on_tick> timer_{*this};
 };
 

@@ -12,10 +12,11 @@ TlsCommand::TlsCommand(ServerCommand& command, const std::vector<std::string>& a
   options_.alpn = alpn;
   CommandLine& line = command.line();
   const std::string group = "TLS";
-  line.add_option(
-          "--tls-cert", options_.certificates,
-          "PEM file with a certificate, and behind it those that vouch for it. Again, with "
-          "a --tls-key each: the client gets the one for the name it asks for, or the first")
+  line.add_option("--tls-cert", options_.certificates,
+                  "PEM file with a certificate, and behind it those that vouch for it. Again, with "
+                  "a --tls-key each: the client gets the one for the name it asks for, or the "
+                  "first. SIGHUP "
+                  "reads the files anew")
       .allow_extra_args(false)
       .group(group);
   line.add_option("--tls-key", options_.keys, "PEM file with the key of that certificate")
@@ -44,21 +45,24 @@ TlsCommand::TlsCommand(ServerCommand& command, const std::vector<std::string>& a
       .group(group);
 }
 
-std::unique_ptr<TlsContext> TlsCommand::make_context() {
+bool TlsCommand::start() {
   if (const std::string wrong = complaint(); !wrong.empty()) command_.refuse(wrong);
   options_.self_signed = use_ == Use::self_signed;
   options_.version_min = version_min_.value_or(TlsVersion::tls_1_2);
-  if (options_.certificates.empty() && !options_.self_signed) return nullptr;
+  if (options_.certificates.empty() && !options_.self_signed) return false;
   try {
-    auto context = std::make_unique<TlsContext>(options_);
-    if (options_.self_signed) {
-      complain("{}: self-signed certificate for localhost, SHA-256 fingerprint {}",
-               command_.options().supervisor.name, context->fingerprint());
-    }
-    return context;
+    source_.emplace(options_);
   } catch (const std::exception& error) {
     command_.fail(explain(error));
   }
+  counters_ = command_.add_counters(TlsCounters::infos());
+  if (options_.self_signed) {
+    complain("{}: self-signed certificate for localhost, SHA-256 fingerprint {}",
+             command_.options().supervisor.name, context()->fingerprint());
+  } else {
+    command_.reload_with(source_->reload());
+  }
+  return true;
 }
 
 // What is wrong with the options together; empty: nothing.

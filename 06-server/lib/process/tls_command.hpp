@@ -3,8 +3,9 @@
 // Lifetime: from before the command's parse() to the end of the program.
 //   TlsCommand tls(command);
 //   command.parse(argc, argv);
-//   if (const auto context = tls.make_context()) {
-//     return serve<Tls<Echo>>(command, [&] { return std::make_unique<Tls<Echo>::Shared>(*context);
+//   if (tls.start()) {
+//     return serve<Tls<Echo>>(command, [&](std::span<Counter> of_worker) {
+//       return std::make_unique<TlsWorker<Tls<Echo>>>(tls.context(), tls.counters(of_worker));
 //     });
 //   }
 //   return serve<Echo>(command);
@@ -13,11 +14,18 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "02-files/lib/fd.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/server_command.hpp"
+#include "06-server/lib/process/tls_source.hpp"
 #include "06-server/lib/protocol/tls/tls_context.hpp"
+#include "06-server/lib/protocol/tls/tls_counters.hpp"
 #include "06-server/lib/protocol/tls/tls_options.hpp"
 
 namespace lab {
@@ -32,9 +40,17 @@ class TlsCommand {
 
   /// After parse(). Ends the program with cause and cure where a file is not as it must be (exit
   /// code 1) or the options do not fit together (2). Says the fingerprint of a certificate that it
-  /// has made.
-  /// @return null: no TLS is wanted
-  std::unique_ptr<TlsContext> make_context();
+  /// has made. Where there are files, SIGHUP reads them anew.
+  /// @return false: no TLS is wanted
+  bool start();
+  /// After start(): what is current; null: no TLS is wanted.
+  std::shared_ptr<const TlsContext> context() const noexcept {
+    return source_ ? source_->context() : nullptr;
+  }
+  /// Those of TLS among a worker's counters. REQUIRES that TLS is wanted.
+  TlsCounters counters(std::span<Counter> of_worker) const noexcept {
+    return TlsCounters(counters_.of(of_worker));
+  }
 
  private:
   enum class Use : std::uint8_t { files, self_signed };
@@ -45,6 +61,22 @@ class TlsCommand {
   TlsOptions options_;
   Use use_ = Use::files;
   std::optional<TlsVersion> version_min_;
+  std::optional<TlsSource> source_;
+  CounterPlace counters_;
+};
+
+/// What a worker's connections over TLS share, with certificates that come while it serves.
+/// @tparam P a Tls
+template <class P>
+class TlsWorker : public P::Shared {
+ public:
+  TlsWorker(std::shared_ptr<const TlsContext> context, TlsCounters counters)
+      : P::Shared(std::move(context)) {
+    this->tls.counters = counters;
+  }
+  void on_parcel(Reload::Kind kind, const Fd& parcel) noexcept {
+    if (kind == Reload::Kind::certificates) take_certificates(this->tls, parcel);
+  }
 };
 
 }  // namespace lab

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "06-server/lib/protocol/protocol.hpp"
@@ -37,21 +38,19 @@ class Tls {
   Tls& operator=(const Tls&) = delete;
 
   void on_open(auto& io) noexcept {
-    const unsigned limit_ms = shared_.context->options().handshake_ms;
-    deadline_ = io.tick() + limit_ms / protocol_tick_ms;
+    deadline_ = io.tick() + shared_.context->options().handshake_ms / protocol_tick_ms;
   }
 
   void on_bytes(auto& io, Segment bytes) noexcept {
     drain_tick_ = io.tick() + drain_ticks;
     if (phase_ == Phase::fresh && !begin(io, bytes)) return;
     run(io, bytes, [](auto&) {});
-    if (phase_ != Phase::ended && !receiver_.closed() && !bytes.empty())
-      io.unread(std::move(bytes));
+    if (phase_ == Phase::ended || receiver_.closed() || bytes.empty()) return;
+    io.unread(std::move(bytes));
   }
 
   void on_file(auto& io, Segment bytes) noexcept {
-    Segment none;
-    run(io, none, [&](auto& above) {
+    run(io, [&](auto& above) {
       above.bring_piece();
       inner_.on_file(above, std::move(bytes));
     });
@@ -59,38 +58,35 @@ class Tls {
 
   void on_turn(auto& io) noexcept {
     if (begins() && is_over(deadline_, io.tick())) {
-      ++shared_.counters.handshakes_late;
+      shared_.counters.failed(TlsFailure::late).add(1);
       return end_with(io, Finish::close);
     }
-    Segment none;
-    run(io, none, [&](auto& above) { inner_.on_turn(above); });
+    run(io, [&](auto& above) { inner_.on_turn(above); });
     if (phase_ != Phase::ended && takes_bytes(io)) io.receive(Receive::on);
   }
 
   void on_end(auto& io) noexcept {
     if (begins()) {
-      if (phase_ == Phase::handshake) ++shared_.counters.handshakes_failed;
+      note_cut();
       return end_with(io, Finish::close);
     }
     peer_finished_ = true;
-    Segment none;
-    run(io, none, [](auto&) {});
+    run(io, [](auto&) {});
   }
 
   void on_drain(auto& io) noexcept {
     draining_ = true;
     drain_tick_ = io.tick() + drain_ticks;
-    Segment none;
-    run(io, none, [&](auto& above) { inner_.on_drain(above); });
+    run(io, [&](auto& above) { inner_.on_drain(above); });
   }
 
   void on_wind_up(auto& io) noexcept {
-    Segment none;
-    run(io, none, [&](auto& above) { wind_up(above); });
+    run(io, [&](auto& above) { wind_up(above); });
   }
 
   void on_abort() noexcept {
     if (phase_ == Phase::open) inner_.on_abort();
+    note_cut();
     close_up();
   }
 
@@ -114,7 +110,6 @@ class Tls {
   template <class Outer, class Lower>
   friend class TlsIo;
   using Step = TlsSession::Step;
-
   enum class Phase : std::uint8_t {
     fresh,  ///< nothing of the client's was looked at
     handshake,
@@ -130,6 +125,9 @@ class Tls {
   }
   bool begins() const noexcept { return phase_ == Phase::fresh || phase_ == Phase::handshake; }
   bool blocked() const noexcept { return session_.bio().blocked(); }
+  void note_cut() noexcept {
+    if (phase_ == Phase::handshake) shared_.counters.failed(TlsFailure::cut).add(1);
+  }
   bool rests() const noexcept {
     return inner_.idle() && sender_.empty() && !blocked() && receiver_.empty();
   }
@@ -152,17 +150,18 @@ class Tls {
 
   bool begin(auto& io, Segment& bytes) noexcept {
     if (TlsSession::is_text(bytes.bytes().front())) {
-      ++shared_.counters.plain_text;
+      shared_.counters.failed(TlsFailure::plain_text).add(1);
       if constexpr (requires { inner_.on_plain_text(io); }) inner_.on_plain_text(io);
       end_with(io, Finish::linger);
       return false;
     }
     if (!shared_.handshakes.enter(handshake_place_, io.waker())) {
-      ++shared_.counters.handshakes_waited;
+      shared_.counters.waited().add(1);
       io.unread(std::move(bytes));
       return false;
     }
-    if (!session_.begin(shared_.context->first())) {
+    context_ = shared_.context;
+    if (!session_.begin(context_->first())) {
       io.reset();
       return false;
     }
@@ -189,18 +188,23 @@ class Tls {
     if (phase_ == Phase::ending && !blocked()) end_with(io, how_);
   }
 
+  void run(auto& io, const auto& tell) noexcept {
+    Segment none;
+    run(io, none, tell);
+  }
+
   void shake_hands(auto& above) noexcept {
     const Step step = session_.handshake();
     if (step == Step::more) return;
     shared_.handshakes.leave(handshake_place_);
     if (step != Step::done) {
-      ++shared_.counters.handshakes_failed;
+      shared_.counters.failed(session_.failure()).add(1);
       how_ = Finish::linger;  // a reset could overtake the alert
       phase_ = Phase::ending;
       return;
     }
-    ++shared_.counters.handshakes;
-    if (session_.resumed()) ++shared_.counters.resumed;
+    shared_.counters.handshakes().add(1);
+    if (session_.resumed()) shared_.counters.resumed().add(1);
     phase_ = Phase::open;
     inner_.on_open(above);
     if (draining_ && phase_ == Phase::open && !finishes_) inner_.on_drain(above);
@@ -220,12 +224,12 @@ class Tls {
     const bool came = receiver_.closed() || peer_finished_;
     if (phase_ != Phase::open || finishes_ || end_told_ || !came || !receiver_.empty()) return;
     end_told_ = true;
-    if (!receiver_.closed()) ++shared_.counters.truncated;
+    if (!receiver_.closed()) shared_.counters.truncated().add(1);
     inner_.on_end(above);
   }
 
   void fail() noexcept {
-    ++shared_.counters.broken;
+    shared_.counters.broken().add(1);
     inner_.on_abort();
     drop_plain();
     how_ = Finish::linger;
@@ -253,6 +257,7 @@ class Tls {
     shared_.handshakes.leave(handshake_place_);
     drop_plain();
     session_.end();
+    context_.reset();
   }
   void drop_plain() noexcept {
     receiver_.clear();
@@ -274,12 +279,12 @@ class Tls {
   void receive_plain(Receive what) noexcept { receiver_.want(what == Receive::on); }
   void unread_plain(Segment bytes) noexcept { receiver_.unread(std::move(bytes)); }
   void finish_plain(Finish how) noexcept {
-    if (!finishes_) how_ = how;
-    if (how == Finish::linger) how_ = how;
+    if (!finishes_ || how == Finish::linger) how_ = how;
     finishes_ = true;
   }
 
   TlsShared& shared_;
+  std::shared_ptr<const TlsContext> context_;  ///< of its session
   TlsSession session_;
   Inner inner_;
   HandshakeGate::Place handshake_place_;

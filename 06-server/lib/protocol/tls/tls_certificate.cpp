@@ -10,10 +10,8 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
+#include <memory>
 
 #include "06-server/lib/protocol/tls/tls_error.hpp"
 
@@ -22,18 +20,6 @@ namespace lab {
 namespace {
 
 constexpr long self_signed_days = 30;
-
-// OpenSSL's own message for a missing file names neither the file nor the reason.
-void check_readable(const std::string& path, const char* what, const char* option) {
-  std::FILE* const file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) {
-    throw TlsError(
-        fmt::format("the {} {} cannot be read: {}. Cure: {} with a PEM file that this "
-                    "user may read",
-                    what, path, std::strerror(errno), option));
-  }
-  std::fclose(file);
-}
 
 void check_made(bool made) {
   if (!made) {
@@ -55,6 +41,47 @@ void add_extension(X509& certificate, int what, const char* value) {
 
 // A password would be asked for on the terminal, in the middle of a start.
 int no_password(char*, int, int, void*) { return 0; }
+
+struct FreeBio {
+  void operator()(BIO* bio) const noexcept { BIO_free(bio); }
+};
+using BioPointer = std::unique_ptr<BIO, FreeBio>;
+
+BioPointer open_text(const PemText& pem) {
+  ERR_clear_error();
+  BioPointer bio(BIO_new_mem_buf(pem.text.data(), static_cast<int>(pem.text.size())));
+  check_made(bio != nullptr);
+  return bio;
+}
+
+// Whether what could not be read was only the end of the text.
+bool text_is_over() {
+  const unsigned long error = ERR_peek_last_error();
+  return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+// The server's own first, then those that vouch for it.
+void use_chain(ssl_ctx_st& context, const PemText& certificate) {
+  const BioPointer bio = open_text(certificate);
+  const TlsCertificatePointer own(PEM_read_bio_X509_AUX(bio.get(), nullptr, &no_password, nullptr));
+  bool taken = own && SSL_CTX_use_certificate(&context, own.get()) == 1;
+  while (taken) {
+    TlsCertificatePointer next(PEM_read_bio_X509(bio.get(), nullptr, &no_password, nullptr));
+    if (!next) {
+      taken = text_is_over();
+      break;
+    }
+    taken = SSL_CTX_add0_chain_cert(&context, next.get()) == 1;
+    if (taken) next.release();
+  }
+  if (!taken) {
+    throw TlsError(
+        fmt::format("{} holds no certificate that can be used: {}. Cure: a PEM file, the "
+                    "server's own certificate first",
+                    certificate.name, take_tls_error()));
+  }
+  ERR_clear_error();
+}
 
 }  // namespace
 
@@ -93,18 +120,11 @@ void use_self_signed(ssl_ctx_st& context, const SelfSigned& made) {
              SSL_CTX_use_PrivateKey(&context, made.key.get()) == 1);
 }
 
-void use_certificate_files(ssl_ctx_st& context, const std::string& certificate,
-                           const std::string& key) {
-  check_readable(certificate, "certificate", "--tls-cert");
-  check_readable(key, "key", "--tls-key");
-  SSL_CTX_set_default_passwd_cb(&context, &no_password);
-  if (SSL_CTX_use_certificate_chain_file(&context, certificate.c_str()) != 1) {
-    throw TlsError(
-        fmt::format("{} holds no certificate that can be used: {}. Cure: a PEM file, the "
-                    "server's own certificate first",
-                    certificate, take_tls_error()));
-  }
-  if (SSL_CTX_use_PrivateKey_file(&context, key.c_str(), SSL_FILETYPE_PEM) == 1) return;
+void use_certificate(ssl_ctx_st& context, const PemText& certificate, const PemText& key) {
+  use_chain(context, certificate);
+  const BioPointer bio = open_text(key);
+  const TlsKeyPointer made(PEM_read_bio_PrivateKey(bio.get(), nullptr, &no_password, nullptr));
+  if (made && SSL_CTX_use_PrivateKey(&context, made.get()) == 1) return;
   const unsigned long error = ERR_peek_last_error();
   const bool mismatch =
       ERR_GET_LIB(error) == ERR_LIB_X509 && (ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH ||
@@ -114,12 +134,33 @@ void use_certificate_files(ssl_ctx_st& context, const std::string& certificate,
     throw TlsError(
         fmt::format("the key {} does not belong to the certificate {}. Cure: name the "
                     "pairs of --tls-cert and --tls-key in the same order",
-                    key, certificate));
+                    key.name, certificate.name));
   }
   throw TlsError(
       fmt::format("{} holds no key that can be used: {}. Cure: a PEM file with a "
                   "private key that no password protects",
-                  key, reason));
+                  key.name, reason));
+}
+
+std::string use_authorities(ssl_ctx_st& context, const PemText& authorities) {
+  const BioPointer bio = open_text(authorities);
+  std::string all;
+  while (const TlsCertificatePointer one{
+      PEM_read_bio_X509(bio.get(), nullptr, &no_password, nullptr)}) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), one.get()) != 1 ||
+        SSL_CTX_add_client_CA(&context, one.get()) != 1) {
+      break;
+    }
+    all += fingerprint_of(*one);
+  }
+  if (!text_is_over() || all.empty()) {
+    throw TlsError(
+        fmt::format("{} holds no authority that can be used: {}. Cure: --tls-client-ca "
+                    "with a PEM file of certificates",
+                    authorities.name, take_tls_error()));
+  }
+  ERR_clear_error();
+  return all;
 }
 
 std::string host_of(const x509_st& certificate) {

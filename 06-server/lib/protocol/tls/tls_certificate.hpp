@@ -1,4 +1,4 @@
-// A certificate and its key: read from files, or made on the spot for a first try.
+// A certificate and its key: read from PEM text, or made on the spot for a first try.
 //
 // Lifetime: its own; a context takes what it needs of it. Throws TlsError with cause and cure.
 #pragma once
@@ -29,8 +29,15 @@ struct SelfSigned {
 SelfSigned make_self_signed();
 
 void use_self_signed(ssl_ctx_st& context, const SelfSigned& made);
-void use_certificate_files(ssl_ctx_st& context, const std::string& certificate,
-                           const std::string& key);
+
+/// Text of a PEM file, and the file's name for what is said of it.
+struct PemText {
+  const std::string& name;
+  const std::string& text;
+};
+void use_certificate(ssl_ctx_st& context, const PemText& certificate, const PemText& key);
+/// Clients' certificates are those of these. @return what tells these authorities from others
+std::string use_authorities(ssl_ctx_st& context, const PemText& authorities);
 
 /// A name that the certificate is for, to try it with; empty: it has none.
 std::string host_of(const x509_st& certificate);

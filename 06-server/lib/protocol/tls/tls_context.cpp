@@ -14,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "01-core/lib/assert.hpp"
 #include "06-server/lib/protocol/tls/tls_error.hpp"
 
 #if OPENSSL_VERSION_NUMBER < 0x30000000L
@@ -101,7 +102,8 @@ int on_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
 
 }  // namespace
 
-TlsContext::TlsContext(const TlsOptions& options, std::shared_ptr<TicketKeys> ticket_keys)
+TlsContext::TlsContext(const TlsOptions& options, const TlsContents& contents,
+                       std::shared_ptr<TicketKeys> ticket_keys)
     : options_(options), ticket_keys_(std::move(ticket_keys)) {
   ERR_clear_error();
   if (!ticket_keys_) ticket_keys_ = std::make_shared<TicketKeys>(now_seconds());
@@ -120,12 +122,16 @@ TlsContext::TlsContext(const TlsOptions& options, std::shared_ptr<TicketKeys> ti
         "there is no certificate. Cure: --tls-cert and --tls-key, or --tls self-signed for a "
         "first try");
   }
+  LAB_ASSERT(contents.certificates.size() == options_.certificates.size());
+  LAB_ASSERT(contents.keys.size() == options_.keys.size());
   for (std::size_t index = 0; index < options_.certificates.size(); ++index) {
-    contexts_.push_back(make_context());
-    use_certificate_files(*contexts_.back(), options_.certificates[index], options_.keys[index]);
+    contexts_.push_back(make_context(contents));
+    use_certificate(*contexts_.back(),
+                    {.name = options_.certificates[index], .text = contents.certificates[index]},
+                    {.name = options_.keys[index], .text = contents.keys[index]});
   }
   if (contexts_.empty()) {
-    contexts_.push_back(make_context());
+    contexts_.push_back(make_context(contents));
     use_self_signed(*contexts_.back(), make_self_signed());
   }
 }
@@ -153,11 +159,11 @@ std::uint64_t TlsContext::now_seconds() noexcept {
   return static_cast<std::uint64_t>(time.tv_sec);
 }
 
-TlsContextPointer TlsContext::make_context() {
+TlsContextPointer TlsContext::make_context(const TlsContents& contents) {
   TlsContextPointer context(SSL_CTX_new(TLS_server_method()));
   check_rule(context != nullptr, "a context");
   set_rules(*context);
-  set_client_ca(*context);
+  set_client_ca(*context, contents);
   return context;
 }
 
@@ -182,28 +188,13 @@ void TlsContext::set_rules(ssl_ctx_st& context) {
 
 // A session says that its client was vouched for: it is resumed only where the same authorities
 // count.
-void TlsContext::set_client_ca(ssl_ctx_st& context) {
+void TlsContext::set_client_ca(ssl_ctx_st& context, const TlsContents& contents) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> about{};
   unsigned int about_size = 1;
   if (!options_.client_ca.empty()) {
-    STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(options_.client_ca.c_str());
-    if (names == nullptr ||
-        SSL_CTX_load_verify_locations(&context, options_.client_ca.c_str(), nullptr) != 1) {
-      sk_X509_NAME_pop_free(names, &X509_NAME_free);
-      throw TlsError(
-          fmt::format("{} holds no authority that can be used: {}. Cure: --tls-client-ca "
-                      "with a PEM file of certificates",
-                      options_.client_ca, take_tls_error()));
-    }
-    SSL_CTX_set_client_CA_list(&context, names);
+    const std::string all =
+        use_authorities(context, {.name = options_.client_ca, .text = contents.client_ca});
     SSL_CTX_set_verify(&context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-    std::string all;
-    const STACK_OF(X509_OBJECT)* const objects =
-        X509_STORE_get0_objects(SSL_CTX_get_cert_store(&context));
-    for (int index = 0; index < sk_X509_OBJECT_num(objects); ++index) {
-      const X509* const authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, index));
-      if (authority != nullptr) all += fingerprint_of(*authority);
-    }
     check_rule(
         EVP_Digest(all.data(), all.size(), about.data(), &about_size, EVP_sha256(), nullptr) == 1,
         "a digest");

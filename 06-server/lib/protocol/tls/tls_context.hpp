@@ -1,25 +1,33 @@
 // What all TLS connections of a server have in common: certificates, keys, rules.
 //
-// Lifetime: made before the fork, so that workers share its memory; it outlives the connections
-// that it began. Rule: it never changes. A reload makes another with the same TicketKeys beside it.
+// Lifetime: made before the fork, so that workers share its memory, or in a worker by a reload;
+// each connection that it began shares it. Rule: it never changes. A reload makes another with the
+// same TicketKeys beside it.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "06-server/lib/protocol/tls/ticket_keys.hpp"
 #include "06-server/lib/protocol/tls/tls_certificate.hpp"
+#include "06-server/lib/protocol/tls/tls_contents.hpp"
 #include "06-server/lib/protocol/tls/tls_options.hpp"
 
 namespace lab {
 
 class TlsContext {
  public:
-  /// Reads the files. @throws TlsError with cause and cure, std::system_error
+  /// @throws TlsError with cause and cure, std::system_error
+  /// @param options name the files, of which `contents` are
   /// @param ticket_keys those of the context before this one, after a reload; none: new ones
-  explicit TlsContext(const TlsOptions& options, std::shared_ptr<TicketKeys> ticket_keys = {});
+  TlsContext(const TlsOptions& options, const TlsContents& contents,
+             std::shared_ptr<TicketKeys> ticket_keys = {});
+  /// Reads the files.
+  explicit TlsContext(const TlsOptions& options, std::shared_ptr<TicketKeys> ticket_keys = {})
+      : TlsContext(options, read_tls_contents(options), std::move(ticket_keys)) {}
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -42,9 +50,9 @@ class TlsContext {
   static std::uint64_t now_seconds() noexcept;
 
  private:
-  TlsContextPointer make_context();
+  TlsContextPointer make_context(const TlsContents& contents);
   void set_rules(ssl_ctx_st& context);
-  void set_client_ca(ssl_ctx_st& context);
+  void set_client_ca(ssl_ctx_st& context, const TlsContents& contents);
 
   TlsOptions options_;
   std::shared_ptr<TicketKeys> ticket_keys_;

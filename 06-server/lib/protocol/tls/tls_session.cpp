@@ -7,6 +7,35 @@
 
 namespace lab {
 
+namespace {
+
+TlsFailure failure_of(unsigned long error) noexcept {
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return TlsFailure::other;
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+      return TlsFailure::version;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_GROUPS:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+      return TlsFailure::cipher;
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return TlsFailure::protocol;
+    case SSL_R_CALLBACK_FAILED:  // the one that looks for the name
+      return TlsFailure::name;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return TlsFailure::certificate;
+    default:
+      return ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET ? TlsFailure::refused
+                                                           : TlsFailure::other;
+  }
+}
+
+}  // namespace
+
 bool TlsSession::begin(ssl_ctx_st& context) noexcept {
   ssl_ = SSL_new(&context);
   BIO* const bio = ssl_ != nullptr ? bio_.make_bio() : nullptr;
@@ -65,6 +94,7 @@ TlsSession::Step TlsSession::step_of(int result) noexcept {
         step = Step::closed;
         break;
       default:
+        failure_ = failure_of(ERR_peek_error());
         step = Step::failed;
         break;
     }

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "06-server/lib/protocol/tls/tls_bio.hpp"
+#include "06-server/lib/protocol/tls/tls_counters.hpp"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -42,6 +43,8 @@ class TlsSession {
   /// @return false without memory
   bool begin(ssl_ctx_st& context) noexcept;
   Step handshake() noexcept;
+  /// After failed, in the handshake: why, as far as it can be told.
+  TlsFailure failure() const noexcept { return failure_; }
   /// After done: the client came with a ticket that was valid.
   bool resumed() const noexcept;
 
@@ -63,6 +66,7 @@ class TlsSession {
   Step step_of(int result) noexcept;
 
   ssl_st* ssl_ = nullptr;
+  TlsFailure failure_ = TlsFailure::other;
   TlsBio bio_;
 };
 

@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "01-core/lib/assert.hpp"
+#include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/engine/intrusive_list.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 #include "06-server/lib/protocol/tls/tls_context.hpp"
+#include "06-server/lib/protocol/tls/tls_counters.hpp"
 
 namespace lab {
 
@@ -139,30 +141,22 @@ class PlainBuffers final : public SegmentOwner {
   TlsLine line_;
 };
 
-struct TlsCounters {
-  std::uint64_t handshakes = 0;  ///< done
-  std::uint64_t resumed = 0;     ///< of them
-  std::uint64_t handshakes_failed = 0;
-  std::uint64_t handshakes_late = 0;    ///< their time was over
-  std::uint64_t handshakes_waited = 0;  ///< others were going on
-  std::uint64_t plain_text = 0;         ///< clients that do not speak TLS
-  std::uint64_t broken = 0;             ///< records, after the handshake
-  std::uint64_t truncated = 0;          ///< ended without the peer's close_notify
-};
-
 struct TlsShared {
-  explicit TlsShared(const TlsContext& tls_context)
-      : context(&tls_context),
-        handshakes(tls_context.options().handshakes_max),
-        plain(tls_context.options().plain_buffers) {}
+  explicit TlsShared(std::shared_ptr<const TlsContext> first)
+      : context(std::move(first)),
+        handshakes(context->options().handshakes_max),
+        plain(context->options().plain_buffers),
+        counters(unseen) {}
 
-  /// For connections that come from now on. A reload puts another here.
-  const TlsContext* context;
+  /// For connections that come from now on. A reload puts another here; those that are open keep
+  /// theirs.
+  std::shared_ptr<const TlsContext> context;
   HandshakeGate handshakes;
   PlainBuffers plain;
   std::array<std::byte, PlainBuffers::size>
-      scratch;  ///< bytes that were looked at, on their way out
-  TlsCounters counters;
+      scratch;           ///< bytes that were looked at, on their way out
+  TlsCounters counters;  ///< nobody else sees them, until a worker puts others here
+  std::array<Counter, TlsCounters::size> unseen;
 };
 
 /// What the connections of a protocol inside of TLS have in common.
@@ -170,8 +164,8 @@ template <class Inner>
 struct TlsSharedWith {
   /// @param arguments what the inner protocol's Shared is made from
   template <class... Arguments>
-  explicit TlsSharedWith(const TlsContext& context, Arguments&&... arguments)
-      : tls(context), inner{std::forward<Arguments>(arguments)...} {}
+  explicit TlsSharedWith(std::shared_ptr<const TlsContext> context, Arguments&&... arguments)
+      : tls(std::move(context)), inner{std::forward<Arguments>(arguments)...} {}
   void on_tick(std::uint32_t now) noexcept {
     if constexpr (requires { inner.on_tick(now); }) inner.on_tick(now);
   }
