@@ -41,11 +41,8 @@ Supervisor::Supervisor(const SupervisorOptions& options)
   check(io_uring_ring_dontfork(ring_.raw()), "io_uring_ring_dontfork");
   for (unsigned index = 0; index < options_.workers; ++index)
     children_.push_back(std::make_unique<Child>(*this, ring_, index));
-  if (options_.admin.on) {
-    admin_.emplace(
-        ring_, log_, options_.admin,
-        AdminProcess::Shown{statistics_.shared(), statistics_.infos(), options_.workers});
-  }
+  const AdminProcess::Shown shown{statistics_.shared(), statistics_.infos(), options_.workers};
+  if (options_.admin.on) admin_.emplace(ring_, log_, options_.admin, shown);
   for (const Reload& reload : options_.reloads)
     reloading_.push_back(std::make_unique<Reloading<Supervisor>>(*this, ring_, log_, reload));
 }

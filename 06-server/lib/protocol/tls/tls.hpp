@@ -128,9 +128,9 @@ class Tls {
   void note_cut() noexcept {
     if (phase_ == Phase::handshake) shared_.counters.failed(TlsFailure::cut).add(1);
   }
-  bool rests() const noexcept {
-    return inner_.idle() && sender_.empty() && !blocked() && receiver_.empty();
-  }
+  // All that the inner protocol sent is the engine's.
+  bool passed_on() const noexcept { return sender_.empty() && !blocked(); }
+  bool rests() const noexcept { return inner_.idle() && passed_on() && receiver_.empty(); }
   bool takes_bytes(auto& io) const noexcept {
     switch (phase_) {
       case Phase::fresh:
@@ -270,12 +270,8 @@ class Tls {
     if (bytes.empty() || phase_ != Phase::open || sender_.failed()) return;
     sender_.push(io, session_, std::move(bytes));
   }
-  std::uint32_t room_above(auto& io) const noexcept {
-    return sender_.empty() && !blocked() ? io.room() : 0;
-  }
-  bool all_sent_above(auto& io) const noexcept {
-    return sender_.empty() && !blocked() && io.all_sent();
-  }
+  std::uint32_t room_above(auto& io) const noexcept { return passed_on() ? io.room() : 0; }
+  bool all_sent_above(auto& io) const noexcept { return passed_on() && io.all_sent(); }
   void receive_plain(Receive what) noexcept { receiver_.want(what == Receive::on); }
   void unread_plain(Segment bytes) noexcept { receiver_.unread(std::move(bytes)); }
   void finish_plain(Finish how) noexcept {
