@@ -35,7 +35,9 @@ bool parse_status_line(std::string_view line, HttpAnswer& answer) {
 // What holds for every answer of this server, whatever was asked.
 std::string judge_fields(const HttpAnswer& answer, std::string_view head_of_it) {
   for (const auto& [name, value] : answer.fields) {
-    const auto same = [&](const auto& other) { return lowered(other.first) == lowered(name); };
+    const auto same = [&name = name](const auto& other) {
+      return lowered(other.first) == lowered(name);
+    };
     if (std::count_if(answer.fields.begin(), answer.fields.end(), same) > 1)
       return "the field " + name + " stands twice";
   }
