@@ -12,9 +12,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "01-core/lib/cancel.hpp"
 #include "01-core/lib/check.hpp"
 #include "02-files/lib/fd.hpp"
+#include "06-server/lib/process/ring_end.hpp"
 #include "06-server/lib/process/server_log.hpp"
 
 namespace lab {
@@ -57,14 +57,7 @@ std::string numbered_line(unsigned number) { return fmt::format("line {:>8}\n", 
 // As the supervisor does it at its end.
 void finish(Ring& ring, Output& output) {
   output.close();
-  struct Ignore {
-    void on_done(Cqe) noexcept {}
-    Bind<Cancel, &Ignore::on_done> cancel{*this};
-  } ignore;
-  while (ring.armed_count() > 0) {
-    if (!ignore.cancel.armed()) ignore.cancel.start_all(ring);
-    ring.run_once();
-  }
+  end_ring(ring);
 }
 
 TEST(Output, LinesComeInTheirOrder) {
