@@ -10,10 +10,13 @@
 #include <string_view>
 #include <utility>
 
+#include "06-server/lib/protocol/deadlines.hpp"
 #include "06-server/lib/protocol/http/answer.hpp"
+#include "06-server/lib/protocol/http/answer_account.hpp"
 #include "06-server/lib/protocol/http/answer_head.hpp"
 #include "06-server/lib/protocol/http/answer_sender.hpp"
 #include "06-server/lib/protocol/http/http_shared.hpp"
+#include "06-server/lib/protocol/http/lone_answer.hpp"
 #include "06-server/lib/protocol/http/request_reader.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
@@ -31,7 +34,8 @@ class HttpStatic {
   explicit HttpStatic(Shared& shared) noexcept
       : shared_(shared),
         reader_(shared.stores(), shared.options().limits),
-        sender_(shared.site(), shared.options().copy_bytes_max) {}
+        sender_(shared.site(), shared.options().copy_bytes_max),
+        account_(shared) {}
   HttpStatic(const HttpStatic&) = delete;
   HttpStatic& operator=(const HttpStatic&) = delete;
 
@@ -40,7 +44,11 @@ class HttpStatic {
     if (age_ms > 0) old_at_ = deadline_after(io, age_ms);
   }
   /// Below it there is TLS, which this client does not speak: told in place of all else.
-  void on_plain_text(auto& io) noexcept;
+  void on_plain_text(auto& io) noexcept {
+    Answer answer = detail::plain_answer(Status::bad_request, Method::get);
+    answer.reason = "This port speaks TLS. Cure: https:// in front of the address";
+    send_lone_answer(io, shared_, answer);
+  }
   void on_bytes(auto& io, Segment bytes) noexcept {
     lingers_ = lingers_ || closing_;
     if (closing_) return;
@@ -64,14 +72,6 @@ class HttpStatic {
   std::uint32_t deadline() const noexcept { return idle() ? old_at_ : deadline_; }
 
  private:
-  static std::uint32_t deadline_after(auto& io, std::uint32_t milliseconds) noexcept {
-    const std::uint32_t tick = io.tick() + milliseconds / protocol_tick_ms;
-    return tick == no_deadline ? tick + 1 : tick;
-  }
-  static bool is_over(auto& io, std::uint32_t deadline) noexcept {
-    return deadline != no_deadline && static_cast<std::int32_t>(io.tick() - deadline) >= 0;
-  }
-
   void run(auto& io) noexcept;
   bool step(auto& io) noexcept;
   bool wait_for_request(auto& io) noexcept;
@@ -79,8 +79,6 @@ class HttpStatic {
   OperatorFields operator_fields() const noexcept;
   Answer decide_answer(std::int64_t now_s) noexcept;
   After choose_after(auto& io, const Answer& answer) noexcept;
-  void count_answer(const Answer& answer) noexcept;
-  void answer_done() noexcept;
   void finish(auto& io) noexcept;
   void steer_receiving(auto& io) noexcept;
   void lose(auto& io) noexcept;
@@ -90,9 +88,8 @@ class HttpStatic {
   Segment input_;  ///< empty between hooks
   RequestReader reader_;
   AnswerSender<Source> sender_;
+  AnswerAccount<Shared> account_;
 
-  std::uint64_t began_ns_ = 0;    ///< of the answer that is being made or sent; 0: none is
-  std::uint64_t body_bytes_ = 0;  ///< of that answer
   std::uint32_t requests_ = 0;
   std::uint32_t deadline_ = no_deadline;  ///< of the request that has begun
   std::uint32_t old_at_ = no_deadline;    ///< from then on an answer is the last
@@ -103,19 +100,6 @@ class HttpStatic {
   bool finished_ = false;  ///< finish() or reset() was called
   bool paused_ = false;    ///< no bytes come until they are asked for
 };
-
-template <class Source>
-void HttpStatic<Source>::on_plain_text(auto& io) noexcept {
-  PooledBuffer buffer = io.take_buffer();
-  const OperatorFields fields{.generated = shared_.site().common_fields(), .options = {}};
-  Answer answer = detail::plain_answer(Status::bad_request, Method::get);
-  answer.reason = "This port speaks TLS. Cure: https:// in front of the address";
-  if (!buffer || buffer.space().size() < answer_head_bound(answer, fields)) return;
-  const std::size_t size = write_answer_head(
-      buffer.space(), answer, shared_.date().at(shared_.options().now_s()), After::close, fields);
-  shared_.counters().answers(answer.status).add(1);
-  io.send(std::move(buffer).filled(static_cast<std::uint32_t>(size)));
-}
 
 template <class Source>
 void HttpStatic<Source>::run(auto& io) noexcept {
@@ -133,7 +117,7 @@ template <class Source>
 bool HttpStatic<Source>::step(auto& io) noexcept {
   if (sender_.sending()) {
     const bool goes_on = sender_.send(io);
-    if (!sender_.sending()) answer_done();
+    if (!sender_.sending()) account_.done();
     return goes_on;
   }
   if (closing_ || finished_) return false;
@@ -166,7 +150,7 @@ bool HttpStatic<Source>::wait_for_request(auto& io) noexcept {
 template <class Source>
 bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   deadline_ = no_deadline;
-  if (began_ns_ == 0) began_ns_ = shared_.options().now_ns();
+  account_.begin();
   const std::int64_t now_s = shared_.options().now_s();
   const OperatorFields fields = operator_fields();
   Answer answer = decide_answer(now_s);
@@ -182,10 +166,10 @@ bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   const After after = choose_after(io, answer);
   sender_.wrote(
       write_answer_head(sender_.space(), answer, shared_.date().at(now_s), after, fields));
-  count_answer(answer);
+  account_.decided(answer, reader_);
   if (answer.variant != nullptr && answer.has_body && answer.size > 0)
     sender_.begin(*answer.variant, answer.offset, answer.size);
-  if (!sender_.sending()) answer_done();
+  if (!sender_.sending()) account_.done();
   reader_.next(input_);
   if (closing_) {
     lingers_ = lingers_ || !input_.empty();
@@ -225,21 +209,6 @@ After HttpStatic<Source>::choose_after(auto& io, const Answer& answer) noexcept 
     return After::close;
   }
   return request.is_http_1_0() ? After::say_stay : After::stay;
-}
-
-template <class Source>
-void HttpStatic<Source>::count_answer(const Answer& answer) noexcept {
-  shared_.counters().answers(answer.status).add(1);
-  if (const Status refusal = reader_.refusal(); refusal != Status::none)
-    shared_.counters().refusals(reader_.displaced() ? Refusal::crowded : why(refusal)).add(1);
-  body_bytes_ = body_size(answer);
-}
-
-template <class Source>
-void HttpStatic<Source>::answer_done() noexcept {
-  shared_.counters().body_bytes().add(body_bytes_);
-  shared_.counters().answer_times().record(shared_.options().now_ns() - began_ns_);
-  began_ns_ = 0;
 }
 
 template <class Source>
@@ -289,11 +258,7 @@ void HttpStatic<Source>::abandon() noexcept {
   finished_ = true;
   deadline_ = no_deadline;
   input_.reset();
-  if (began_ns_ != 0) {
-    shared_.counters().answers_cut().add(1);
-    if (sender_.sending()) shared_.counters().body_bytes().add(body_bytes_ - sender_.left());
-    began_ns_ = 0;
-  }
+  account_.cut(sender_.left());
   sender_.abandon();
 }
 
