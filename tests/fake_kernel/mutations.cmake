@@ -205,3 +205,13 @@ mutation(read_resumed_twice OF session FILE ${session_io} CAUGHT_BY "content: |a
 mutation(drain_forgets_a_sleeper OF session FILE ${session_io} CAUGHT_BY "liveness: "
   OLD "    if (due) timers_.start("
   NEW "    if (due && !draining_) timers_.start(")
+
+# The code has ended, the connection lingers, and what was not looked at stays with it.
+mutation(segment_kept_past_its_session OF session FILE ${session_io}
+  CAUGHT_BY "statistics: buffers home|guarantee: |liveness: "
+  OLD "    input_.clear();"
+  NEW "    ::new (static_cast<void*>(&input_)) SessionInput;")
+
+mutation(frame_freed_while_armed OF session FILE 04-advanced/lib/task.hpp CAUGHT_BY "assertion: |safety: "
+  OLD "if (promise.operations_ == nullptr) return frame.destroy();"
+  NEW "if (promise.operations_ == nullptr || !promise.running_) return frame.destroy();")

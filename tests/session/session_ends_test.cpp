@@ -81,6 +81,27 @@ TEST(SessionEnds, AHalfClosedPeerGetsItsAnswer) {
   EXPECT_EQ(rig.client->io.finished, Finish::close);
 }
 
+// The server's idle timeout does not know that it sleeps.
+TEST(SessionEnds, TheIdleTimeoutEndsALongSleepWithItsLastWords) {
+  Rig<[](FramePool&, SessionIo& session, Notes& notes) -> Task {
+    const Witness witness(notes);
+    notes.add(co_await session.sleep(60'000));
+    co_await session.write("too long for this server");
+    notes.add(co_await session.sleep(60'000));
+    co_return 0;
+  }>
+      rig;
+  rig.client->pass(1'000);
+  EXPECT_EQ(rig.notes(), "");
+  rig.client->wind_up();
+  EXPECT_EQ(rig.notes(), "timeout ") << "told once: the next one does not return";
+  EXPECT_EQ(rig.client->output, "too long for this server");
+  EXPECT_TRUE(rig.client->io.finished);
+  rig.client.reset();
+  EXPECT_EQ(rig.notes(), "timeout lost destroyed");
+  EXPECT_EQ(rig.shared.timers().size(), 0U);
+}
+
 TEST(SessionEnds, ALostConnectionIsToldOnceAndTheNextWaitDoesNotReturn) {
   Rig<reads> rig;
   rig.client->feed("hello");
@@ -116,7 +137,7 @@ TEST(SessionEnds, AnExceptionIsAResetAndCounted) {
   rig.client->feed("go on");
   EXPECT_TRUE(rig.client->io.was_reset);
   EXPECT_EQ(rig.notes(), "destroyed");
-  EXPECT_EQ(rig.shared.counters.threw, 1U);
+  EXPECT_EQ(rig.shared.counters.threw().get(), 1U);
   EXPECT_EQ(rig.shared.frames().used(), 0U);
 }
 
@@ -139,7 +160,7 @@ TEST(SessionEnds, AnExceptionOfATaskReachesWhoeverAwaitsIt) {
   rig.client->feed("go on");
   EXPECT_EQ(rig.notes(), "within");
   EXPECT_EQ(rig.client->output, "caught");
-  EXPECT_EQ(rig.shared.counters.threw, 0U);
+  EXPECT_EQ(rig.shared.counters.threw().get(), 0U);
 }
 
 TEST(SessionEnds, WithoutAFrameItIsRefused) {
@@ -149,12 +170,12 @@ TEST(SessionEnds, WithoutAFrameItIsRefused) {
     EXPECT_TRUE(second.io.was_reset);
     EXPECT_TRUE(second.protocol().idle());
   }
-  EXPECT_EQ(rig.shared.counters.refused, 1U);
+  EXPECT_EQ(rig.shared.counters.refused().get(), 1U);
   rig.client.reset();
   TestConnection<Session<reads>> third(rig.shared);
   third.feed("welcome");
   EXPECT_EQ(third.output, "welcome");
-  EXPECT_EQ(rig.shared.counters.refused, 1U);
+  EXPECT_EQ(rig.shared.counters.refused().get(), 1U);
 }
 
 TEST(SessionEnds, CodeThatNeverWaitsEndsAtOnce) {

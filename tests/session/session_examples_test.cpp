@@ -55,6 +55,21 @@ TEST(SessionExamples, EchoSendsBackWhatCame) {
   expect_drains(server);
 }
 
+TEST(SessionExamples, WhatSessionsCountIsAmongTheStatistics) {
+  const StatsJson stats;
+  ServerProcess::Setup setup = example(LAB_SESSION_ECHO);
+  setup.flags.insert(setup.flags.end(),
+                     {"--stats-json", stats.path(), "--stats-interval-ms", "50"});
+  ServerProcess server(setup);
+  Stream client = connect_to(server.port());
+  ping(client);
+  EXPECT_TRUE(stats.shows([](const Json& line) {
+    return line["accepted"].number() == 1 && line["sessions_refused"].number() == 0 &&
+           line["sessions_threw"].number() == 0;
+  })) << server.log();
+  expect_drains(server);
+}
+
 TEST(SessionExamples, LinesAreToldApart) {
   ServerProcess server(example(LAB_SESSION_LINES));
   Stream client = connect_to(server.port());

@@ -75,7 +75,7 @@ class Session : public ProtocolDefaults {
     io_.waker_ = io.waker();
     task_ = detail::begin_session(+Body, shared_.frames(), io_, shared_.state);
     if (!task_) {
-      ++shared_.counters.refused;
+      shared_.counters.refused().add(1);
       io_.reset();
       return;
     }
@@ -171,7 +171,7 @@ class Session : public ProtocolDefaults {
 
   void note_end() noexcept {
     if (task_.threw()) {
-      ++shared_.counters.threw;
+      shared_.counters.threw().add(1);
       io_.reset();
     } else {
       io_.finish();

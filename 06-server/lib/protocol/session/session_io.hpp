@@ -35,7 +35,10 @@ enum class SessionResult : std::uint8_t {
 /// What read() brings.
 struct Received {
   /// Not empty exactly when the result is ok. They are the code's to send or to look at; those that
-  /// it leaves there go home at the next read().
+  /// it leaves there go home at the next read(). Those that it moves elsewhere and does not send
+  /// count for nobody: a segment does not know its connection, so neither the peer is made to wait
+  /// for them, nor are they taken away while others wait for a buffer. Code that wants to keep
+  /// bytes leaves them here or copies them.
   std::span<Segment> segments;
   SessionResult result = SessionResult::ok;
   explicit operator bool() const noexcept { return result == SessionResult::ok; }
@@ -102,7 +105,9 @@ class SessionIo {
   inline WriteWait write(std::string_view text) noexcept;
   /// Until all is sent, which is not: until the peer has it.
   inline FlushWait flush() noexcept;
-  /// At least so long, to the next tick. The first one that a drain meets ends then.
+  /// At least so long, to the next tick. The first one that a drain meets ends then. So does one
+  /// that meets the server's idle timeout (--idle-timeout, 60 s), with timeout: to the server who
+  /// sleeps is idle. What is sent then still goes out, and after that the connection closes.
   /// @param milliseconds at most a month
   inline SleepWait sleep(std::uint32_t milliseconds) noexcept;
 
@@ -255,9 +260,9 @@ class SessionIo {
   bool refused_ = false;     ///< bytes are with the engine until there is room again
   bool peer_ended_ = false;  ///< its FIN has come
   bool draining_ = false;
-  bool drain_told_ = false;  ///< to a sleep
-  bool wound_up_ = false;    ///< the engine ends it
-  bool last_told_ = false;   ///< end, drain or timeout: nothing more can come
+  bool end_told_ = false;   ///< to a sleep
+  bool wound_up_ = false;   ///< the engine ends it
+  bool last_told_ = false;  ///< end, drain or timeout: nothing more can come
   bool lost_ = false;
   bool lost_told_ = false;
 };

@@ -3,12 +3,15 @@
 // Lifetime: made before the loop; outlives its connections. All memory is allocated here.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include "04-advanced/lib/frame_pool.hpp"
+#include "05-performance/lib/worker_stats.hpp"
+#include "06-server/lib/protocol/session/session_counters.hpp"
 #include "06-server/lib/protocol/session/session_timers.hpp"
 
 namespace lab {
@@ -20,11 +23,6 @@ struct SessionOptions {
   /// Of the largest frame. 0: as large as the session's own, which is measured at the start; what a
   /// session awaits may be larger.
   std::size_t frame_bytes = 0;
-};
-
-struct SessionCounters {
-  std::uint64_t refused = 0;  ///< connections for which there was no frame: they were reset
-  std::uint64_t threw = 0;    ///< sessions that an exception ended: they were reset
 };
 
 class SessionShared {
@@ -43,7 +41,11 @@ class SessionShared {
   /// Once a tick, by the engine.
   void on_tick(std::uint32_t now) noexcept { timers_.on_tick(now); }
 
-  SessionCounters counters;
+ private:
+  std::array<Counter, SessionCounters::size> unseen_;
+
+ public:
+  SessionCounters counters{unseen_};  ///< nobody else sees them, until a worker puts others here
 
  private:
   std::size_t frame_bytes_;

@@ -90,8 +90,9 @@ class [[nodiscard]] SessionIo::SleepWait final : public SessionWait {
     SessionIo& session = self.session_;
     if (!self.due_) self.due_ = session.now() + self.ticks_;
     if (session.is_over(*self.due_)) return true;
-    if (!session.draining_ || std::exchange(session.drain_told_, true)) return false;
-    self.result_ = SessionResult::drain;
+    const bool ends = session.draining_ || session.wound_up_;
+    if (!ends || std::exchange(session.end_told_, true)) return false;
+    self.result_ = session.draining_ ? SessionResult::drain : SessionResult::timeout;
     return true;
   }
   std::uint32_t ticks_;
