@@ -341,7 +341,8 @@ lesson_sources() {
       for (i = 1; i < ARGC; ++i) follow(ARGV[i])
       for (i = 1; i <= count; ++i) {
         while ((getline line < list[i]) > 0) {
-          if (line ~ /^#include <fmt\//) libraries = " -lfmt"
+          if (line ~ /^#include <fmt\//) fmt = " -lfmt"
+          if (line ~ /^#include <openssl\//) ssl = " -lssl -lcrypto"
           if (line !~ /^#include "0[1-6]-/) continue
           split(line, quoted, "\"")
           target = quoted[2]
@@ -357,7 +358,7 @@ lesson_sources() {
         }
         close(list[i])
       }
-      printf "%s%s", sources, libraries
+      printf "%s%s%s", sources, fmt, ssl
       exit
     }' "$1"/*.cpp
 }
