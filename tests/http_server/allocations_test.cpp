@@ -4,9 +4,6 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
 #include <future>
 #include <memory>
 #include <thread>
@@ -18,50 +15,9 @@
 #include "06-server/lib/protocol/http/http_static.hpp"
 #include "06-server/lib/site/site.hpp"
 #include "06-server/lib/site/site_builder.hpp"
+#include "tests/count_allocations.hpp"
 #include "tests/http_server/http_client.hpp"
 #include "tests/site/site_fixture.hpp"
-
-namespace {
-
-// True in the worker's thread while it runs its loop.
-thread_local constinit bool counting = false;
-std::atomic<unsigned long> allocations{0};
-
-}  // namespace
-
-#ifndef LAB_SANITIZED
-
-// glibc's own allocator under the names that it exports for this; operator new comes here too.
-extern "C" {
-void* __libc_malloc(std::size_t size);
-void* __libc_calloc(std::size_t count, std::size_t size);
-void* __libc_realloc(void* memory, std::size_t size);
-void* __libc_memalign(std::size_t alignment, std::size_t size);
-
-void* malloc(std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* memory, std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_realloc(memory, size);
-}
-void* memalign(std::size_t alignment, std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_memalign(alignment, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
-int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
-  *memory = memalign(alignment, size);
-  return *memory != nullptr ? 0 : ENOMEM;
-}
-}
-
-#endif
 
 namespace lab {
 namespace {
@@ -97,9 +53,9 @@ class HttpWorkerThread {
                         Features::detect(), *stats_, shared_);
     worker.start(listener_.fd(), control.get());
     started.set_value();
-    counting = true;
+    test::counting = true;
     worker.run();
-    counting = false;
+    test::counting = false;
   }
 
   Site site_;
@@ -112,11 +68,11 @@ class HttpWorkerThread {
 };
 
 TEST(HttpAllocations, NoneForAnyKindOfAnswer) {
-  if (sanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
-  counting = true;
+  if (!test::allocations_are_counted) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+  test::counting = true;
   delete new int;
-  counting = false;
-  ASSERT_EQ(allocations.exchange(0), 1U) << "the counter counts";
+  test::counting = false;
+  ASSERT_EQ(test::allocations.exchange(0), 1U) << "the counter counts";
 
   const Folder folder;
   folder.write("index.html", prose(3000));
@@ -146,7 +102,7 @@ TEST(HttpAllocations, NoneForAnyKindOfAnswer) {
     EXPECT_EQ(client.answer().status, 200);
   }
   worker.finish();
-  EXPECT_EQ(allocations.load(), 0U);
+  EXPECT_EQ(test::allocations.load(), 0U);
 }
 
 }  // namespace

@@ -27,88 +27,41 @@
 
 #include "06-server/lib/protocol/lines.hpp"
 #include "06-server/lib/protocol/session/session.hpp"
+#include "tests/count_allocations.hpp"
 #include "tests/server/support.hpp"
 #include "tests/server/worker_thread.hpp"
-
-namespace {
-
-// True in the worker's thread while it runs its loop.
-thread_local constinit bool counting = false;
-std::atomic<unsigned long> allocations{0};
-std::atomic<unsigned long> frees{0};
-
-}  // namespace
-
-#ifndef LAB_SANITIZED
-
-// glibc's own allocator under the names that it exports for this; operator new comes here too.
-extern "C" {
-void* __libc_malloc(std::size_t size);
-void* __libc_calloc(std::size_t count, std::size_t size);
-void* __libc_realloc(void* memory, std::size_t size);
-void* __libc_memalign(std::size_t alignment, std::size_t size);
-void __libc_free(void* memory);
-
-void* malloc(std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* memory, std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_realloc(memory, size);
-}
-void* memalign(std::size_t alignment, std::size_t size) {
-  if (counting) ++allocations;
-  return __libc_memalign(alignment, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
-int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
-  *memory = memalign(alignment, size);
-  return *memory != nullptr ? 0 : ENOMEM;
-}
-void free(void* memory) {
-  if (counting && memory != nullptr) ++frees;
-  __libc_free(memory);
-}
-}
-
-#endif
 
 namespace lab {
 namespace {
 
 bool count_allocations(WorkerThread::EchoWorker& worker) {
-  counting = true;
+  test::counting = true;
   const bool clean = worker.run();
-  counting = false;
+  test::counting = false;
   return clean;
 }
 
 class Allocations : public testing::Test {
  protected:
   void SetUp() override {
-    if (sanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
-    allocations = 0;
-    frees = 0;
+    if (!test::allocations_are_counted) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+    test::allocations = 0;
+    test::frees = 0;
   }
   void TearDown() override {
-    EXPECT_EQ(allocations.load(), 0U);
-    EXPECT_EQ(frees.load(), 0U);
+    EXPECT_EQ(test::allocations.load(), 0U);
+    EXPECT_EQ(test::frees.load(), 0U);
   }
 };
 
 TEST_F(Allocations, TheCounterCounts) {
   if (sanitized) return;
-  counting = true;
+  test::counting = true;
   delete new std::vector<int>(100);  // two of each
   std::free(std::calloc(1, 1));
-  counting = false;
-  EXPECT_EQ(allocations.exchange(0), 3U);
-  EXPECT_EQ(frees.exchange(0), 3U);
+  test::counting = false;
+  EXPECT_EQ(test::allocations.exchange(0), 3U);
+  EXPECT_EQ(test::frees.exchange(0), 3U);
 }
 
 TEST_F(Allocations, NoneForAcceptsTrafficAndCloses) {
@@ -136,9 +89,9 @@ TEST_F(Allocations, NoneForAnswersAndFiles) {
   WorkerOptions options = WorkerThread::small();
   options.pooled_count = 8;
   const auto count = [](Worker<Lines>& worker) {
-    counting = true;
+    test::counting = true;
     const bool clean = worker.run();
-    counting = false;
+    test::counting = false;
     return clean;
   };
   ProtocolThread<Lines> worker(options, all_features(), count, {.files = files});
@@ -181,9 +134,9 @@ Task allocates_nothing(FramePool&, SessionIo& session) {
 TEST_F(Allocations, NoneForSessions) {
   using Sessions = Session<allocates_nothing>;
   const auto count = [](Worker<Sessions>& worker) {
-    counting = true;
+    test::counting = true;
     const bool clean = worker.run();
-    counting = false;
+    test::counting = false;
     return clean;
   };
   ProtocolThread<Sessions> worker(
