@@ -135,7 +135,8 @@ void judge(const Context& context, const Waits& waits) {
 
 void stall(Context& context, std::size_t count, const StreamOptions& options) {
   std::unique_ptr<StatsFile> stats;
-  if (!context.settings.stats_file.empty())
+  // Over TLS the layer above stops receiving, which the statistics do not count.
+  if (!context.settings.stats_file.empty() && !context.settings.tls)
     stats = std::make_unique<StatsFile>(context.settings.stats_file);
   const std::uint64_t held_back_before = stats ? held_back(*stats) : 0;
 
@@ -162,7 +163,9 @@ void stall(Context& context, std::size_t count, const StreamOptions& options) {
   context.seen = fmt::format("{} stalled after {}, neighbour's slowest of {} answers {:.0f} ms, {}",
                              count, in_words(bytes), waits.answers, waits.slowest_ms(),
                              reset > 0 ? fmt::format("{} reset", reset) : "then all bytes came");
-  context.seen += stats ? ", statistics show it" : ", statistics not looked at (no --stats-file)";
+  context.seen += stats                  ? ", statistics show it"
+                  : context.settings.tls ? ", statistics not looked at (they count no pause of TLS)"
+                                         : ", statistics not looked at (no --stats-file)";
 }
 
 void stalled_peer(Context& context) { stall(context, 1, {}); }

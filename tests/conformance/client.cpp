@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -136,6 +135,7 @@ Stream::Stream(const Endpoint& server, Pattern pattern, const StreamOptions& opt
         throw Failure(fmt::format("connect to {}: {}", server.text, error_text(error)));
       }
     }
+    if (options.tls) shake_hands(deadline);
   } catch (...) {
     close();
     throw;
@@ -144,6 +144,7 @@ Stream::Stream(const Endpoint& server, Pattern pattern, const StreamOptions& opt
 
 Stream::Stream(Stream&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
+      tls_(std::move(other.tls_)),
       pattern_(other.pattern_),
       sent_(other.sent_),
       received_(other.received_),
@@ -154,6 +155,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
   if (this == &other) return *this;
   close();
   fd_ = std::exchange(other.fd_, -1);
+  tls_ = std::move(other.tls_);
   pattern_ = other.pattern_;
   sent_ = other.sent_;
   received_ = other.received_;
@@ -178,9 +180,18 @@ void Stream::send(std::size_t size, Deadline deadline) {
 std::size_t Stream::send_some(std::size_t size) {
   std::size_t done = 0;
   const std::span<std::byte> chunk = scratch(size);
+  if (tls_) tls_->flush();
   while (done < size) {
     const auto part = chunk.first(std::min(chunk.size(), size - done));
     pattern_.fill(sent_, part);
+    if (tls_) {
+      const std::size_t count = tls_->send(part);
+      reset_ = tls_->was_reset();
+      sent_ += count;
+      done += count;
+      if (count < part.size()) break;
+      continue;
+    }
     const ssize_t count = ::send(fd_, part.data(), part.size(), MSG_NOSIGNAL);
     if (count < 0) {
       if (errno == EINTR) continue;
@@ -212,6 +223,13 @@ void Stream::receive(std::size_t size, Deadline deadline) {
 
 std::size_t Stream::receive_some(std::size_t size) {
   const std::span<std::byte> chunk = scratch(size);
+  if (tls_) {
+    const std::size_t count = tls_->receive(chunk);
+    ended_ = tls_->ended();
+    reset_ = tls_->was_reset();
+    check(chunk.first(count));
+    return count;
+  }
   for (;;) {
     const ssize_t count = ::recv(fd_, chunk.data(), chunk.size(), 0);
     if (count > 0) {
@@ -248,6 +266,7 @@ void Stream::exchange(std::size_t size, Deadline deadline) {
 }
 
 void Stream::finish() {
+  if (tls_) return tls_->finish();
   // ENOTCONN: a reset came first, and the receive that follows says so.
   if (shutdown(fd_, SHUT_WR) != 0 && errno != ENOTCONN) {
     throw Failure(fmt::format("{}shutdown: {}", name(), error_text(errno)));
@@ -277,6 +296,7 @@ void Stream::finish_and_check(Deadline deadline) {
 }
 
 void Stream::close() {
+  tls_.reset();
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
@@ -288,12 +308,29 @@ void Stream::close_with_reset() {
 }
 
 short Stream::wait(short events, Deadline deadline) const {
+  if ((events & POLLIN) != 0 && has_bytes()) return POLLIN;
   pollfd entry = {.fd = fd_, .events = events, .revents = 0};
   for (;;) {
+    if (holds_records()) entry.events = static_cast<short>(events | POLLOUT);
     const int ready = poll(&entry, 1, deadline.left_ms());
+    if (ready > 0 && tls_) tls_->flush();
+    if (ready > 0 && (entry.revents & ~POLLOUT) == 0 && (events & POLLOUT) == 0) {
+      entry.events = events;  // only records had to leave
+      continue;
+    }
     if (ready > 0) return entry.revents;
     if (ready < 0 && errno != EINTR) throw Failure("client: poll: " + error_text(errno));
     if (deadline.passed()) return 0;
+  }
+}
+
+void Stream::shake_hands(Deadline deadline) {
+  tls_ = std::make_unique<TlsChannel>(fd_, name());
+  while (!tls_->shake_hands()) {
+    if (tls_->was_reset()) throw Failure(name() + "the server reset the connection's handshake");
+    if (wait(POLLIN, deadline) == 0) {
+      throw Failure(name() + "the handshake is not over by the deadline");
+    }
   }
 }
 
@@ -366,6 +403,7 @@ void Stream::fail_mismatch(std::span<const std::byte> bytes, std::size_t at) con
 std::vector<std::byte> Stream::read_on(std::span<const std::byte> bytes) const {
   std::vector<std::byte> all(bytes.begin(), bytes.end());
   const Deadline patience(Milliseconds(100));
+  if (tls_) return all;  // a record was read as a whole
   while (all.size() < chunk_size_max && wait(POLLIN, patience) != 0) {
     std::array<std::byte, 4096> part;
     const ssize_t count = ::recv(fd_, part.data(), part.size(), 0);
@@ -379,6 +417,23 @@ void Stream::demand_open() const {
   if (!ended_ && !reset_) return;
   throw Failure(fmt::format("{}the server {} the connection: {} bytes sent, {} received", name(),
                             reset_ ? "reset" : "closed", sent_, received_));
+}
+
+int poll_streams(std::vector<pollfd>& entries,
+                 const std::function<const Stream&(std::size_t)>& stream_of, int timeout_ms) {
+  bool has_bytes = false;
+  for (std::size_t index = 0; index < entries.size(); ++index) {
+    if (entries[index].fd < 0) continue;
+    has_bytes = has_bytes || stream_of(index).has_bytes();
+    if (stream_of(index).holds_records()) entries[index].events |= POLLOUT;
+  }
+  int ready = poll(entries.data(), entries.size(), has_bytes ? 0 : timeout_ms);
+  for (std::size_t index = 0; has_bytes && ready >= 0 && index < entries.size(); ++index) {
+    if (entries[index].fd < 0 || !stream_of(index).has_bytes()) continue;
+    entries[index].revents |= POLLIN;
+    ++ready;
+  }
+  return ready;
 }
 
 std::size_t descriptors_available(std::size_t reserve) {

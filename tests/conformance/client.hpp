@@ -3,17 +3,21 @@
 // passes.
 #pragma once
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tests/conformance/pattern.hpp"
+#include "tests/conformance/tls_channel.hpp"
 
 namespace lab {
 
@@ -63,6 +67,8 @@ struct StreamOptions {
   // The last byte of a 127.0.0.x source address: each has ephemeral ports of its own. 0: the
   // kernel's.
   std::uint8_t source = 0;
+  // Over TLS: a FIN is then close_notify and a FIN, on both sides.
+  bool tls = false;
 };
 
 // One connection: what is sent follows its Pattern, what comes back is checked against it.
@@ -76,7 +82,8 @@ class Stream {
 
   // Sends the next `size` bytes, waiting for room. The server need not have read them.
   void send(std::size_t size, Deadline deadline);
-  // Sends what goes without waiting. 0 when the socket is full, or reset() or broken().
+  // Sends what goes without waiting. 0 when the socket is full, or reset() or broken(). Over TLS
+  // what is sent may be waiting here, as a record at most.
   std::size_t send_some(std::size_t size);
 
   // Receives and checks exactly `size` bytes.
@@ -104,6 +111,10 @@ class Stream {
   [[nodiscard]] short wait(short events, Deadline deadline) const;
 
   [[nodiscard]] int fd() const { return fd_; }
+  // True while poll(2) may know of nothing, and there are bytes to receive.
+  [[nodiscard]] bool has_bytes() const { return tls_ && tls_->has_bytes(); }
+  // True while sent bytes wait for room.
+  [[nodiscard]] bool holds_records() const { return tls_ && tls_->holds_records(); }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
   // True when the server's FIN has been read.
@@ -117,14 +128,21 @@ class Stream {
   [[noreturn]] void fail_mismatch(std::span<const std::byte> bytes, std::size_t at) const;
   [[nodiscard]] std::vector<std::byte> read_on(std::span<const std::byte> bytes) const;
   void demand_open() const;
+  void shake_hands(Deadline deadline);
 
   int fd_ = -1;
+  std::unique_ptr<TlsChannel> tls_;  // none: bytes go in the clear
   Pattern pattern_;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
   bool ended_ = false;
   bool reset_ = false;
 };
+
+// poll(2) on streams, of which TLS may hold bytes in both directions. Entry `index` is that of
+// `stream_of(index)`, or has -1 for its fd.
+int poll_streams(std::vector<pollfd>& entries,
+                 const std::function<const Stream&(std::size_t)>& stream_of, int timeout_ms);
 
 // Lowers the bound to what this process may open, raising the soft limit first. Leaves `reserve`
 // free.

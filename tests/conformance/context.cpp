@@ -1,7 +1,6 @@
 #include "tests/conformance/context.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <cerrno>
 #include <cmath>
@@ -49,7 +48,9 @@ void DelayMeter::run(const std::stop_token& stop) {
 
 Stream Context::connect(const StreamOptions& options) const {
   const Pattern pattern(settings.seed, connections_made.fetch_add(1));
-  return {settings.server, pattern, options, deadline};
+  StreamOptions all = options;
+  all.tls = settings.tls;
+  return {settings.server, pattern, all, deadline};
 }
 
 Clock::duration Context::scaled(Clock::duration duration) const {
@@ -80,7 +81,8 @@ Clock::duration run_flows(Context& context, std::vector<Flow>& flows) {
       if (!done && allowance(flow) > 0) entries[index].events |= POLLOUT;
     }
     const Deadline patience = context.deadline.or_sooner(context.silence());
-    const int ready = poll(entries.data(), entries.size(), patience.left_ms());
+    const auto stream_of = [&](std::size_t index) -> const Stream& { return flows[index].stream; };
+    const int ready = poll_streams(entries, stream_of, patience.left_ms());
     if (ready < 0 && errno != EINTR) throw Failure("client: poll failed");
     if (ready == 0 || context.deadline.passed()) {
       for (const Flow& flow : flows) {
@@ -124,8 +126,8 @@ std::size_t receive_all_to_end(Context& context, std::vector<Stream>& streams) {
     }
     if (unfinished == 0) break;
     const Deadline patience = context.deadline.or_sooner(context.silence());
-    if (poll(entries.data(), entries.size(), patience.left_ms()) == 0 ||
-        context.deadline.passed()) {
+    const auto stream_of = [&](std::size_t index) -> const Stream& { return streams[index]; };
+    if (poll_streams(entries, stream_of, patience.left_ms()) == 0 || context.deadline.passed()) {
       throw Failure(fmt::format("{} of {} connections wait for the rest in vain", unfinished,
                                 streams.size()));
     }

@@ -38,6 +38,7 @@ struct Settings {
   std::size_t server_workers = 1;
   int server_pid = 0;
   std::string stats_file;
+  bool tls = false;
   // Cases in which the server may reset a peer that does not read, by a regular expression; empty:
   // none.
   std::string may_shed;

@@ -157,6 +157,9 @@ int run(int argc, char** argv) {
   line.add_option("--skip", skip, "Leave out the cases whose name this matches").check(regex);
   line.add_flag("--quick", settings.quick,
                 "Fewer rounds in every case, for runs that try many configurations");
+  line.add_flag("--tls", settings.tls,
+                "Over TLS, with any certificate. A FIN is then close_notify and a FIN, and one "
+                "without the other is a failure");
   line.add_option("--seed", settings.seed, "Repeats a run: same bytes, same sizes")
       .capture_default_str();
   line.add_option(
