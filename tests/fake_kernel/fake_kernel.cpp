@@ -14,6 +14,7 @@ FakeKernel::FakeKernel(const Scenario& scenario, Random& random, Clock& clock, T
       clock_(clock),
       trace_(trace),
       network_(network),
+      limits_(scenario, clock, trace),
       table_(scenario.options.connections_max),
       home_(scenario.options.buffer_count, false),
       can_reset_(scenario.features.has(Feature::slot_options)) {}
@@ -93,7 +94,10 @@ FakeKernel::Op FakeKernel::parse(const io_uring_sqe& sqe) {
     case IORING_OP_ACCEPT:
       op->kind = Operation::Kind::accept;
       op->multishot = (sqe.ioprio & IORING_ACCEPT_MULTISHOT) != 0;
+      op->memory = reinterpret_cast<std::byte*>(sqe.addr);
+      op->memory_size = reinterpret_cast<socklen_t*>(sqe.addr2);
       trace_.note("sqe accept{}", op->multishot ? " multishot" : "");
+      limits_.judge_accept(op->memory != nullptr, op->multishot);
       break;
     case IORING_OP_TIMEOUT: {
       op->kind = Operation::Kind::timer;
@@ -154,7 +158,7 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
       parse_send(sqe, *op);
       break;
     case IORING_OP_SHUTDOWN:
-      if (sqe.len == SHUT_WR && subject != Subject::echo) {
+      if (sqe.len == SHUT_WR && !plainly_echoes()) {
         op->kind = Operation::Kind::fin;
         break;
       }
@@ -234,6 +238,7 @@ void FakeKernel::begin(const Op& op) {
       judge_slot(started.slot, "shutdown");
       started.socket = table_[static_cast<std::size_t>(started.slot)];
       started.socket->close_begun = true;
+      limits_.leaves(*started.socket, draining_at_ != 0);
       trace_.note("sqe #{} shutdown", started.socket->id);
       break;
     case Kind::fin:
@@ -258,6 +263,7 @@ void FakeKernel::begin(const Op& op) {
       judge_slot(started.slot, "option");
       started.socket = table_[static_cast<std::size_t>(started.slot)];
       started.socket->close_begun = true;
+      limits_.leaves(*started.socket, draining_at_ != 0);
       trace_.note("sqe #{} linger", started.socket->id);
       break;
     case Kind::timer:

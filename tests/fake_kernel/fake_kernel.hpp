@@ -22,6 +22,7 @@
 #include "01-core/lib/ring.hpp"
 #include "03-network/lib/buffer_ring.hpp"
 #include "06-server/lib/engine/worker_buffers.hpp"
+#include "tests/fake_kernel/limits_oracle.hpp"
 #include "tests/fake_kernel/network.hpp"
 
 namespace lab::fake {
@@ -74,7 +75,8 @@ struct Operation {
   int result = 0;  ///< of a cancel
   std::uint64_t period_ns = 0;
 
-  std::byte* memory = nullptr;  ///< of a read
+  std::byte* memory = nullptr;       ///< of a read; of an accept, where the address goes; or null
+  socklen_t* memory_size = nullptr;  ///< of an accept: the space, then the address's size
   int fd = -1;
 };
 
@@ -116,6 +118,7 @@ class FakeKernel {
   std::uint64_t bytes_given_up() const noexcept { return bytes_given_up_; }
   std::uint64_t bytes_taken() const noexcept { return bytes_taken_; }
   std::uint64_t accepted() const noexcept { return accepted_; }
+  const LimitsOracle& limits() const noexcept { return limits_; }
   std::uint64_t notifications() const noexcept { return notifications_posted_; }
   std::uint64_t sends() const noexcept { return sends_posted_; }
 
@@ -158,6 +161,7 @@ class FakeKernel {
 
   // operations (fake_operations.cpp)
   void attempt_accept(Operation& op);
+  static void write_address(const Operation& op, const Socket& socket);
   void attempt_receive(Operation& op);
   void finish_at_end(Operation& op);
   void deliver(Operation& op, bool last);
@@ -212,6 +216,7 @@ class FakeKernel {
   Clock& clock_;
   Trace& trace_;
   Network& network_;
+  LimitsOracle limits_;
   Ring* ring_ = nullptr;
   const BufferRing* buffers_ = nullptr;
   PooledBuffers* pooled_ = nullptr;

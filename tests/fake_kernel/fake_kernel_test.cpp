@@ -86,6 +86,19 @@ void judge_end(Rig& rig) {
   expect_equal(trace, "open connections", rig.worker.open_connections(), 0);
   expect_equal(trace, "accepted", stats.get(Stat::accepted), kernel.accepted());
   expect_equal(trace, "closed", stats.get(Stat::closed), kernel.accepted());
+  if (ClientLimits* limits = rig.worker.commons().limits()) {
+    LimitCounters& counted = limits->counters();
+    std::uint64_t refused = 0;
+    for (unsigned why = 0; why < static_cast<unsigned>(Refused::count); ++why) {
+      refused += counted.refused(static_cast<Refused>(why)).get();
+    }
+    expect_equal(trace, "let in and refused", counted.connections().get() + refused,
+                 kernel.accepted());
+    // In a drain it is not seen who would have been let in.
+    if (rig.scenario.ending == Ending::served) {
+      expect_equal(trace, "refused", refused, kernel.limits().refused());
+    }
+  }
   expect_equal(trace, "sends", stats.get(Stat::sends), kernel.sends());
   expect_equal(trace, "bytes_out", stats.get(Stat::bytes_out), kernel.bytes_taken());
   expect_equal(trace, "notifications",

@@ -45,6 +45,7 @@ void FakeKernel::attempt_accept(Operation& op) {
     table_[slot] = network_.accept();
     table_[slot]->slot = static_cast<int>(slot);
     ++accepted_;
+    write_address(op, *table_[slot]);
     // A full queue ends it, and nothing else does while clients come: they come meanwhile, too.
     if (random_.chance(chances_.arrives_meanwhile)) network_.hurry();
     const bool last =
@@ -53,6 +54,15 @@ void FakeKernel::attempt_accept(Operation& op) {
     if (last) return finish(op, static_cast<int>(slot));
     post(op.user_data, static_cast<int>(slot), IORING_CQE_F_MORE);
   }
+}
+
+void FakeKernel::write_address(const Operation& op, const Socket& socket) {
+  if (op.memory == nullptr) return;
+  const sockaddr_in6& address = socket.peer->plan.address;
+  const bool is_ipv6 = address.sin6_family == AF_INET6;
+  const auto size = static_cast<socklen_t>(is_ipv6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+  std::memcpy(op.memory, &address, std::min(size, *op.memory_size));
+  *op.memory_size = size;
 }
 
 // --- receiving ---

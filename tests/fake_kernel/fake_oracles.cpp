@@ -33,7 +33,10 @@ void FakeKernel::judge_owner(const Operation& op) {
   if (socket.receive != nullptr) {
     trace_.fail("safety", "a second receive on #{} while one is in flight", socket.id);
   }
-  if (socket.receive_data == 0) socket.receive_data = op.user_data;
+  if (socket.receive_data == 0) {
+    limits_.let_in(socket);
+    socket.receive_data = op.user_data;
+  }
   if (socket.receive_data != op.user_data) {
     trace_.fail("safety", "#{} is received from by another connection's operation", socket.id);
   }
@@ -59,7 +62,7 @@ void FakeKernel::judge_piece(const Socket& socket, const iovec& piece) {
   const int received = buffer_of(begin);
   const int pooled = pooled_->id_of(begin);
   const bool within = received == buffer_of(end) && pooled == pooled_->id_of(end);
-  const bool is_known = received >= 0 || pooled >= 0 || subject != Subject::echo;
+  const bool is_known = received >= 0 || pooled >= 0 || !plainly_echoes();
   if (!within || !is_known) {
     trace_.fail("safety", "#{} sends what is not within one buffer", socket.id);
   }
@@ -81,7 +84,8 @@ void FakeKernel::judge_close(const Operation& op) {
     trace_.fail("safety", "close of #{} with a send in flight", socket.id);
   }
   socket.closing = true;
-  if (off_script()) return;
+  limits_.leaves(socket, draining_at_ != 0);
+  if (limits_.refuses(socket) || off_script()) return;
   const bool flushed = socket.unsent() == 0;
   const bool ended = socket.end_told || socket.delivered >= socket.script->ends_after();
   if (ended && flushed) return;
@@ -111,7 +115,7 @@ void FakeKernel::judge_close(const Operation& op) {
   // Where answers are the protocol's, whoever keeps a buffer for long is in the way, even if it
   // moves.
   const bool pooled_scarce =
-      subject != Subject::echo && (scarce || now - pooled_out_at_ < 100 * millisecond);
+      !plainly_echoes() && (scarce || now - pooled_out_at_ < 100 * millisecond);
   if (pooled_scarce && is_past(socket.all_sent_at, 50 * millisecond)) return;
   trace_.fail("safety",
               "#{} is cut short without a reason: {} B sent, {} received, {} sent back, end {}, "
@@ -224,8 +228,7 @@ void FakeKernel::judge_hunger(Socket& socket) {
 
 // A protocol with bytes of its own may wait for a pooled buffer, or for a piece of a file.
 bool FakeKernel::waits_for_more() const noexcept {
-  return subject != Subject::echo &&
-         (reading_ || clock_.now() - pooled_out_at_ < 100 * millisecond);
+  return !plainly_echoes() && (reading_ || clock_.now() - pooled_out_at_ < 100 * millisecond);
 }
 
 // A session may think about what it has heard before it answers, twice as long in a drain.
@@ -237,7 +240,7 @@ bool FakeKernel::thinks(const Socket& socket) const noexcept {
 // How long somebody may wait for a buffer. For each poolful of peers that keep pooled buffers there
 // is a round in which they are found.
 std::uint64_t FakeKernel::patience() const noexcept {
-  const bool pooled = subject != Subject::echo;
+  const bool pooled = !plainly_echoes();
   const std::uint64_t fewest = std::min(pooled_->count(), buffers_->count() / 2);
   const std::uint64_t rounds = pooled ? scenario_.peers.size() / fewest : 0;
   return (500 + 100 * rounds) * millisecond;
@@ -245,7 +248,7 @@ std::uint64_t FakeKernel::patience() const noexcept {
 
 // Whoever has something to say must not wait for a pooled buffer because others do not read.
 void FakeKernel::judge_silence(Socket& socket) {
-  const bool mute = subject != Subject::echo && socket.unsent() > 0 && socket.send == nullptr &&
+  const bool mute = !plainly_echoes() && socket.unsent() > 0 && socket.send == nullptr &&
                     socket.notifications_due == 0 && !socket.dead && !socket.error_told;
   if (!mute) {
     socket.mute_at = 0;

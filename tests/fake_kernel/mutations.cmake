@@ -62,7 +62,7 @@ mutation(accept_on_a_full_table FILE ${acceptor} CAUGHT_BY "accepting: "
   NEW "")
 
 mutation(multishot_accept_without_room_for_all FILE ${acceptor} CAUGHT_BY "accepting: "
-  OLD "if (room() > most_at_once) {"
+  OLD "if (room() > most_at_once && ask_ == Ask::nothing) {"
   NEW "if (room() > 0) {")
 
 # A full backlog is taken while more come.

@@ -44,8 +44,10 @@ struct Socket {
   }
   bool writable() const noexcept { return dead || 3 * room() >= send_room; }
 
-  bool dead = false;  ///< reset by either side, or given up
-  int error = 0;      ///< why, until it was reported
+  bool let_in = false;  ///< past the server's limits, if it has any
+  bool left = false;    ///< and does not count any more
+  bool dead = false;    ///< reset by either side, or given up
+  int error = 0;        ///< why, until it was reported
   bool error_before_data = false;
   bool vanished = false;
   bool closed = false;  ///< by the server, or shut down

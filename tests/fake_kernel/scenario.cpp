@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <numeric>
 
 #include "tests/fake_kernel/clock.hpp"
@@ -78,6 +79,41 @@ Chances draw_chances(Random& random) {
   return chances;
 }
 
+// At least one of them, and often several.
+void draw_limits(Random& random, LimitOptions& limits) {
+  limits.burst = random.between(1, 12);
+  limits.rate = random.chance(700) ? random.between(1, 400) : 0;
+  limits.rate_total = random.chance(300) ? random.between(1, 600) : 0;
+  limits.connections_max = random.chance(400) ? random.between(1, 4) : 0;
+  limits.entries = random.chance(800) ? 1024 : 4;
+  limits.key = SipKey{random.next(), random.next()};
+  if (random.chance(400) || !limits.any()) {
+    limits.denied.resize(2);
+    parse_network("192.0.2.0/31", limits.denied[0]);
+    parse_network("2001:db8::/47", limits.denied[1]);
+  }
+}
+
+// 192.0.2.N, the same as a listener on :: has it, or any address of 2001:db8:N::/64.
+sockaddr_in6 draw_address(Random& random, unsigned client, bool is_ipv6) {
+  sockaddr_in6 peer{};
+  const auto byte = static_cast<std::uint8_t>(client);
+  const unsigned kind = is_ipv6 ? 2 : random.below(2);
+  if (kind == 0) {
+    sockaddr_in ipv4{};
+    ipv4.sin_family = AF_INET;
+    ipv4.sin_addr.s_addr = htonl(0xc0000200U + client);
+    std::memcpy(&peer, &ipv4, sizeof ipv4);
+    return peer;
+  }
+  peer.sin6_family = AF_INET6;
+  std::uint8_t mapped[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, byte};
+  std::uint8_t network[16] = {0x20, 0x01, 0x0d, 0xb8, 0, byte};
+  for (unsigned at = 8; at < 16; ++at) network[at] = static_cast<std::uint8_t>(random.below(256));
+  std::memcpy(&peer.sin6_addr, kind == 1 ? mapped : network, 16);
+  return peer;
+}
+
 Features draw_features(Random& random) {
   Features features;
   if (random.chance(300)) features.pretend(Feature::timer_multishot, EINVAL);
@@ -123,7 +159,7 @@ Scenario::Scenario(Random& random)
     options.buffer_size = 1024;
   }
   // Crawlers: a gathered send to one of them takes longer than the idle timeout, and moves.
-  const bool crawl = !siege && !ambush && random.chance(40) && subject == Subject::echo;
+  const bool crawl = !siege && !ambush && random.chance(40) && plainly_echoes();
   if (crawl) {
     options.buffer_count = 512;
     options.idle_timeout_ms = 1000;
@@ -201,10 +237,17 @@ Scenario::Scenario(Random& random)
       plan.pause_ns = 150 * millisecond;
     }
     // A short question may have a long answer.
-    if (subject != Subject::echo && plan.behaviour == Behaviour::slow_reader) {
+    if (!plainly_echoes() && plan.behaviour == Behaviour::slow_reader) {
       plan.receive_room = std::max(plan.receive_room, 4096U);
     }
     peers.push_back(plan);
+  }
+  if (subject != Subject::limited) return;
+  draw_limits(random, options.limits);
+  const unsigned clients = random.between(1, clients_max);
+  for (PeerPlan& plan : peers) {
+    plan.client = random.below(clients);
+    plan.address = draw_address(random, plan.client, plan.client % 2 == 1);
   }
 }
 
@@ -217,13 +260,20 @@ std::string Scenario::describe() const {
     crowd += fmt::format("{}{} {}", crowd.empty() ? "" : ", ", counts[kind],
                          name(static_cast<Behaviour>(kind)));
   }
+  std::string limited;
+  if (const LimitOptions& limits = options.limits; limits.any()) {
+    limited =
+        fmt::format("{}/s of {} clients, burst {}, {}/s in all, {} connections each, {} denied; ",
+                    limits.rate, limits.entries, limits.burst, limits.rate_total,
+                    limits.connections_max, limits.denied.size());
+  }
   constexpr std::array endings{"served", "drained", "stopped"};
   constexpr std::array modes{"auto", "always", "never"};
   return fmt::format(
       "{} slots, {} x {} B buffers, {} x {} B pooled, zero copy {} from {} B, idle {} ms, drain {} "
       "ms, backlog {}, "
       "rooms {}/{} B, latency {} us, user timeout {} ms, renewal {} ms, without{}{}{}{}{}{}, ends "
-      "{} ({} ms); {}",
+      "{} ({} ms); {}{}",
       options.connections_max, options.buffer_count, options.buffer_size, options.pooled_count,
       options.pooled_size, modes[static_cast<std::size_t>(options.zero_copy)],
       options.zero_copy_threshold, options.idle_timeout_ms, options.drain_deadline_ms, backlog,
@@ -234,7 +284,7 @@ std::string Scenario::describe() const {
       features.has(Feature::slot_options) ? "" : " slot-options",
       features.has(Feature::zero_copy_report) ? "" : " zero-copy-report",
       features.has(Feature::slot_release) ? "" : " slot-release",
-      endings[static_cast<std::size_t>(ending)], ending_ns / millisecond, crowd);
+      endings[static_cast<std::size_t>(ending)], ending_ns / millisecond, limited, crowd);
 }
 
 }  // namespace lab::fake

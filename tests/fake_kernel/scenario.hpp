@@ -3,6 +3,8 @@
 // another.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,6 +29,11 @@ enum class Behaviour : std::uint8_t {
 
 const char* name(Behaviour behaviour) noexcept;
 
+/// Where a client comes from: clients have numbers, and addresses that differ in what does not
+/// count.
+inline constexpr unsigned clients_max = 12;
+inline constexpr unsigned denied_clients = 2;  ///< the first of them, where a seed denies any
+
 struct PeerPlan {
   Behaviour behaviour;
   std::uint64_t connect_ns;    ///< from the start of the seed
@@ -37,6 +44,8 @@ struct PeerPlan {
   std::uint64_t pause_ns;      ///< between two messages, or two reads of a slow reader
   bool ends_with_fin;          ///< a never-reader half-closes when it has sent everything
   std::uint32_t receive_room;  ///< of its socket: acknowledged and not read
+  unsigned client = 0;         ///< below clients_max; whose limits count
+  sockaddr_in6 address{};
 };
 
 /// In per mille.

@@ -12,7 +12,7 @@
 namespace lab::fake {
 
 /// Which protocol the worker speaks.
-enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping, session };
+enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping, session, limited };
 
 class Script {
  public:
@@ -35,6 +35,10 @@ class Script {
 /// One for each protocol; a program of the model links the one that it tests.
 std::shared_ptr<const Script> make_script(std::uint64_t key);
 extern const Subject subject;
+/// It sends back the very buffers that it received, and has none of its own.
+inline bool plainly_echoes() noexcept {
+  return subject == Subject::echo || subject == Subject::limited;
+}
 /// What an open file of the model holds: no file system is asked. Nothing: there is no such file.
 std::optional<std::string_view> file_content(int fd);
 

@@ -19,12 +19,17 @@
 namespace lab {
 
 /// Sink has: room(), the connections that it can still take; adopt(slot); accept_failed(), for the
-/// statistics; tick(), in steps of tick_ms.
+/// statistics; tick(), in steps of tick_ms. One that asks where clients come from has
+/// judge(slot, address) in place of adopt().
 template <class Sink>
 class Acceptor {
  public:
-  Acceptor(Ring& ring, Sink& sink, unsigned tick_ms) noexcept
-      : ring_(ring), sink_(sink), retry_ticks_max_(1000 / tick_ms) {}
+  /// What the sink wants to know of a client. Its address costs the multishot accept: a client
+  /// takes a SQE of its own then.
+  enum class Ask : std::uint8_t { nothing, address };
+
+  Acceptor(Ring& ring, Sink& sink, unsigned tick_ms, Ask ask = Ask::nothing) noexcept
+      : ring_(ring), sink_(sink), ask_(ask), retry_ticks_max_(1000 / tick_ms) {}
 
   /// @param listener_fd it outlives what is armed on it
   void start(int listener_fd) noexcept {
@@ -44,14 +49,14 @@ class Acceptor {
     }
     if (ones_armed_ == ones_max || cancel_.armed()) return;
     if (sink_.tick() < retry_tick_) return;
-    if (room() > most_at_once) {
+    if (room() > most_at_once && ask_ == Ask::nothing) {
       multishot_.start(ring_, listener_fd_);
       return;
     }
     for (One& one : ones_) {
       if (room() == 0) return;
       if (one.accept.armed()) continue;
-      one.accept.start_once(ring_, listener_fd_);
+      one.start();
       ++ones_armed_;
     }
   }
@@ -75,11 +80,19 @@ class Acceptor {
 
   struct One {
     explicit One(Acceptor& owner) noexcept : acceptor(owner) {}
+    void start() noexcept {
+      if (acceptor.ask_ == Ask::nothing) {
+        accept.start_once(acceptor.ring_, acceptor.listener_fd_);
+      } else {
+        accept.start_once(acceptor.ring_, acceptor.listener_fd_, peer);
+      }
+    }
     void on_accept(Cqe cqe) noexcept {
       --acceptor.ones_armed_;
-      acceptor.on_multishot(cqe);
+      acceptor.on_one(cqe, peer);
     }
     Acceptor& acceptor;
+    AcceptedPeer peer;
     Bind<AcceptMultishot, &One::on_accept> accept{*this};
   };
 
@@ -100,6 +113,16 @@ class Acceptor {
     } else if (!stopped_) {
       on_failed(cqe.res);
     }
+  }
+  void on_one(Cqe cqe, const AcceptedPeer& peer) noexcept {
+    if constexpr (requires { sink_.judge(FileSlot{}, peer.address); }) {
+      if (ask_ == Ask::address && cqe.res >= 0) {
+        retry_wait_ = 1;
+        sink_.judge(static_cast<FileSlot>(cqe.res), peer.address);
+        return;
+      }
+    }
+    on_multishot(cqe);
   }
 
   // Any error ends a multishot accept. What belongs to one client is tried again at once, what is a
@@ -144,6 +167,7 @@ class Acceptor {
 
   Ring& ring_;
   Sink& sink_;
+  const Ask ask_;
   const std::uint32_t retry_ticks_max_;
   int listener_fd_ = -1;
   bool stopped_ = false;

@@ -8,12 +8,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <span>
 
 #include "01-core/lib/features.hpp"
 #include "05-performance/lib/ring_preset.hpp"
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/engine/buffer_budget.hpp"
 #include "06-server/lib/engine/buffer_line.hpp"
+#include "06-server/lib/engine/client_limits.hpp"
 #include "06-server/lib/engine/connection.hpp"
 #include "06-server/lib/engine/connections.hpp"
 #include "06-server/lib/engine/receive_renewal.hpp"
@@ -30,9 +34,10 @@ class Commons {
  public:
   using Client = Connection<P>;
 
+  /// @param limit_counters see ClientLimits
   /// @throws std::system_error, std::bad_alloc
   Commons(const WorkerOptions& options, const Features& features, WorkerStats& stats,
-          typename P::Shared& shared)
+          typename P::Shared& shared, std::span<Counter> limit_counters)
       : options_(options),
         features_(features),
         stats_(stats),
@@ -44,6 +49,9 @@ class Commons {
         connections_(options.connections_max + spare_connections),
         zero_copy_(zero_copy_mode(), options.zero_copy_threshold) {
     if (zero_copy_mode() != ZeroCopyMode::never) memory_.register_arena();
+    if (options.limits.any()) {
+      limits_.emplace(options.limits, table_.size(), ring_.now_ns(), limit_counters);
+    }
   }
   Commons(const Commons&) = delete;
   Commons& operator=(const Commons&) = delete;
@@ -67,12 +75,17 @@ class Commons {
   SlabPool<GatherList>& gather_lists() noexcept { return memory_.gather_lists; }
   ZeroCopyPolicy& zero_copy() noexcept { return zero_copy_; }
   WorkerStats& stats() noexcept { return stats_; }
+  /// Null: there are none.
+  ClientLimits* limits() noexcept { return limits_ ? &*limits_ : nullptr; }
   /// Counts time in steps of tick_ms, from start_clock() on.
   std::uint32_t tick() const noexcept {
     return static_cast<std::uint32_t>((ring_.now_ns() - start_ns_) / tick_ns);
   }
 
-  void start_clock() noexcept { start_ns_ = ring_.now_ns(); }
+  void start_clock() noexcept {
+    start_ns_ = ring_.now_ns();
+    if (limits_) limits_->start_clock(start_ns_);
+  }
   static constexpr unsigned tick_ms = protocol_tick_ms;
   static constexpr std::uint64_t tick_ns = std::uint64_t{tick_ms} * 1'000'000U;
 
@@ -110,6 +123,20 @@ class Commons {
     ring_.reserve(2);
     shutdown_.link_before_close(ring_, slot);
   }
+
+  /// The close of this slot is about to begin: from then on it may be somebody else's.
+  void leaves(FileSlot slot) noexcept {
+    if (limits_) limits_->leave(slot);
+  }
+
+  // --- turning away ---
+
+  /// So many of those that are turned away are listened to until they have heard it. Who comes in
+  /// a flood is closed at once: it shall not take the slots of those that are let in.
+  bool may_linger_turned_away() const noexcept {
+    return turned_away_ < options_.connections_max / 8;
+  }
+  void turns_away() noexcept { ++turned_away_; }
 
   // --- zero-copy sends ---
 
@@ -184,10 +211,26 @@ class Commons {
 
   /// Nothing is due on it any more.
   void release(Client& client) noexcept {
+    if (client.turned_away()) --turned_away_;
     connections_.release(client);
     stats_[Stat::closed].add(1);
   }
 
+  WorkerReport report() const noexcept {
+    WorkerReport report;
+    report.connections_max = options_.connections_max;
+    report.setup_flags = ring_.setup_flags();
+    report.registered_ring_fd = ring_.registered_fd();
+    report.fixed_buffers = memory_.registered();
+    report.fixed_buffers_error = memory_.registered_error();
+    report.multishot_timer = features_.has(Feature::timer_multishot);
+    report.multishot_is_fair = multishot_is_fair();
+    report.can_reset = can_reset();
+    report.slot_releases = slot_releases();
+    report.zero_copy_reports = features_.has(Feature::zero_copy_report);
+    std::snprintf(report.pages, sizeof report.pages, "%s", memory_.pages_name());
+    return report;
+  }
   /// Closes that failed, though the peer was there.
   std::uint64_t shutdown_errors() const noexcept { return shutdown_errors_; }
 
@@ -229,6 +272,8 @@ class Commons {
   BufferLine<Client, P::uses_buffers> buffer_line_;
   ZeroCopyPolicy zero_copy_;
   ReceiveRenewal<Client> renewal_{options_.receive_renewal_ms / tick_ms};
+  std::optional<ClientLimits> limits_;
+  unsigned turned_away_ = 0;  ///< connections that are there only to be refused
   unsigned slots_used_ = 0;
   std::uint64_t shutdown_errors_ = 0;
   std::uint64_t start_ns_ = 0;

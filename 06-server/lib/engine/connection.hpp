@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "06-server/lib/engine/admission.hpp"
 #include "06-server/lib/engine/buffer_holder.hpp"
 #include "06-server/lib/engine/file_reader.hpp"
 #include "06-server/lib/engine/inbox.hpp"
@@ -29,6 +30,7 @@ template <class P>
 class alignas(64) Connection : public Receiver<Connection<P>>,
                                public Sender<Connection<P>>,
                                public SlotCloser<Connection<P>>,
+                               public Admission<Connection<P>>,
                                public FileReader<Connection<P>, P::uses_buffers>,
                                public Inbox<Connection<P>, P::uses_buffers>,
                                public Lingering<Connection<P>, P::uses_buffers>,
@@ -57,6 +59,12 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     activity_tick_ = commons_.tick();
     commons_.mark_ready(*this);
     protocol_.on_open(*this);
+  }
+
+  /// The slot is ours, and a limit keeps its client out.
+  void turn_away() noexcept {
+    activity_tick_ = commons_.tick();
+    finish(this->begin_to_turn_away() ? Finish::linger : Finish::close);
   }
 
   /// Decides what happens next. Called once after each batch in which something happened here; it
@@ -193,11 +201,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   /// The peer's FIN.
   void on_end() noexcept {
-    if constexpr (P::uses_buffers) {
-      this->end_due_ = true;
-    } else {
-      if (phase_ == Phase::open) protocol_.on_end(*this);
-    }
+    if (!this->keep_end() && phase_ == Phase::open) protocol_.on_end(*this);
   }
 
   void on_piece(Segment bytes) noexcept {
@@ -222,7 +226,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
  private:
   void abort() noexcept {
-    if (phase_ != Phase::aborting) protocol_.on_abort();
+    if (phase_ != Phase::aborting && !this->turned_away()) protocol_.on_abort();
     phase_ = Phase::aborting;
     this->close_inbox();
     commons_.mark_ready(*this);
@@ -230,14 +234,9 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   // The turn of its protocol: first what happened, then what has come, in order, then the end.
   void turn() noexcept {
+    if (this->turned_away()) return;
     protocol_.on_turn(*this);
-    if constexpr (P::uses_buffers) {
-      while (this->takes_bytes()) {
-        this->on_buffer_home();
-        protocol_.on_bytes(*this, this->inbox_.pop());
-      }
-      if (this->takes_end()) protocol_.on_end(*this);
-    }
+    this->hand_on(protocol_);
   }
 
   // Its protocol had its turn and left nothing to send, to read or to wait for.

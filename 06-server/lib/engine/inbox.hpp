@@ -10,7 +10,7 @@
 
 namespace lab {
 
-/// Connection derives from it and has: commons(), wants_bytes().
+/// Connection derives from it and has: commons(), wants_bytes(), on_buffer_home().
 /// @tparam On false: its protocol never makes its bytes wait, and it costs nothing
 template <class Connection, bool On>
 class Inbox {
@@ -25,6 +25,27 @@ class Inbox {
   }
 
  protected:
+  /// What has come, in order, then the end.
+  void hand_on(auto& protocol) noexcept {
+    while (takes_bytes()) {
+      self().on_buffer_home();
+      protocol.on_bytes(self(), inbox_.pop());
+    }
+    if (takes_end()) protocol.on_end(self());
+  }
+  /// The peer's FIN comes with the next hand_on(). @return false: nothing waits here, ever
+  bool keep_end() noexcept {
+    end_due_ = true;
+    return true;
+  }
+  void close_inbox() noexcept {
+    closed_ = true;
+    inbox_.clear();
+  }
+
+  SegmentQueue inbox_;
+
+ private:
   bool takes_bytes() noexcept {
     if (closed_) inbox_.clear();
     return !inbox_.empty() && self().wants_bytes();
@@ -35,17 +56,11 @@ class Inbox {
     end_due_ = false;
     return true;
   }
-  void close_inbox() noexcept {
-    closed_ = true;
-    inbox_.clear();
-  }
 
-  SegmentQueue inbox_;
-  bool end_due_ = false;
-
- private:
+  Connection& self() noexcept { return static_cast<Connection&>(*this); }
   const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
 
+  bool end_due_ = false;
   bool closed_ = false;  ///< nothing is wanted any more
 };
 
@@ -58,6 +73,8 @@ class Inbox<Connection, false> {
   std::uint32_t unread_buffers() const noexcept { return 0; }
 
  protected:
+  void hand_on(auto&) noexcept {}
+  bool keep_end() noexcept { return false; }
   void close_inbox() noexcept {}
 };
 

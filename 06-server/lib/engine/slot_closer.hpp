@@ -30,6 +30,7 @@ class SlotCloser {
   // the file goes; everybody else is told at once by a shutdown.
   void close() noexcept {
     Ring& ring = self().commons().ring();
+    self().commons().leaves(slot_);
     if (reset_ && self().commons().can_reset()) {
       static linger reset{.l_onoff = 1, .l_linger = 0};
       ring.reserve(2);

@@ -7,8 +7,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <ctime>
+#include <span>
 #include <utility>
 
 #include "01-core/lib/features.hpp"
@@ -31,10 +31,11 @@ class Worker {
   using Client = Connection<P>;
 
   /// @param shared what the protocol's connections have in common; it outlives the worker
+  /// @param limit_counters what its limits count, as LimitCounters::infos() says; none: in private
   /// @throws std::system_error, std::bad_alloc
   Worker(const WorkerOptions& options, const Features& features, WorkerStats& stats,
-         typename P::Shared& shared)
-      : commons_(options, features, stats, shared) {}
+         typename P::Shared& shared, std::span<Counter> limit_counters = {})
+      : commons_(options, features, stats, shared, limit_counters) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -95,23 +96,7 @@ class Worker {
   unsigned open_connections() const noexcept { return connections_.size(); }
   unsigned waiting_connections() const noexcept { return connections_.waiting(); }
 
-  WorkerReport report() const noexcept {
-    const Features& features = commons_.features();
-    const auto& memory = commons_.memory();
-    WorkerReport report;
-    report.connections_max = commons_.options().connections_max;
-    report.setup_flags = ring_.setup_flags();
-    report.registered_ring_fd = ring_.registered_fd();
-    report.fixed_buffers = memory.registered();
-    report.fixed_buffers_error = memory.registered_error();
-    report.multishot_timer = features.has(Feature::timer_multishot);
-    report.multishot_is_fair = commons_.multishot_is_fair();
-    report.can_reset = commons_.can_reset();
-    report.slot_releases = commons_.slot_releases();
-    report.zero_copy_reports = features.has(Feature::zero_copy_report);
-    std::snprintf(report.pages, sizeof report.pages, "%s", memory.pages_name());
-    return report;
-  }
+  WorkerReport report() const noexcept { return commons_.report(); }
 
   // --- what the acceptor needs ---
 
@@ -132,6 +117,16 @@ class Worker {
     }
     stats_[Stat::accepted].add(1);
     client->opened();
+  }
+
+  /// With limits: before anything is received, and before any TLS.
+  void judge(FileSlot slot, const sockaddr_in6& address) noexcept {
+    const auto why = commons_.limits()->judge(slot, ClientAddress::from(address), ring_.now_ns());
+    if (!why) return adopt(slot);
+    Client* client = commons_.create(slot);
+    LAB_ASSERT(client != nullptr);  // a one-shot accept has room
+    stats_[Stat::accepted].add(1);
+    client->turn_away();
   }
 
   void accept_failed() noexcept { stats_[Stat::accept_errors].add(1); }
@@ -282,7 +277,9 @@ class Worker {
 
   Upkeep<P> upkeep_{commons_};
   Drain drain_{commons_.options().drain_deadline_ms / tick_ms, 1000 / tick_ms};
-  Acceptor<Worker> acceptor_{ring_, *this, tick_ms};
+  using Ask = typename Acceptor<Worker>::Ask;
+  Acceptor<Worker> acceptor_{ring_, *this, tick_ms,
+                             commons_.limits() == nullptr ? Ask::nothing : Ask::address};
   Bind<Timer, &Worker::on_tick> timer_{*this};
   Bind<ReadControl, &Worker::on_control> read_control_{*this};
   Bind<Cancel, &Worker::on_cancel_all> cancel_all_{*this};

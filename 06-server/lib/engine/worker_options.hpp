@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "06-server/lib/engine/zero_copy_policy.hpp"
+#include "06-server/lib/limits/limit_options.hpp"
 
 namespace lab {
 
@@ -29,6 +30,7 @@ struct WorkerOptions {
   /// receives are begun again that often. Seldom, so that it costs nothing that counts; what a busy
   /// server closes in the meantime is limited by number.
   unsigned receive_renewal_ms = 10'000;
+  LimitOptions limits;  ///< with any, clients are accepted one by one, with their addresses
   bool sqpoll = false;
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies
   bool disabled_ring = false;      ///< for the fake kernel

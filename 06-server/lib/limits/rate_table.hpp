@@ -30,8 +30,13 @@ class RateTable {
       : limit_(limit),
         bucket_count_((entries + entries_a_bucket - 1) / entries_a_bucket),
         buckets_(std::make_unique<Bucket[]>(bucket_count_)) {
+    clear(now_ns);
+  }
+
+  /// Forgets all clients, without counting them. Writes the whole table.
+  void clear(std::uint64_t now_ns) noexcept {
     for (std::uint32_t i = 0; i < bucket_count_; ++i) {
-      for (Entry& entry : buckets_[i].entries) entry.due_ns = now_ns;
+      for (Entry& entry : buckets_[i].entries) entry = {ClientId{}, now_ns};
     }
   }
 

@@ -12,7 +12,7 @@
 
 namespace lab {
 
-/// 128 secret bits. @see random_sip_key()
+/// 128 secret bits, of random_sip_key().
 struct SipKey {
   std::uint64_t low = 0;   ///< the first eight bytes, the lowest first
   std::uint64_t high = 0;  ///< the other eight

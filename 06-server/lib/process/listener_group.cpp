@@ -8,13 +8,17 @@
 #include <system_error>
 
 #include "05-performance/lib/core_thread.hpp"
+#include "06-server/lib/limits/sip_key.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/steering.hpp"
 
 namespace lab {
 
 ListenerGroup::ListenerGroup(const Options& options)
-    : options_(options), cpus_(allowed_cpus()), listeners_(options.workers) {
+    : options_(options),
+      cpus_(allowed_cpus()),
+      source_key_(static_cast<std::uint32_t>(random_sip_key().low) | 1U),
+      listeners_(options.workers) {
   try {
     options_.listener.reuse_port = false;
     for (unsigned worker = 0; worker < options_.workers; ++worker) {
@@ -65,6 +69,7 @@ std::string ListenerGroup::address() const {
 
 bool ListenerGroup::steers_by_cpu() const noexcept {
   if (options_.workers == 1 || options_.steering == Steering::hash) return false;
+  if (options_.steering == Steering::source) return false;
   if (options_.steering == Steering::cpu) return true;
   return options_.pin && options_.workers == cpus_.size();
 }
@@ -75,8 +80,19 @@ bool ListenerGroup::waiting_clients_move() {
   return migrate != 0;
 }
 
+const char* ListenerGroup::steering_words() const noexcept {
+  if (options_.workers == 1) return "no steering";
+  return steers_by_source() ? "steered by source"
+         : steers_by_cpu()  ? "steered by CPU"
+                            : "steered by hash";
+}
+
 void ListenerGroup::attach_steering() {
-  if (!steers_by_cpu()) return;
+  if (steers_by_cpu()) steer_to_cpus();
+  if (steers_by_source()) steer_to_sources();
+}
+
+void ListenerGroup::steer_to_cpus() {
   std::vector<CpuTarget> targets;
   for (const int target : cpus_) {
     for (unsigned place = 0; place < order_.size(); ++place) {
@@ -87,6 +103,19 @@ void ListenerGroup::attach_steering() {
     }
   }
   steer_by_cpu(listeners_[order_.front()]->fd(), targets, 0);
+}
+
+// A worker's share stays its own; while it has no listener the others have it.
+void ListenerGroup::steer_to_sources() {
+  std::vector<unsigned> places(options_.workers);
+  for (unsigned worker = 0; worker < options_.workers; ++worker) {
+    const auto place = std::find(order_.begin(), order_.end(), worker);
+    places[worker] = place != order_.end() ? static_cast<unsigned>(place - order_.begin())
+                                           : worker % static_cast<unsigned>(order_.size());
+  }
+  steer_by_source(
+      listeners_[order_.front()]->fd(),
+      {.group_indices = places, .prefix_bits = options_.source_prefix_bits, .key = source_key_});
 }
 
 }  // namespace lab

@@ -12,7 +12,8 @@ namespace lab {
 enum class Steering : std::uint8_t {
   automatic,  ///< cpu when each processor of the affinity mask has one worker, else hash
   cpu,        ///< to the worker on the processor that handles the SYN
-  hash        ///< the kernel's own choice
+  hash,       ///< the kernel's own choice
+  source      ///< to the one that has the client's address: all its connections go there
 };
 
 /// They stay open while workers die, so that who waits in a backlog is served by the next worker.
@@ -23,6 +24,7 @@ class ListenerGroup {
     unsigned workers = 1;
     bool pin = true;
     Steering steering = Steering::automatic;
+    unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
   };
 
   /// Opens all of them, where nobody else listens.
@@ -53,16 +55,24 @@ class ListenerGroup {
   /// Refuses what comes from now on.
   void close_all() noexcept;
 
-  bool steers_by_cpu() const noexcept;
+  /// How a client finds its worker, for the log.
+  const char* steering_words() const noexcept;
 
   /// True with net.ipv4.tcp_migrate_req, Linux 5.14.
   static bool waiting_clients_move();
 
  private:
+  bool steers_by_cpu() const noexcept;
+  bool steers_by_source() const noexcept {
+    return options_.workers > 1 && options_.steering == Steering::source;
+  }
   void attach_steering();
+  void steer_to_cpus();
+  void steer_to_sources();
 
   Options options_;
   std::vector<int> cpus_;
+  const std::uint32_t source_key_;
   std::vector<std::optional<Listener>> listeners_;  ///< by worker
   std::vector<unsigned> order_;  ///< worker of each listener, as the SO_REUSEPORT group has them
 };

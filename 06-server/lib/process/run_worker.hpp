@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -16,11 +17,13 @@ namespace lab {
 
 /// @param shared what the connections have in common; it may derive from P::Shared. If it has
 /// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on
+/// @param limit_counters what its limits count; none, where there are no limits
 /// @return the exit code
 template <Protocol P, class Shared>
 int run_worker(const WorkerOptions& options, const Features& features, const WorkerContext& context,
-               std::unique_ptr<Shared> shared) {
-  auto worker = std::make_unique<Worker<P>>(options, features, *context.stats, *shared);
+               std::unique_ptr<Shared> shared, std::span<Counter> limit_counters = {}) {
+  auto worker =
+      std::make_unique<Worker<P>>(options, features, *context.stats, *shared, limit_counters);
   if constexpr (requires(Shared & made, Fd parcel) {
                   made.on_parcel(Reload::Kind{}, std::move(parcel));
                 }) {

@@ -42,7 +42,8 @@ int serve(ServerCommand& command, const MakeShared& make_shared) {
     const ServerOptions& options = given.options;
     return run_worker<P>(
         options.worker, options.features, context,
-        detail::call_with_counters(*static_cast<const MakeShared*>(given.own), context.counters));
+        detail::call_with_counters(*static_cast<const MakeShared*>(given.own), context.counters),
+        options.limit_counters.of(context.counters));
   };
   return command.run(worker_main, &make_shared);
 }

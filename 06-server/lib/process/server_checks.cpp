@@ -13,6 +13,7 @@
 
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/limit_flags.hpp"
 
 namespace lab {
 
@@ -64,12 +65,14 @@ void check_together(const CommandLine& line, ServerOptions& options) {
     options.supervisor.workers = static_cast<unsigned>(allowed_cpus().size());
   }
   check_steering(options.supervisor);
+  check_limits(line, worker.limits, options.limit_words);
   const ListenerOptions& listener = options.supervisor.listener;
   if (listener.v6_only && listener.address.find(':') == std::string::npos) {
     throw std::invalid_argument(
         fmt::format("--ipv6-only: {} is an IPv4 address; --address :: takes every interface",
                     listener.address));
   }
+  options.supervisor.source_prefix_bits = worker.limits.prefix_bits;
   worker.drain_deadline_ms = options.supervisor.drain_deadline_ms;
   worker.peers_on_loopback = is_loopback(listener.address);
 }

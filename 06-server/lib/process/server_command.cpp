@@ -10,6 +10,7 @@
 
 #include "01-core/standard_fds.hpp"
 #include "05-performance/bench/say.hpp"
+#include "06-server/lib/limits/limit_counters.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/server_checks.hpp"
 #include "06-server/lib/process/server_description.hpp"
@@ -63,6 +64,8 @@ void ServerCommand::parse(int argc, const char* const* argv) {
   line_.parse(argc, argv);
   try {
     check_together(line_, options_);
+    if (options_.worker.limits.any())
+      options_.limit_counters = add_counters(LimitCounters::infos());
     if (options_.supervisor.stats_json == "-" && !has_stdout_) {
       refuse("--stats-json: - is standard output, which is closed");
     }

@@ -10,7 +10,6 @@
 //   }
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -23,14 +22,6 @@
 #include "06-server/lib/process/worker_process.hpp"
 
 namespace lab {
-
-/// Where a protocol's counters are among all those of a worker.
-struct CounterPlace {
-  std::size_t first = 0;
-  std::size_t size = 0;
-
-  std::span<Counter> of(std::span<Counter> all) const noexcept { return all.subspan(first, size); }
-};
 
 class ServerCommand {
  public:

@@ -5,6 +5,8 @@
 
 #include <system_error>
 
+#include "06-server/lib/process/limit_flags.hpp"
+
 namespace lab {
 
 namespace {
@@ -32,10 +34,11 @@ std::string zero_copy_text(const ServerOptions& options, const WorkerReport& rep
 }  // namespace
 
 std::string describe_server(const ServerOptions& options, const WorkerReport& report) {
+  const std::string limits = limits_text(options.worker.limits);
   const bool plain = options.supervisor.listener.socket_options == SocketOptions::plain;
   return fmt::format(
       "Linux {}: {}{}{}{}, {} connections a worker, {} buffers of {} bytes in {}, {}, {} "
-      "sockets{}{}{}",
+      "sockets{}{}{}{}{}",
       kernel_release(),
       (report.setup_flags & IORING_SETUP_SQPOLL) != 0 ? "SQPOLL" : "DEFER_TASKRUN",
       (report.setup_flags & IORING_SETUP_NO_SQARRAY) != 0 ? ", NO_SQARRAY" : "",
@@ -45,7 +48,8 @@ std::string describe_server(const ServerOptions& options, const WorkerReport& re
       zero_copy_text(options, report), plain ? "plain" : "tuned",
       report.multishot_is_fair ? "" : ", one-shot receives while a send is due",
       report.can_reset ? "" : ", no reset of slots",
-      report.slot_releases ? "" : ", shutdown before close");
+      report.slot_releases ? "" : ", shutdown before close",
+      limits.empty() ? "" : ", limits: ", limits);
 }
 
 }  // namespace lab

@@ -163,9 +163,13 @@ void add_process_options(CommandLine& line, ServerOptions& options) {
       .group(group);
   line.add_choice(
           "--steer", supervisor.steering,
-          {{"auto", Steering::automatic}, {"cpu", Steering::cpu}, {"hash", Steering::hash}},
+          {{"auto", Steering::automatic},
+           {"cpu", Steering::cpu},
+           {"hash", Steering::hash},
+           {"source", Steering::source}},
           "Which worker gets a connection. cpu: the one on the CPU that handles it; hash: the "
-          "kernel's choice; auto: cpu when each allowed CPU has one worker")
+          "kernel's choice; source: the same for all connections of a client, so that its limits "
+          "are exact with several workers; auto: cpu when each allowed CPU has one worker")
       .default_str("auto")
       .group(group);
   line.add_flag_callback(
@@ -220,6 +224,7 @@ void add_process_options(CommandLine& line, ServerOptions& options) {
 void add_server_options(CommandLine& line, ServerOptions& options) {
   add_network_options(line, options.supervisor.listener);
   add_worker_options(line, options.worker);
+  add_limit_flags(line, options.worker.limits, options.limit_words);
   add_process_options(line, options);
 }
 

@@ -35,7 +35,8 @@ Supervisor::Supervisor(const SupervisorOptions& options)
       listeners_({.listener = options.listener,
                   .workers = options.workers,
                   .pin = options.pin,
-                  .steering = options.steering}) {
+                  .steering = options.steering,
+                  .source_prefix_bits = options.source_prefix_bits}) {
   // A mapping in a worker would keep the ring alive after our death, and with it the requests that
   // hold the control sockets: the workers would not see their end. madvise(2), MADV_DONTFORK
   check(io_uring_ring_dontfork(ring_.raw()), "io_uring_ring_dontfork");
@@ -108,10 +109,7 @@ void Supervisor::on_worker_ready(Child& child) {
   state_ = State::serving;
   served_ = true;
   log_("{}; {} worker{}, {}", options_.describe(options_.worker_main.argument, child.report()),
-       options_.workers, plural(options_.workers),
-       options_.workers == 1        ? "no steering"
-       : listeners_.steers_by_cpu() ? "steered by CPU"
-                                    : "steered by hash");
+       options_.workers, plural(options_.workers), listeners_.steering_words());
   announce();
 }
 

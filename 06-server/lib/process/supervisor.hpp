@@ -36,6 +36,7 @@ struct SupervisorOptions {
   unsigned workers = 1;
   bool pin = true;
   Steering steering = Steering::automatic;
+  unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
   unsigned drain_deadline_ms = 5'000;
   unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout

@@ -1,0 +1,36 @@
+// What clients may do, and which ones: the limits of a worker. Without any of them nobody asks a
+// client for its address.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "06-server/lib/limits/address_rules.hpp"
+#include "06-server/lib/limits/siphash.hpp"
+
+namespace lab {
+
+struct LimitOptions {
+  /// Requests a second, of each client in the long run; 0: any. A connection counts as one, and its
+  /// first request is that one.
+  std::uint32_t rate = 0;
+  std::uint32_t burst = 100;          ///< of a client that was quiet, at once
+  std::uint32_t rate_total = 0;       ///< the same of all clients of the worker; 0: any
+  std::uint32_t connections_max = 0;  ///< of each client at a time; 0: any
+  /// IPv6 addresses that have so many first bits in common are one client: whoever has a network
+  /// has 2^64 addresses of it.
+  unsigned prefix_bits = 64;
+  std::uint32_t entries = 65'536;  ///< clients that are remembered; 16 bytes each
+  std::vector<NetworkPrefix> allowed;
+  std::vector<NetworkPrefix> denied;
+  /// Of the hash; drawn by each worker where there is none. For tests.
+  std::optional<SipKey> key;
+
+  bool any() const noexcept {
+    return rate != 0 || rate_total != 0 || connections_max != 0 || !allowed.empty() ||
+           !denied.empty();
+  }
+};
+
+}  // namespace lab

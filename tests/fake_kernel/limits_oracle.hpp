@@ -1,0 +1,61 @@
+// What the limits of a server must do, seen from outside: a model of each client's right, from what
+// the kernel is asked to do. What the server decides cannot be seen at once, so the model has two
+// ends: what it surely counted, and what it may have counted at the most.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "06-server/lib/limits/rate_limit.hpp"
+#include "tests/fake_kernel/clock.hpp"
+#include "tests/fake_kernel/network.hpp"
+#include "tests/fake_kernel/scenario.hpp"
+#include "tests/fake_kernel/trace.hpp"
+
+namespace lab::fake {
+
+class LimitsOracle {
+ public:
+  LimitsOracle(const Scenario& scenario, Clock& clock, Trace& trace);
+
+  /// An accept that asks for an address, or does not.
+  void judge_accept(bool asks, bool multishot);
+  /// The server begins to serve a connection.
+  void let_in(Socket& socket);
+  /// What ends a connection begins: the first time counts.
+  /// @param draining one that was never served may have been let in all the same
+  void leaves(Socket& socket, bool draining);
+  /// Nobody is cut short who was not let in.
+  bool refuses(const Socket& socket) const noexcept { return limits_.any() && !socket.let_in; }
+
+  std::uint64_t refused() const noexcept { return refused_; }
+
+ private:
+  /// A time between two: what the server knows is somewhere in it.
+  struct Due {
+    std::uint64_t least = 0;
+    std::uint64_t most = 0;
+  };
+  struct Client {
+    unsigned open = 0;  ///< connections that are let in
+    Due due;
+  };
+
+  /// Between what the server decided and what is seen of it.
+  static constexpr std::uint64_t slack_ns = millisecond;
+
+  bool has_rate() const noexcept { return limits_.rate != 0; }
+  bool may_be_refused(const Client& client, unsigned number) const;
+  void charge(Due& due, const RateLimit& limit) const;
+
+  const LimitOptions& limits_;
+  Clock& clock_;
+  Trace& trace_;
+  RateLimit each_;
+  RateLimit total_;
+  std::map<unsigned, Client> clients_;
+  Due total_due_;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace lab::fake
