@@ -73,6 +73,7 @@ class Watched : public lab::ProtocolDefaults {
     void reset() noexcept { outer.reset(); }
     std::uint32_t tick() const noexcept { return outer.tick(); }
     lab::Waker waker() noexcept { return outer.waker(); }
+    lab::ClientAddress peer() const noexcept { return outer.peer(); }
   };
 
   void told(auto& io, auto&& hook) noexcept {

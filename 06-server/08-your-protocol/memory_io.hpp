@@ -70,6 +70,7 @@ class Io {
   lab::Waker waker() noexcept {
     return {nullptr, [](void*) noexcept {}};
   }
+  lab::ClientAddress peer() const noexcept { return {}; }
   // [/walk]
 
   // [walk engine]

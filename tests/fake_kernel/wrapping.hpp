@@ -100,6 +100,7 @@ class Wrapping {
     void reset() noexcept { lower.reset(); }
     std::uint32_t tick() const noexcept { return lower.tick(); }
     Waker waker() noexcept { return lower.waker(); }
+    ClientAddress peer() const noexcept { return lower.peer(); }
   };
   template <class Lower>
   Above(Wrapping&, Lower&) -> Above<Lower>;

@@ -128,6 +128,7 @@ class TestIo {
   Waker waker() noexcept {
     return {this, [](void* self) noexcept { static_cast<TestIo*>(self)->woken = true; }};
   }
+  ClientAddress peer() const noexcept { return client; }
 
   bool has_buffer() const { return pooled.out() < limits_.buffers; }
 
@@ -160,6 +161,7 @@ class TestIo {
   std::function<void()> on_reset;  ///< an engine tells the protocol within
   bool wants_buffer = false;       ///< none was there when one was asked for
   std::uint32_t now = 1000;
+  ClientAddress client;
 
  private:
   TestLimits limits_;

@@ -1,13 +1,17 @@
 // What the seam promises a protocol about its hooks and its end, where no shipped protocol shows
 // it.
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -152,6 +156,52 @@ TEST(Seam, WhoRestsSaysItsLastWord) {
   EXPECT_EQ(receive_all(client), HasEnough::last_word);
   EXPECT_TRUE(draining.join());
   EXPECT_TRUE(idle.finish());
+}
+
+/// Says where its peer is: sixteen bytes.
+struct SaysWhere : ProtocolDefaults {
+  static constexpr bool uses_buffers = true;
+  struct Shared {};
+  explicit SaysWhere(Shared&) noexcept {}
+  void on_open(auto& io) noexcept {
+    const ClientAddress peer = io.peer();
+    PooledBuffer buffer = io.take_buffer();
+    std::memcpy(buffer.space().data(), peer.bytes().data(), peer.bytes().size());
+    io.send(std::move(buffer).filled(16));
+  }
+  void on_bytes(auto&, Segment) noexcept {}
+};
+static_assert(Protocol<SaysWhere>);
+
+std::string where(std::uint16_t port, const char* from) {
+  const Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+  EXPECT_EQ(inet_pton(AF_INET, from, &address.sin_addr), 1);
+  EXPECT_EQ(bind(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  address.sin_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET, "127.0.0.1", &address.sin_addr), 1);
+  EXPECT_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  in6_addr told{};
+  EXPECT_EQ(recv(client.get(), &told, sizeof told, MSG_WAITALL), 16);
+  char text[INET6_ADDRSTRLEN] = {};
+  return inet_ntop(AF_INET6, &told, text, sizeof text);
+}
+
+TEST(Seam, AProtocolIsToldWhereItsPeerIs) {
+  WorkerOptions options = ProtocolThread<SaysWhere>::small();
+  options.peer_addresses = true;
+  ProtocolThread<SaysWhere> worker(options);
+  for (unsigned last = 1; last < 200; ++last) {
+    const std::string from = "127.0.0." + std::to_string(last);
+    ASSERT_EQ(where(worker.port(), from.c_str()), "::ffff:" + from);
+  }
+  EXPECT_TRUE(worker.finish());
+}
+
+TEST(Seam, WhereNobodyAskedAPeerIsNowhere) {
+  ProtocolThread<SaysWhere> worker;
+  EXPECT_EQ(where(worker.port(), "127.0.0.9"), "::");
+  EXPECT_TRUE(worker.finish());
 }
 
 }  // namespace

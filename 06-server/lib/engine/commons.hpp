@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "01-core/lib/features.hpp"
 #include "05-performance/lib/ring_preset.hpp"
@@ -24,6 +25,7 @@
 #include "06-server/lib/engine/worker_memory.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 #include "06-server/lib/engine/zero_copy_policy.hpp"
+#include "06-server/lib/limits/client_address.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
@@ -47,7 +49,8 @@ class Commons {
         memory_(ring_, options),
         budget_(options.buffer_count, options.buffer_size),
         connections_(options.connections_max + spare_connections),
-        zero_copy_(zero_copy_mode(), options.zero_copy_threshold) {
+        zero_copy_(zero_copy_mode(), options.zero_copy_threshold),
+        peers_(options.peer_addresses ? table_.size() : 0) {
     if (zero_copy_mode() != ZeroCopyMode::never) memory_.register_arena();
     if (options.limits.any()) {
       limits_.emplace(options.limits, table_.size(), ring_.now_ns(), limit_counters);
@@ -190,6 +193,13 @@ class Commons {
   void receive_begins(Client& client) noexcept { renewal_.begins(client); }
   void receive_ended(Client& client) noexcept { renewal_.ended(client); }
 
+  /// Its connections are gone, or it is late: what its protocol writes beside them, such as a log,
+  /// is written or given up. @return whether that is so
+  bool settle(bool late) noexcept {
+    if constexpr (requires { shared_.settle(late); }) return shared_.settle(late);
+    return true;
+  }
+
   // --- slots ---
 
   /// Connections that may still be taken: slots, and objects for them.
@@ -202,6 +212,15 @@ class Commons {
     Client* client = connections_.create(*this, slot);
     if (client != nullptr) ++slots_used_;
     return client;
+  }
+  /// Of each client, at its accept.
+  bool asks_for_addresses() const noexcept { return limits_ || options_.peer_addresses; }
+  /// Where the client on a slot comes from; :: where nobody asked (WorkerOptions::peer_addresses).
+  ClientAddress peer(FileSlot slot) const noexcept {
+    return peers_.empty() ? ClientAddress{} : peers_[static_cast<std::size_t>(index(slot))];
+  }
+  void note_peer(FileSlot slot, const ClientAddress& peer) noexcept {
+    if (!peers_.empty()) peers_[static_cast<std::size_t>(index(slot))] = peer;
   }
   void on_slot_closed() noexcept {
     LAB_ASSERT(slots_used_ > 0);
@@ -274,6 +293,7 @@ class Commons {
   ReceiveRenewal<Client> renewal_{options_.receive_renewal_ms / tick_ms};
   std::optional<ClientLimits> limits_;
   unsigned turned_away_ = 0;  ///< connections that are there only to be refused
+  std::vector<ClientAddress> peers_;  ///< by slot; empty: nobody asked
   unsigned slots_used_ = 0;
   std::uint64_t shutdown_errors_ = 0;
   std::uint64_t start_ns_ = 0;

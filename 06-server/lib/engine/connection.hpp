@@ -3,8 +3,7 @@
 //
 // Handlers only take note of what happened; advance() decides what follows, once per batch of
 // completions. Lifetime: from Worker::adopt until nothing is due on it: results first, then the
-// slot, then the notifications of zero-copy sends. It never frees itself earlier, whatever its peer
-// does.
+// slot, then the notifications of zero-copy sends. It never frees itself earlier.
 #pragma once
 
 #include <cstdint>
@@ -121,6 +120,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     if (!bytes.empty()) this->inbox_.push_front(std::move(bytes));
   }
   std::uint32_t tick() const noexcept { return commons_.tick(); }
+  ClientAddress peer() const noexcept { return commons_.peer(this->slot()); }
   Waker waker() noexcept {
     return {this, [](void* connection) noexcept {
               auto& self = *static_cast<Connection*>(connection);

@@ -103,7 +103,7 @@ class Worker {
   std::uint32_t tick() const noexcept { return commons_.tick(); }
   unsigned room() const noexcept { return commons_.room(); }
 
-  void adopt(FileSlot slot) noexcept {
+  void adopt(FileSlot slot, const ClientAddress& peer = {}) noexcept {
     Client* client = commons_.create(slot);
     if (client == nullptr) {
       // Only where a kernel's multishot accept goes on past a full completion queue: the acceptor
@@ -116,13 +116,16 @@ class Worker {
       return;
     }
     stats_[Stat::accepted].add(1);
+    commons_.note_peer(slot, peer);
     client->opened();
   }
 
-  /// With limits: before anything is received, and before any TLS.
+  /// In place of adopt() where its address was asked for: before anything is received, and before
+  /// any TLS.
   void judge(FileSlot slot, const sockaddr_in6& address) noexcept {
-    const auto why = commons_.limits()->judge(slot, ClientAddress::from(address), ring_.now_ns());
-    if (!why) return adopt(slot);
+    const auto peer = ClientAddress::from(address);
+    ClientLimits* const limits = commons_.limits();
+    if (limits == nullptr || !limits->judge(slot, peer, ring_.now_ns())) return adopt(slot, peer);
     Client* client = commons_.create(slot);
     LAB_ASSERT(client != nullptr);  // a one-shot accept has room
     stats_[Stat::accepted].add(1);
@@ -246,7 +249,8 @@ class Worker {
         }
       }
     }
-    if (connections_.empty() || drain_.too_late()) stop_ring();
+    const bool late = drain_.too_late();
+    if ((connections_.empty() || late) && commons_.settle(late)) stop_ring();
   }
 
   // The connections are gone, or will not go: end what is left of our own. A cancel can miss what
@@ -279,7 +283,7 @@ class Worker {
   Drain drain_{commons_.options().drain_deadline_ms / tick_ms, 1000 / tick_ms};
   using Ask = typename Acceptor<Worker>::Ask;
   Acceptor<Worker> acceptor_{ring_, *this, tick_ms,
-                             commons_.limits() == nullptr ? Ask::nothing : Ask::address};
+                             commons_.asks_for_addresses() ? Ask::address : Ask::nothing};
   Bind<Timer, &Worker::on_tick> timer_{*this};
   Bind<ReadControl, &Worker::on_control> read_control_{*this};
   Bind<Cancel, &Worker::on_cancel_all> cancel_all_{*this};

@@ -31,6 +31,7 @@ struct WorkerOptions {
   /// server closes in the meantime is limited by number.
   unsigned receive_renewal_ms = 10'000;
   LimitOptions limits;  ///< with any, clients are accepted one by one, with their addresses
+  bool peer_addresses = false;  ///< protocols ask for them: clients are accepted one by one
   bool sqpoll = false;
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies
   bool disabled_ring = false;      ///< for the fake kernel

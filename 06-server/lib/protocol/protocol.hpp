@@ -16,6 +16,7 @@
 #include <span>
 #include <utility>
 
+#include "06-server/lib/limits/client_address.hpp"
 #include "06-server/lib/protocol/segment.hpp"
 
 namespace lab {
@@ -99,6 +100,9 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
   noexcept->std::same_as<std::uint32_t>;
   { io.waker() }
   noexcept->std::same_as<Waker>;
+  /// Where the peer is; :: where the engine was not asked for addresses.
+  { seen.peer() }
+  noexcept->std::same_as<ClientAddress>;
 };
 
 /// An Io that does nothing, to ask whether a hook could be called.
@@ -116,6 +120,7 @@ struct AnyIo {
   Waker waker() noexcept {
     return {nullptr, [](void*) noexcept {}};
   }
+  ClientAddress peer() const noexcept { return {}; }
 };
 static_assert(Io<AnyIo>);
 

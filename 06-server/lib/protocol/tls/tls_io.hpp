@@ -36,6 +36,7 @@ class TlsIo {
   void reset() noexcept { lower_.reset(); }
   std::uint32_t tick() const noexcept { return lower_.tick(); }
   Waker waker() noexcept { return lower_.waker(); }
+  ClientAddress peer() const noexcept { return lower_.peer(); }
 
   /// A piece of a file is told next. Kept until there is room, its buffer would be what the records
   /// before it wait for: so there is room for it, once.
