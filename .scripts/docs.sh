@@ -14,7 +14,7 @@ docs_build() {
     return 0
   fi
   note "docs: running doxygen"
-  rm -rf "$folder/html"
+  rm -rf "$folder/html" "$folder/xml"
   mkdir -p "$folder"
   python3 -B .scripts/site_pages.py pages "$folder"
   docs_header "$folder"

@@ -127,7 +127,8 @@ check_pictures() { pictures_build --check; }
 check_docs() {
   command -v doxygen >/dev/null || skip "no doxygen here"
   tests/site_test &&
-    docs_build $results/docs "HAVE_DOT = NO" &&
+    docs_build $results/docs "HAVE_DOT = NO" "GENERATE_XML = YES" "XML_PROGRAMLISTING = NO" &&
+    python3 -B .scripts/undocumented.py $results/docs &&
     python3 -B .scripts/site_pages.py check $results/docs
 }
 

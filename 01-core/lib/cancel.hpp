@@ -44,10 +44,13 @@ class CancelUntilFound : public Cancel {
  public:
   using Cancel::Cancel;
 
+  /// Starts the cancel when the target is armed and the last try has not found it. Call it when the
+  /// target should end, and again in both handlers.
   void pursue(Ring& ring, const Completion& target) noexcept {
     if (target.armed() && !armed() && !found_) start(ring, target);
   }
 
+  /// What the cancel's CQE says: res 0 is found. Call it first in its handler.
   void note(Cqe cqe) noexcept { found_ = cqe.res == 0; }
 
   /// True when neither is armed any more; then it is as new.

@@ -33,7 +33,11 @@ class Completion {
 
  protected:
   /// A standing completion is never armed: messages from other rings, operations nobody waits for.
-  enum class Standing : bool { no, yes };
+  enum class Standing : bool {
+    no,  ///< an operation: armed, answered, perhaps armed again
+    yes  ///< only told: its CQEs never arm or disarm it
+  };
+  /// @param standing fixed for good: the ring asserts that a standing one is never armed
   Completion(Handler handler, Standing standing) noexcept
       : handler_(handler), standing_(standing == Standing::yes) {}
 
@@ -50,6 +54,7 @@ class Completion {
 template <class Operation, auto Method>
 class Bind;
 
+/// The form that is meant: `Method` is `void (Owner::*)(Cqe) noexcept`.
 template <class Operation, class Owner, void (Owner::*Method)(Cqe) noexcept>
 class Bind<Operation, Method> final : public Operation {
  public:

@@ -33,7 +33,7 @@ enum class Feature : unsigned char {
   bundle,               ///< several buffers a receive or send
   incremental_buffers,  ///< a buffer consumed piece by piece
   min_wait,             ///< wait a little for more completions
-  count
+  count                 ///< how many there are; no feature
 };
 
 /// What is known about a feature before anything is tried.
@@ -50,6 +50,7 @@ class Features {
   /// Tries all of them; takes some milliseconds. Never throws for a missing feature.
   static Features detect();
 
+  /// True when trying it worked.
   bool has(Feature feature) const noexcept { return error(feature) == 0; }
 
   /// 0 when it works, otherwise the errno that trying it gave.
@@ -58,6 +59,7 @@ class Features {
   /// The first required feature that is missing, or Feature::count.
   Feature missing() const noexcept;
 
+  /// Its name and what it is for. REQUIRES: feature is not Feature::count.
   static const FeatureInfo& info(Feature feature) noexcept;
 
   /// For tests of the fallbacks: as if trying it had given this errno.

@@ -24,9 +24,10 @@ struct Kernel {
   int (*enter)(void* context, Ring& ring, unsigned to_submit, unsigned wait_for) noexcept;
   /// Monotonic time in nanoseconds.
   std::uint64_t (*now_ns)(void* context) noexcept;
-  void* context;
+  void* context;  ///< handed to both functions as it is
 };
 
+/// How a ring is made. Which sizes fit which use: RingPreset (05-performance).
 struct RingOptions {
   unsigned sq_entries = 256;  ///< rounded up to a power of two by the kernel, at most 32768
   unsigned cq_entries = 0;    ///< 0: twice sq_entries. At most 65536
@@ -45,6 +46,8 @@ struct RingCounters {
   std::uint64_t unowned_errors = 0;  ///< failed operations of submit_unowned()
 };
 
+/// One submission queue and one completion queue, with the loop's one system call. The kernel's
+/// part is io_uring_setup(2) and io_uring_enter(2); Linux 6.1 is needed.
 class Ring {
  public:
   /// Makes the ring with SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL (Linux 6.1), NO_SQARRAY (6.6)
@@ -87,10 +90,13 @@ class Ring {
   /// Operations for which the kernel still owes the last CQE.
   unsigned armed_count() const noexcept { return armed_count_; }
 
+  /// Since the ring was made.
   const RingCounters& counters() const noexcept { return counters_; }
 
   /// The set-up flags that are in force (IORING_SETUP_*).
   unsigned setup_flags() const noexcept { return ring_.flags; }
+  /// True when the ring's descriptor is registered (Linux 5.18): a call then needs
+  /// IORING_ENTER_REGISTERED_RING.
   bool registered_fd() const noexcept { return registered_fd_; }
 
   /// For liburing's register calls and for tests; the queues are the ring's own business.

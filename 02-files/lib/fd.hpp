@@ -25,9 +25,13 @@ class Fd {
   Fd(const Fd&) = delete;
   Fd& operator=(const Fd&) = delete;
 
+  /// The descriptor, or -1. It stays this object's.
   int get() const noexcept { return fd_; }
+  /// True when there is a descriptor.
   explicit operator bool() const noexcept { return fd_ >= 0; }
+  /// Hands the descriptor over: whoever gets it closes it. Afterwards there is none here.
   int release() noexcept { return std::exchange(fd_, -1); }
+  /// Closes the descriptor, if there is one. An error of close(2) is not told.
   void reset() noexcept {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }

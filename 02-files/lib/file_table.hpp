@@ -17,6 +17,7 @@ namespace lab {
 /// An index into the ring's file table.
 enum class FileSlot : std::uint32_t {};
 
+/// The slot as liburing's calls want it, where IOSQE_FIXED_FILE says that it is no descriptor.
 inline int index(FileSlot slot) noexcept { return static_cast<int>(slot); }
 
 /// A sparse table whose slots the kernel picks (IORING_FILE_INDEX_ALLOC, Linux 5.19), or one of
@@ -36,6 +37,7 @@ class FileTable {
   FileTable(const FileTable&) = delete;
   FileTable& operator=(const FileTable&) = delete;
 
+  /// Slots in the table, used or not.
   unsigned size() const noexcept { return size_; }
 
   /// Closes what is in the slots and leaves them empty. REQUIRES: nothing armed on them.
@@ -55,6 +57,7 @@ class CloseSlot : public Completion {
  public:
   using Completion::Completion;
 
+  /// REQUIRES: every result that is due on the slot has come.
   void start(Ring& ring, FileSlot slot) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_close_direct(sqe, static_cast<unsigned>(slot));
@@ -70,6 +73,8 @@ class SendFin : public Completion {
  public:
   using Completion::Completion;
 
+  /// REQUIRES: no send of this slot is in flight; what the socket has taken goes out before the
+  /// FIN.
   void start(Ring& ring, FileSlot slot) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_shutdown(sqe, index(slot), SHUT_WR);

@@ -13,6 +13,7 @@ namespace lab {
 /// Source: io_uring_prep_fsync(3), Linux 5.1. It always runs on a worker thread of the kernel.
 class Fsync : public Completion {
  public:
+  /// How much of the file has to be on the disk.
   enum class What {
     data,  ///< the bytes and the length: fdatasync(2)
     all    ///< times and permissions, too: fsync(2)
@@ -20,6 +21,7 @@ class Fsync : public Completion {
 
   using Completion::Completion;
 
+  /// The descriptor stays open until it is submitted.
   void start(Ring& ring, const Fd& file, What what) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_fsync(sqe, file.get(), what == What::data ? IORING_FSYNC_DATASYNC : 0U);

@@ -12,7 +12,12 @@ namespace lab {
 /// Explicit huge pages where some are reserved, else transparent ones, else ordinary pages.
 class HugeArena {
  public:
-  enum class Pages { huge, transparent, plain };
+  /// Which pages the memory is made of, the largest first.
+  enum class Pages {
+    huge,         ///< reserved ones (vm.nr_hugepages)
+    transparent,  ///< the kernel makes them when it has some: madvise(2), MADV_HUGEPAGE
+    plain         ///< ordinary ones, of 4 KiB on most machines
+  };
 
   /// Maps and touches at least `size` bytes, on the NUMA node of the thread that calls.
   /// @param largest plain: ordinary pages alone. Registered memory is charged to RLIMIT_MEMLOCK by
@@ -23,10 +28,12 @@ class HugeArena {
   HugeArena(const HugeArena&) = delete;
   HugeArena& operator=(const HugeArena&) = delete;
 
+  /// As many bytes as were asked for, all zero at first. Gone with this object.
   std::span<std::byte> memory() const noexcept { return {memory_, size_}; }
 
   /// What the kernel really gave, as /proc/self/smaps tells it.
   Pages pages() const noexcept { return pages_; }
+  /// pages() in words, for people.
   const char* pages_name() const noexcept;
 
  private:

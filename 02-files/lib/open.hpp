@@ -15,6 +15,7 @@ namespace lab {
 /// Source: io_uring_prep_openat(3), Linux 5.6; into a slot of the kernel's choice Linux 5.19.
 class Open : public Completion {
  public:
+  /// What open(2) is told beside the path.
   struct How {
     int flags = O_RDONLY;    ///< as open(2); O_CLOEXEC only means something for a descriptor
     mode_t mode = 0644;      ///< of a file that is created
@@ -24,6 +25,7 @@ class Open : public Completion {
 
   using Completion::Completion;
 
+  /// Into a descriptor, which is the caller's to close. The path lives until it is submitted.
   void start(Ring& ring, const char* path, const How& how) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_openat(sqe, how.folder, path, how.flags, how.mode);

@@ -22,8 +22,9 @@ inline constexpr std::uint64_t own_position = ~std::uint64_t{0};
 /// Source: io_uring_prep_read(3), Linux 5.6; with a registered buffer Linux 5.1.
 class Read : public Completion {
  public:
+  /// Where to, and from where.
   struct What {
-    std::span<std::byte> memory;
+    std::span<std::byte> memory;          ///< is filled from its front; the kernel's until the CQE
     std::uint64_t offset = own_position;  ///< in bytes from the file's beginning
     int registered_buffer = -1;           ///< index of the registered buffer that memory lies in
     unsigned flags = 0;                   ///< IOSQE_*: links
@@ -31,9 +32,11 @@ class Read : public Completion {
 
   using Completion::Completion;
 
+  /// From a descriptor, which stays open until it is submitted.
   void start(Ring& ring, const Fd& file, const What& what) noexcept {
     start(ring, file.get(), 0, what);
   }
+  /// From a slot of the ring's table.
   void start(Ring& ring, FileSlot slot, const What& what) noexcept {
     start(ring, index(slot), IOSQE_FIXED_FILE, what);
   }

@@ -25,6 +25,7 @@ class RegisteredBuffers {
   RegisteredBuffers(const RegisteredBuffers&) = delete;
   RegisteredBuffers& operator=(const RegisteredBuffers&) = delete;
 
+  /// Buffers; their indices are 0 to count() - 1.
   unsigned count() const noexcept { return static_cast<unsigned>(memory_.size() / buffer_size_); }
   /// The whole buffer. REQUIRES: index < count().
   std::span<std::byte> buffer(unsigned index) const noexcept {

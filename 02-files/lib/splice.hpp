@@ -18,14 +18,15 @@ class Splice : public Completion {
  public:
   static constexpr std::int64_t no_offset = -1;  ///< for pipes, and for the file's own position
 
+  /// From where, where to, how much.
   struct What {
-    const Fd& from;
-    std::int64_t from_offset = no_offset;
-    const Fd& to;
-    std::int64_t to_offset = no_offset;
-    unsigned bytes_max;
-    unsigned flags = 0;      ///< SPLICE_F_*
-    unsigned sqe_flags = 0;  ///< IOSQE_*: links
+    const Fd& from;                        ///< stays open until the CQE
+    std::int64_t from_offset = no_offset;  ///< bytes; REQUIRES no_offset for a pipe
+    const Fd& to;                          ///< stays open until the CQE
+    std::int64_t to_offset = no_offset;    ///< bytes; REQUIRES no_offset for a pipe
+    unsigned bytes_max;                    ///< a pipe has room for 64 KiB unless it was made larger
+    unsigned flags = 0;                    ///< SPLICE_F_*
+    unsigned sqe_flags = 0;                ///< IOSQE_*: links
   };
 
   using Completion::Completion;

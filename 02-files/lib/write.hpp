@@ -20,8 +20,9 @@ namespace lab {
 /// Source: io_uring_prep_write(3), Linux 5.6; with a registered buffer Linux 5.1.
 class Write : public Completion {
  public:
+  /// What, and where to.
   struct What {
-    std::span<const std::byte> bytes;
+    std::span<const std::byte> bytes;     ///< stay as they are until the CQE
     std::uint64_t offset = own_position;  ///< in bytes from the file's beginning
     int registered_buffer = -1;           ///< index of the registered buffer that bytes lies in
     unsigned flags = 0;                   ///< IOSQE_*: links
@@ -29,9 +30,11 @@ class Write : public Completion {
 
   using Completion::Completion;
 
+  /// To a descriptor, which stays open until it is submitted.
   void start(Ring& ring, const Fd& file, const What& what) noexcept {
     start(ring, file.get(), 0, what);
   }
+  /// To a slot of the ring's table.
   void start(Ring& ring, FileSlot slot, const What& what) noexcept {
     start(ring, index(slot), IOSQE_FIXED_FILE, what);
   }

@@ -42,9 +42,13 @@ class BufferLease {
   BufferLease(const BufferLease&) = delete;
   BufferLease& operator=(const BufferLease&) = delete;
 
+  /// What was received and not dropped. REQUIRES: a lease of something.
   inline std::span<std::byte> bytes() const noexcept;
+  /// Bytes.
   std::uint32_t size() const noexcept { return length_; }
+  /// The buffer that the slice lies in.
   BufferId id() const noexcept { return id_; }
+  /// False for a lease of nothing: made so, moved from, reset or released.
   explicit operator bool() const noexcept { return ring_ != nullptr; }
 
   /// Forgets the first `count` bytes. REQUIRES count <= size().
@@ -58,6 +62,7 @@ class BufferLease {
   /// For the rest of a short zero-copy send: what was sent still awaits its notification.
   inline BufferLease rest_after(std::uint32_t count) noexcept;
 
+  /// Gives the slice back now. Afterwards it is a lease of nothing.
   inline void reset() noexcept;
 
   /// Leaves the account as it is and forgets the buffer: whoever takes it over, calls
@@ -78,6 +83,7 @@ class BufferLease {
   BufferId id_{};
 };
 
+/// How a BufferRing is made.
 struct BufferRingOptions {
   std::uint16_t group = 1;   ///< the group id that SQEs name
   unsigned count = 1024;     ///< buffers; a power of two, at most 32768
@@ -109,13 +115,19 @@ class BufferRing {
 
   /// For those who keep accounts of their own: one more reads this buffer, one less does.
   void share(BufferId id) noexcept { ++state_[static_cast<std::uint16_t>(id)].slices; }
+  /// One less reads it. After the last one the buffer is the kernel's again, as soon as the kernel
+  /// writes no more into it.
   void give_back(BufferId id) noexcept;
 
+  /// What an SQE names in buf_group.
   std::uint16_t group() const noexcept { return group_; }
+  /// Buffers, free or not.
   unsigned count() const noexcept { return count_; }
+  /// Bytes a buffer.
   unsigned size() const noexcept { return size_; }
   /// Buffers that the kernel may still fill.
   unsigned free() const noexcept { return free_; }
+  /// Where the buffer begins, whoever has it now.
   std::byte* address(BufferId id) const noexcept {
     return memory_ + std::size_t{static_cast<std::uint16_t>(id)} * size_;
   }

@@ -46,15 +46,21 @@ class LeaseQueue {
   LeaseQueue(const LeaseQueue&) = delete;
   LeaseQueue& operator=(const LeaseQueue&) = delete;
 
+  /// True when no lease is in it.
   bool empty() const noexcept { return head_ == LeasePool::none; }
+  /// Leases.
   std::uint32_t count() const noexcept { return count_; }
+  /// Of all leases together.
   std::uint32_t bytes() const noexcept { return bytes_; }
 
+  /// Behind all others. REQUIRES: a lease of something, and a free node in the pool.
   void push(BufferLease lease) noexcept;
   /// For the rest of a short send: it goes out before everything else.
   void push_front(BufferLease lease) noexcept;
 
+  /// The oldest. REQUIRES: not empty.
   const BufferLease& front() const noexcept;
+  /// Takes the oldest out. REQUIRES: not empty.
   BufferLease pop() noexcept;
 
   /// Drops what was sent: whole leases, and the front of the one that was cut.
@@ -65,6 +71,7 @@ class LeaseQueue {
   /// @return how many entries were filled; `bytes` is their sum
   unsigned gather(std::span<iovec> entries, std::uint32_t& bytes) const noexcept;
 
+  /// Gives every lease back.
   void clear() noexcept;
 
  private:

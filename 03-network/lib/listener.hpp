@@ -9,18 +9,21 @@
 
 namespace lab {
 
+/// Which options the listener gets, and its connections inherit.
 enum class SocketOptions {
   plain,  ///< TCP_NODELAY and nothing else
   tuned   ///< see Listener
 };
 
+/// Where to listen, and how.
 struct ListenerOptions {
   std::string address = "127.0.0.1";  ///< IPv4 or IPv6; "::" takes both unless v6_only
   std::uint16_t port = 0;             ///< 0: the kernel picks one
   int backlog = 1024;       ///< connections that may wait; the kernel cuts it at net.core.somaxconn
   bool reuse_port = false;  ///< joins who listens on the port, where they share it
-  bool v6_only = false;
-  SocketOptions socket_options = SocketOptions::tuned;
+  bool v6_only = false;     ///< IPV6_V6ONLY: "::" does not take IPv4 as well
+  SocketOptions socket_options =
+      SocketOptions::tuned;           ///< plain leaves the kernel's own sizes and time-outs
   unsigned user_timeout_ms = 30'000;  ///< TCP_USER_TIMEOUT; 0: the kernel's default (tuned only)
   unsigned send_buffer = 0;  ///< SO_SNDBUF, bytes; 0: the kernel's choice, net.ipv4.tcp_wmem
   unsigned receive_buffer = 1 << 20;  ///< SO_RCVBUF, bytes (tuned only)
@@ -48,7 +51,9 @@ class Listener {
   /// @throws std::invalid_argument when the address is none
   explicit Listener(const ListenerOptions& options);
 
+  /// For accepts; it stays the listener's. -1 after close().
   int fd() const noexcept { return fd_.get(); }
+  /// Where it listens, also when the kernel has picked it.
   std::uint16_t port() const noexcept { return port_; }
   /// What listen() got after the kernel's cut.
   unsigned backlog() const noexcept { return backlog_; }

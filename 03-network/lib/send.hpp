@@ -27,7 +27,10 @@ class Send : public Completion {
 
   /// When it ends. whole: with all bytes, or an error, or seldom short. what_fits: as soon as the
   /// socket has taken some; whoever has to know whether the peer moves, sees it by that.
-  enum Ending : std::uint32_t { whole = MSG_WAITALL, what_fits = 0 };
+  enum Ending : std::uint32_t {
+    whole = MSG_WAITALL,  ///< the kernel goes on after a partial send (Linux 5.19)
+    what_fits = 0         ///< one try, and what it took is the result
+  };
 
   void start(Ring& ring, FileSlot slot, std::span<const std::byte> bytes,
              Ending ending = whole) noexcept {
@@ -55,7 +58,7 @@ class Send : public Completion {
 /// at a time.
 class GatherList {
  public:
-  static constexpr unsigned pieces_max = 32;
+  static constexpr unsigned pieces_max = 32;  ///< the kernel would take 1024; so many fill a socket
 
   /// Describes the front of the queue.
   /// @param limits what else the queue's gather() takes
@@ -69,6 +72,7 @@ class GatherList {
     return bytes;
   }
 
+  /// For Send::start(). Valid until the next fill(), and not moved while a send is in flight.
   const msghdr& message() const noexcept { return message_; }
 
  private:

@@ -22,14 +22,17 @@ class SendZeroCopy : public Completion {
  public:
   using Completion::Completion;
 
+  /// How it is sent.
   struct Options {
     bool report_usage =
         false;               ///< the notification's res says whether the kernel copied (Linux 6.2)
     bool what_fits = false;  ///< ends as soon as the socket has taken some: see Send::Ending
     bool fixed = false;      ///< the bytes lie in the registered buffer below: nothing is pinned
-    unsigned buffer_index = 0;
+    unsigned buffer_index = 0;  ///< which registered buffer; read only when `fixed`
   };
 
+  /// Two CQEs follow when the first has F_MORE: the result, in bytes or -errno, then the
+  /// notification. REQUIRES: the bytes stay as they are until the last one.
   void start(Ring& ring, FileSlot slot, std::span<const std::byte> bytes,
              const Options& options) noexcept {
     io_uring_sqe* sqe = ring.sqe();

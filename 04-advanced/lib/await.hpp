@@ -19,6 +19,7 @@ namespace lab {
 template <class Operation>
 class [[nodiscard]] Await final : private TaskOperation {
  public:
+  /// Starts it. @param what is handed to the operation's start() behind the ring
   template <class... What>
   explicit Await(Ring& ring, What&&... what) noexcept : TaskOperation(&stop), ring_(ring) {
     operation_.start(ring, std::forward<What>(what)...);

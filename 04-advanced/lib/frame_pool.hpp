@@ -23,7 +23,9 @@ namespace lab {
 /// @endcode
 class FramePool {
  public:
-  static constexpr std::size_t alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+  static constexpr std::size_t alignment =
+      __STDCPP_DEFAULT_NEW_ALIGNMENT__;  ///< bytes; what operator new promises, and so what a frame
+                                         ///< may ask for
 
   /// The memory that `count` frames of up to `frame_bytes` need.
   static constexpr std::size_t bytes_for(std::size_t count, std::size_t frame_bytes) noexcept {
@@ -68,7 +70,9 @@ class FramePool {
     header->pool->put(header);
   }
 
+  /// Frames, in use or not.
   std::uint32_t size() const noexcept { return count_; }
+  /// Frames that are not in use.
   std::uint32_t free() const noexcept { return count_ - used_; }
   /// 0 exactly when no task has a frame: everything that was destroyed has been joined.
   std::uint32_t used() const noexcept { return used_; }

@@ -36,8 +36,8 @@ class Stream : private TaskOperation {
   /// socket's error. All of these stay. -ENOBUFS does not: every buffer is held by somebody else,
   /// and next() makes sense again when one has come home, not at once.
   struct Item {
-    int res = 0;
-    BufferLease lease;
+    int res = 0;        ///< see above
+    BufferLease lease;  ///< the bytes, exactly when res is above 0
   };
 
   /// @param leases one node per buffer of `buffers`, shared by all streams
@@ -54,6 +54,7 @@ class Stream : private TaskOperation {
     LAB_ASSERT(leases_max > 0);
   }
 
+  /// What next() gives to co_await.
   class Next {
    public:
     bool await_ready() const noexcept { return stream_.has_item(); }
@@ -69,6 +70,7 @@ class Stream : private TaskOperation {
   /// Waits for the next item. One task at a time.
   [[nodiscard]] Next next() noexcept { return Next(*this); }
 
+  /// What stop() gives to co_await.
   class Stopped {
    public:
     bool await_ready() const noexcept { return stream_.idle(); }

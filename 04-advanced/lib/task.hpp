@@ -31,6 +31,7 @@ class TaskPause;
 class [[nodiscard]] Task {
  public:
   class promise_type;
+  /// Its coroutine, for awaiters.
   using Frame = std::coroutine_handle<promise_type>;
 
   Task() noexcept = default;
@@ -65,6 +66,7 @@ class [[nodiscard]] Task {
   /// the result -ECANCELED, unless it was done before.
   inline void cancel() noexcept;
 
+  /// True when it has returned, has thrown, or had no frame.
   inline bool done() const noexcept;
 
   /// Nothing of it is with the kernel: dropped now, its frame is gone at once.
@@ -73,6 +75,7 @@ class [[nodiscard]] Task {
   /// An exception that leaves its code ends the task, and threw() is true: without this it ends the
   /// program. REQUIRES: not started.
   inline void catch_exceptions() noexcept;
+  /// True when an exception has ended it. REQUIRES: done().
   inline bool threw() const noexcept;
 
   /// What it returned; -ENOMEM when it had no frame. REQUIRES: done().
@@ -102,6 +105,7 @@ class TaskOperation {
   explicit TaskOperation(Stop stop) noexcept : stop_(stop) {}
   ~TaskOperation() { LAB_ASSERT(task_ == nullptr); }
 
+  /// True while a coroutine waits here.
   bool waited_for() const noexcept { return waiting_ != nullptr; }
 
   /// For await_suspend(): the task waits here.
@@ -132,17 +136,21 @@ class TaskPause {
   TaskPause(const TaskPause&) = delete;
   TaskPause& operator=(const TaskPause&) = delete;
 
+  /// True while a coroutine waits here.
   bool waited_for() const noexcept { return waiting_ != nullptr; }
   /// For await_suspend(): the task waits here. REQUIRES: nobody else does.
   inline void hold(Task::Frame waiting) noexcept;
   /// The task goes on. REQUIRES: it waits here.
   inline void resume() noexcept;
+  /// Nobody waits here any more: the task was dropped.
   void forget() noexcept { waiting_ = nullptr; }
 
  private:
   Task::Frame waiting_;  ///< the coroutine that waits here: the task's own, or one that it awaits
 };
 
+/// What the compiler asks for a coroutine that returns a Task. Nobody else calls it.
+/// Source: C++20 [dcl.fct.def.coroutine].
 class Task::promise_type {
  public:
   promise_type() noexcept = default;
@@ -150,28 +158,35 @@ class Task::promise_type {
   promise_type(const promise_type&) = delete;
   promise_type& operator=(const promise_type&) = delete;
 
+  /// The frame of a function, whose first parameter is the pool. Null: the pool is empty.
   template <class... Rest>
   static void* operator new(std::size_t bytes, FramePool& frames, Rest&...) noexcept {
     return frames.take(bytes);
   }
+  /// The frame of a member function, whose pool is the first parameter after the object.
   template <class Object, class... Rest>
   static void* operator new(std::size_t bytes, Object&, FramePool& frames, Rest&...) noexcept {
     return frames.take(bytes);
   }
+  /// The frame is home.
   static void operator delete(void* frame, std::size_t) noexcept { FramePool::give_back(frame); }
 
+  /// Without a frame: the empty Task.
   static Task get_return_object_on_allocation_failure() noexcept { return Task{}; }
+  /// The Task that the caller gets.
   Task get_return_object() noexcept { return Task(Frame::from_promise(*this)); }
-  // A coroutine starts when it is started or awaited: then it is known whose operations its are.
+  /// A coroutine starts when it is started or awaited: then it is known whose operations its are.
   std::suspend_always initial_suspend() const noexcept { return {}; }
+  /// What co_return gives: 0 or more, or -errno.
   void return_value(int result) noexcept { result_ = result; }
-  // The loop never throws: a handler could not pass it on to anybody. Whoever starts the task can
-  // ask to be told instead.
+  /// The loop never throws: a handler could not pass it on to anybody, so the program ends. Whoever
+  /// starts the task can ask to be told instead: catch_exceptions().
   void unhandled_exception() noexcept {
     if (!task_->catches_) std::terminate();
     exception_ = std::current_exception();
   }
 
+  /// The last wait: whoever awaited goes on, or the owner is told.
   struct End {
     bool await_ready() const noexcept { return false; }
     std::coroutine_handle<> await_suspend(Frame frame) const noexcept {
@@ -184,6 +199,7 @@ class Task::promise_type {
     }
     void await_resume() const noexcept {}
   };
+  /// The frame stays until its Task is gone, because the result lies in it.
   End final_suspend() const noexcept { return {}; }
 
  private:

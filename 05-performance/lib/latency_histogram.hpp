@@ -19,6 +19,7 @@ namespace lab {
 /// About 20 KiB; a duration beyond the last bucket is counted in it, and max() still knows it.
 class LatencyHistogram {
  public:
+  /// Adds one duration. Takes no memory.
   void record(std::uint64_t nanoseconds) noexcept {
     ++buckets_[bucket(nanoseconds)];
     ++count_;
@@ -30,9 +31,13 @@ class LatencyHistogram {
   /// Afterwards as if everything in `other` had been recorded here, too.
   void merge(const LatencyHistogram& other) noexcept;
 
+  /// Durations that were recorded.
   std::uint64_t count() const noexcept { return count_; }
+  /// The longest, in nanoseconds; 0 when there is none.
   std::uint64_t max() const noexcept { return max_; }
+  /// The shortest, in nanoseconds; 0 when there is none.
   std::uint64_t min() const noexcept { return count_ == 0 ? 0 : min_; }
+  /// In nanoseconds; 0 when there is none.
   double mean() const noexcept {
     return count_ == 0 ? 0.0 : static_cast<double>(sum_) / static_cast<double>(count_);
   }

@@ -16,8 +16,8 @@ namespace lab {
 /// RingOptions with reasons. Every preset keeps the kernel's limits, whatever the load.
 /// Source: io_uring_setup(2); io_uring/io_uring.h, IORING_MAX_ENTRIES and IORING_MAX_CQ_ENTRIES.
 struct RingPreset {
-  static constexpr unsigned sq_entries_max = 32768;
-  static constexpr unsigned cq_entries_max = 65536;
+  static constexpr unsigned sq_entries_max = 32768;  ///< the kernel's limit of SQEs
+  static constexpr unsigned cq_entries_max = 65536;  ///< the kernel's limit of CQEs
 
   /// A server's ring. One turn of the loop can bring a CQE for each buffer and one for the send of
   /// each, and the accepts of a whole backlog. The SQ holds what a usual turn starts.
@@ -38,6 +38,7 @@ struct RingPreset {
     return {.sq_entries = entries, .cq_entries = 4 * entries};
   }
 
+  /// What a file program does at once.
   struct FileLoad {
     unsigned depth = 32;  ///< operations in flight
     unsigned submit = 0;  ///< of these, handed in by one call; 0: all of them

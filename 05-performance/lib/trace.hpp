@@ -17,9 +17,9 @@ namespace lab {
 
 /// A completion that waits in the CQ for its reader.
 struct UnreadCqe {
-  std::uint64_t user_data;
-  std::int32_t res;
-  std::uint32_t flags;
+  std::uint64_t user_data;  ///< as its SQE had it: in these programs often an address
+  std::int32_t res;         ///< the result, or -errno
+  std::uint32_t flags;      ///< IORING_CQE_F_*
 };
 
 /// One ring, as the kernel shows it in fdinfo. Source: io_uring/fdinfo.c.
@@ -62,7 +62,7 @@ struct RingState {
 
 /// A thread that sleeps in io_uring_enter(2), and for what.
 struct RingWaiter {
-  pid_t thread;
+  pid_t thread;           ///< its id, as gettid(2) gives it
   int fd;                 ///< of the ring; -1 when the ring's fd is a registered one
   unsigned min_complete;  ///< it wakes when so many CQEs are unread
 };
@@ -89,6 +89,7 @@ class Trace {
   /// @throws std::system_error ESRCH: no such process; EACCES: not the same user and not root
   explicit Trace(pid_t pid);
 
+  /// The process that was asked for.
   pid_t pid() const noexcept { return pid_; }
 
   /// The file descriptors that are rings, in rising order. A ring that was made with
@@ -107,6 +108,7 @@ class Trace {
   /// The threads that wait in io_uring_enter right now. Empty also where /proc does not tell.
   std::vector<RingWaiter> waiters() const;
 
+  /// Counted now, by their names in /proc. None where /proc does not tell.
   RingThreads threads() const;
 
  private:

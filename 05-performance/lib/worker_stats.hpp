@@ -20,10 +20,13 @@ namespace lab {
 /// atomic read-modify-write would lock the cache line for nothing.
 class Counter {
  public:
+  /// REQUIRES: the caller is its only writer.
   void add(std::uint64_t amount) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
+  /// For a gauge. REQUIRES: the caller is its only writer.
   void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+  /// From any thread or process, at any time.
   std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -32,6 +35,7 @@ class Counter {
 
 /// What a counter is, for those who show it: the log, --stats-json, /metrics.
 struct CounterInfo {
+  /// What its number is, and so its unit.
   enum class Kind : std::uint8_t {
     count,        ///< how often something happened, or how much there was
     nanoseconds,  ///< how long something took
@@ -46,7 +50,7 @@ struct CounterInfo {
   std::string_view help;  ///< what it counts, for people
   std::string_view label = {};  ///< in which way those of a family differ; empty: it is alone
   std::string_view value = {};  ///< the label's, of this one
-  Kind kind = Kind::count;
+  Kind kind = Kind::count;      ///< its unit: for most a plain number
 };
 
 /// One value of each counter, as a reader sees it: those of Stat, then the worker's own.
@@ -54,36 +58,38 @@ using CounterValues = std::vector<std::uint64_t>;
 
 /// What every worker counts. Each one's meaning: stat_infos().
 enum class Stat : unsigned char {
-  accepted,
-  closed,
-  shed,
-  idle_closed,
-  tcp_ended,
-  drain_resets,
-  accept_errors,
-  receives,
-  receives_one_shot,
-  bytes_in,
-  bytes_out,
-  sends,
-  sends_short,
-  no_buffers,
-  pauses,
-  zero_copy_sent,
-  zero_copy_copied,
-  zero_copy_fallbacks,
-  enters,
-  completions,
-  cq_overflows,
-  ring_errors,
-  cpu_ns,
-  starts,  // this and the next are the supervisor's to write
-  serving,
-  count
+  accepted,             ///< connections
+  closed,               ///< connections
+  shed,                 ///< connections reset so that others got buffers
+  idle_closed,          ///< connections, after the idle timeout
+  tcp_ended,            ///< connections: reset by the peer, or nothing was acknowledged
+  drain_resets,         ///< connections, at the deadline of a drain
+  accept_errors,        ///< accepts that failed and were tried again
+  receives,             ///< that brought data
+  receives_one_shot,    ///< armed for one buffer, because buffers were scarce
+  bytes_in,             ///< received
+  bytes_out,            ///< sent
+  sends,                ///< operations finished
+  sends_short,          ///< that took fewer bytes than asked for
+  no_buffers,           ///< receives that ended with -ENOBUFS
+  pauses,               ///< receives cancelled because a peer does not read
+  zero_copy_sent,       ///< whose notification said: not copied
+  zero_copy_copied,     ///< that the kernel copied after all
+  zero_copy_fallbacks,  ///< that failed and went out plainly
+  enters,               ///< calls of io_uring_enter(2)
+  completions,          ///< CQEs
+  cq_overflows,         ///< times the CQ was found overflowed
+  ring_errors,          ///< operations of nobody's that failed
+  cpu_ns,               ///< of the worker, user and system
+  starts,               ///< processes; this and the next are the supervisor's to write
+  serving,              ///< workers that take new connections
+  count                 ///< how many there are; no counter
 };
 
+/// Counters that every worker has.
 inline constexpr std::size_t stat_count = static_cast<std::size_t>(Stat::count);
 
+/// One value of each, in the order of Stat.
 using StatValues = std::array<std::uint64_t, stat_count>;
 
 /// Names and meanings, in the order of Stat.
@@ -93,7 +99,9 @@ std::span<const CounterInfo, stat_count> stat_infos() noexcept;
 /// Lifetime: in shared memory, made by the supervisor before the fork.
 class alignas(128) WorkerStats {
  public:
+  /// To count in. REQUIRES: the caller is the worker.
   Counter& operator[](Stat stat) noexcept { return counters_[static_cast<std::size_t>(stat)]; }
+  /// One counter, from any process.
   std::uint64_t get(Stat stat) const noexcept {
     return counters_[static_cast<std::size_t>(stat)].get();
   }
@@ -117,8 +125,11 @@ class SharedStats {
   SharedStats(const SharedStats&) = delete;
   SharedStats& operator=(const SharedStats&) = delete;
 
+  /// The worker's block. REQUIRES: there are more workers than that.
   WorkerStats& operator[](std::size_t worker) const noexcept;
+  /// What the worker counts beside those of Stat, as many as the constructor was told.
   std::span<Counter> own(std::size_t worker) const noexcept;
+  /// All of the worker's counters. Each is whole; together they are of nearly one moment.
   CounterValues read(std::size_t worker) const;
   /// One of what read() gives. Takes no memory.
   std::uint64_t get(std::size_t worker, std::size_t index) const noexcept;

@@ -1,0 +1,109 @@
+"""What a header in a chapter's lib declares and does not document, from Doxygen's XML.
+
+undocumented.py FOLDER   one line for each finding; 1 if any
+
+A declaration needs a comment that Doxygen sees (/// or ///<), if others can use it. None is needed
+by what says the same everywhere: constructors of at most one parameter, destructors, what is
+defaulted or deleted, assignment and comparison, the three functions of an awaiter, the handlers
+on_..., and a function one of whose overloads in the same class is documented.
+
+.scripts/undocumented.txt names headers of which it is known that something is missing. It only gets
+shorter: a header that is complete, or gone, may not be on it.
+"""
+
+import glob
+import os
+import re
+import sys
+import xml.etree.ElementTree
+
+OWED = ".scripts/undocumented.txt"
+LIBRARY = re.compile(r"^0[1-6]-[^/]+/lib/.*\.hpp$")
+TYPES = ("class", "struct", "union", "concept")
+EVERYWHERE = re.compile(r"~.*|operator(=|==|<=>)|await_(ready|suspend|resume)|on_.*")
+
+
+def documented(element):
+    return any("".join(element.find(kind).itertext()).strip()
+               for kind in ("briefdescription", "detaileddescription")
+               if element.find(kind) is not None)
+
+
+def speaks_for_itself(function, owner):
+    """Whether it is one of those that the first comment here names."""
+    name, arguments = function.findtext("name"), function.findtext("argsstring") or ""
+    if EVERYWHERE.fullmatch(name) or re.search(r"=\s*(delete|default)$", arguments):
+        return True
+    # A base's constructors, brought in by a using, have the base's name.
+    owner = re.sub(r"<.*", "", owner).split("::")[-1]
+    is_constructor = not (function.findtext("type") or "").strip() \
+        and not name.startswith("operator")
+    return is_constructor and (name != owner or len(function.findall("param")) <= 1)
+
+
+def of_members(compound):
+    owner = compound.findtext("compoundname")
+    members = [one for one in compound.iter("memberdef") if one.get("prot") != "private"]
+    told = {one.findtext("name") for one in members if documented(one)}
+    for one in members:
+        kind, name = one.get("kind"), one.findtext("name")
+        place = one.find("location")
+        if kind == "friend":
+            continue
+        if kind == "enum":
+            for value in one.findall("enumvalue"):
+                if not documented(value):
+                    yield place, "value", f"{owner}::{name}::{value.findtext('name')}"
+        if documented(one) or not name:
+            continue
+        if kind == "function" and (name in told or speaks_for_itself(one, owner)):
+            continue
+        yield place, kind, f"{owner}::{name}"
+
+
+def findings(folder):
+    """(header, line, what) of each, sorted."""
+    found = set()
+    for path in glob.glob(folder + "/xml/*.xml"):
+        for compound in xml.etree.ElementTree.parse(path).getroot().iter("compounddef"):
+            kind, private = compound.get("kind"), compound.get("prot") == "private"
+            if private or kind not in TYPES + ("file", "namespace"):
+                continue
+            lacking = list(of_members(compound))
+            if kind in TYPES and not documented(compound):
+                lacking.append((compound.find("location"), kind, compound.findtext("compoundname")))
+            for place, what, name in lacking:
+                found.add((place.get("file"), int(place.get("line")), f"{what} {name}"))
+    return sorted(one for one in found if LIBRARY.match(one[0]))
+
+
+def owed():
+    with open(OWED, encoding="utf-8") as file:
+        return {line.strip() for line in file if line.strip() and not line.startswith("#")}
+
+
+def check(folder, later):
+    if not os.path.isdir(folder + "/xml"):
+        print(f"{folder}/xml: nothing is there. Cure: GENERATE_XML = YES")
+        return 1
+    found = findings(folder)
+    bad = False
+    for header, line, what in found:
+        if header not in later:
+            print(f"{header}:{line}: {what} has no comment. Cure: /// before it, or ///< behind "
+                  "it: units, errors, lifetime, since which kernel")
+            bad = True
+    for header in sorted(later - {header for header, _, _ in found}):
+        print(f"{OWED}: {header} lacks nothing, or is gone. Cure: take it off the list")
+        bad = True
+    return 1 if bad else 0
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("undocumented.py: wants Doxygen's folder. Cure: undocumented.py FOLDER")
+    return check(sys.argv[1], owed())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
