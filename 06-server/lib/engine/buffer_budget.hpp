@@ -9,6 +9,8 @@
 
 namespace lab {
 
+/// One worker's arithmetic. What is free is told with each question: only the ring of buffers knows
+/// it.
 class BufferBudget {
  public:
   /// Bytes of a bite. A writable socket has a third of its room free, 6 KB with the smallest send
@@ -16,6 +18,8 @@ class BufferBudget {
   /// up to ten times.
   static constexpr std::uint32_t bite_max = 256;
 
+  /// @param count buffers
+  /// @param size bytes of one
   BufferBudget(std::uint32_t count, std::uint32_t size) noexcept
       : count_(count),
         size_(size),
@@ -37,9 +41,11 @@ class BufferBudget {
   /// A connection may hold the fewer buffers the fewer there are: then many that do not read never
   /// get all. 64 are 1 MiB, more than most sockets take at once; 2 are one being sent and the next.
   static std::uint32_t cap(std::uint32_t free) noexcept { return std::clamp(free / 32, 2U, 64U); }
+  /// A connection that holds so many has to pause.
   static bool over_high_water(std::uint32_t held, std::uint32_t free) noexcept {
     return held > cap(free);
   }
+  /// One that has paused for that may go on.
   static bool below_low_water(std::uint32_t held, std::uint32_t free) noexcept {
     return held <= cap(free) / 2;
   }
@@ -57,6 +63,7 @@ class BufferBudget {
     granted_this_turn_ += share_;
     return share_;
   }
+  /// What was spoken for in the turn before shows in `free` now.
   void begin_turn() noexcept { granted_this_turn_ = 0; }
 
   /// A zero-copy send keeps its buffer until the peer has acknowledged, which a delayed ACK may put
@@ -69,6 +76,7 @@ class BufferBudget {
 
   // --- the waiting list's turns ---
 
+  /// What the first in line gets.
   enum class Grant : std::uint8_t {
     whole,  ///< a buffer
     bite,   ///< of one: its answer fits into any writable socket, so it is home after a turn

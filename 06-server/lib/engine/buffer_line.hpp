@@ -11,8 +11,8 @@ namespace lab {
 /// A connection's place in the line.
 template <class Client>
 struct BufferLinePlace {
-  ListLink<BufferLinePlace> buffer_link;
-  std::uint32_t buffer_wait_since = 0;  ///< tick
+  ListLink<BufferLinePlace> buffer_link;  ///< null on both sides: it does not wait
+  std::uint32_t buffer_wait_since = 0;    ///< tick
 };
 
 /// Lifetime: its worker's. Client derives from the place above.
@@ -20,17 +20,22 @@ struct BufferLinePlace {
 template <class Client, bool On>
 class BufferLine {
  public:
+  /// True when nobody waits.
   bool empty() const noexcept { return line_.empty(); }
+  /// How many wait.
   unsigned size() const noexcept { return line_.size(); }
   /// The tick at which the first in line began to wait. REQUIRES: not empty().
   std::uint32_t first_since() const noexcept { return line_.front()->buffer_wait_since; }
+  /// True while this one waits.
   bool contains(const Client& client) const noexcept { return line_.contains(client); }
 
+  /// Behind all others, unless it waits already.
   void join(Client& client, std::uint32_t tick) noexcept {
     if (line_.contains(client)) return;
     client.buffer_wait_since = tick;
     line_.push_back(client);
   }
+  /// It wants none any more. As often as one likes.
   void leave(Client& client) noexcept {
     if (line_.contains(client)) line_.remove(client);
   }
@@ -41,7 +46,9 @@ class BufferLine {
     turn_ = &place;
     return static_cast<Client&>(place);
   }
+  /// Nobody has a turn any more.
   void end_turn() noexcept { turn_ = nullptr; }
+  /// True when nobody waits, or it is this one's turn.
   bool may_take(const Client& client) const noexcept { return line_.empty() || turn_ == &client; }
 
  private:

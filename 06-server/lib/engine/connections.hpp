@@ -18,8 +18,11 @@ class Connections {
  public:
   explicit Connections(unsigned clients_max) : slab_(clients_max) {}
 
+  /// How many more there can be.
   unsigned free() const noexcept { return slab_.free(); }
+  /// True without any connection.
   bool empty() const noexcept { return by_age_.empty(); }
+  /// Connections that are alive.
   unsigned size() const noexcept { return by_age_.size(); }
 
   /// @return nullptr when there is no memory for one more
@@ -30,6 +33,7 @@ class Connections {
     return client;
   }
 
+  /// Destroys it. REQUIRES: it is in no other list, and nothing of it is with the kernel.
   void release(Client& client) noexcept {
     by_age_.remove(client);
     slab_.destroy(&client);
@@ -37,14 +41,18 @@ class Connections {
 
   // --- by last activity, oldest first ---
 
+  /// The one whose last activity is the longest ago, or null.
   Client* oldest() const noexcept { return by_age_.front(); }
+  /// The one after it by age, or null.
   static Client* next(const Client& client) noexcept {
     return IntrusiveList<Client, &Client::age_link>::next(client);
   }
+  /// It was active just now.
   void move_to_youngest(Client& client) noexcept { by_age_.move_to_back(client); }
 
   // --- something happened: they advance at the end of the turn ---
 
+  /// It is looked at before the turn ends, once, however often it is marked.
   void mark_ready(Client& client) noexcept {
     if (client.ready) return;
     client.ready = true;
@@ -53,6 +61,7 @@ class Connections {
     ready_tail_ = &client;
   }
 
+  /// The next to look at, or null.
   Client* pop_ready() noexcept {
     Client* client = ready_head_;
     if (client == nullptr) return nullptr;
@@ -64,11 +73,17 @@ class Connections {
 
   // --- who waits for a buffer, in this order ---
 
+  /// True while somebody waits for a receive buffer.
   bool anybody_waits() const noexcept { return !waiting_.empty(); }
+  /// How many wait.
   unsigned waiting() const noexcept { return waiting_.size(); }
+  /// Whose turn it is, or null.
   Client* first_waiting() const noexcept { return waiting_.front(); }
+  /// True while this one waits.
   bool is_waiting(const Client& client) const noexcept { return waiting_.contains(client); }
+  /// Behind all others. REQUIRES: it does not wait yet.
   void wait(Client& client) noexcept { waiting_.push_back(client); }
+  /// REQUIRES: it waits.
   void leave_waiting(Client& client) noexcept { waiting_.remove(client); }
 
   // --- who stands still ---

@@ -9,9 +9,11 @@ namespace lab {
 /// process that did not run for a second has given them no turn in which they could close.
 class Drain {
  public:
+  /// @param deadline_ticks from begin() until those that are left are reset
   Drain(std::uint32_t deadline_ticks, std::uint32_t grace_ticks) noexcept
       : deadline_ticks_(deadline_ticks), grace_ticks_(grace_ticks) {}
 
+  /// The clock starts.
   void begin(std::uint32_t tick) noexcept {
     begin_tick_ = tick;
     looked_tick_ = tick - 1;

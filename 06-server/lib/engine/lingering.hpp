@@ -20,14 +20,18 @@ class Lingering {
  public:
   /// True from the FIN until nothing of it is in flight.
   bool fin_in_flight() const noexcept { return fin_.armed(); }
+  /// True once it shall end so.
   bool lingers() const noexcept { return wanted_; }
+  /// So many were thrown away.
   void count_discarded(std::uint32_t bytes) noexcept {
     bytes_left_ -= std::min(bytes_left_, bytes);
   }
 
  protected:
+  /// The end, when it comes, begins with a FIN.
   void want_to_linger() noexcept { wanted_ = true; }
 
+  /// Sends the FIN. REQUIRES: what was to be sent has been sent.
   void begin_to_linger() noexcept {
     until_tick_ = self().commons().tick() + ticks_max;
     fin_.start(self().commons().ring(), self().slot());

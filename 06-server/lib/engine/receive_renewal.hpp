@@ -19,8 +19,11 @@ class ReceiveRenewal {
   /// @param period_ticks so seldom that it costs nothing that counts
   explicit ReceiveRenewal(std::uint32_t period_ticks) noexcept : period_ticks_(period_ticks) {}
 
+  /// Its receive was armed just now.
   void begins(Client& client) noexcept { in_flight_.push_back(client); }
+  /// Its receive has had its last CQE. REQUIRES: begins() was called.
   void ended(Client& client) noexcept { in_flight_.remove(client); }
+  /// One more socket may be kept by an older receive.
   void slot_closed() noexcept { ++closed_; }
 
   /// Each tick: once a period, or after closed_max closes, all that are in flight are ended and

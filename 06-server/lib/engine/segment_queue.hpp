@@ -73,15 +73,19 @@ class SegmentQueue {
   SegmentQueue(const SegmentQueue&) = delete;
   SegmentQueue& operator=(const SegmentQueue&) = delete;
 
+  /// True without a segment.
   bool empty() const noexcept { return head_ == SegmentNodes::none; }
   /// One segment, no more.
   bool single() const noexcept { return !empty() && head_ == tail_; }
+  /// Of all segments together.
   std::uint32_t bytes() const noexcept { return bytes_; }
   /// How many of its segments lie in receive buffers, and how many in pooled ones.
   std::uint32_t received() const noexcept { return received_; }
+  /// Those in pooled buffers.
   std::uint32_t pooled() const noexcept { return pooled_; }
   /// How many are not a receive buffer's first: no number of buffers bounds how many there are.
   std::uint32_t others() const noexcept { return others_; }
+  /// Behind all others. REQUIRES: a free node.
   void push(Segment segment) noexcept {
     account(segment, 1);
     const std::uint32_t node = nodes_.take(std::move(segment));
@@ -98,11 +102,13 @@ class SegmentQueue {
     head_ = node;
   }
 
+  /// The oldest. REQUIRES: not empty.
   const Segment& front() const noexcept {
     LAB_ASSERT(!empty());
     return nodes_[head_].segment;
   }
 
+  /// Takes the oldest out. REQUIRES: not empty.
   Segment pop() noexcept {
     LAB_ASSERT(!empty());
     const std::uint32_t node = head_;
@@ -144,6 +150,7 @@ class SegmentQueue {
     return filled;
   }
 
+  /// Drops all; their buffers are home, unless somebody else reads them.
   void clear() noexcept {
     while (!empty()) pop();
   }

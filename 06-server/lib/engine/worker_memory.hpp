@@ -44,12 +44,13 @@ class WorkerMemory {
   WorkerMemory(const WorkerMemory&) = delete;
   WorkerMemory& operator=(const WorkerMemory&) = delete;
 
+  /// What the arena is made of, in words, for the log.
   const char* pages_name() const noexcept { return arena_.pages_name(); }
 
-  // The same memory twice: provided for receiving, registered for zero-copy sending, so that a send
-  // pins nothing. Not with huge pages: a send from a registered one is charged to the socket as if
-  // it began at the huge page's first byte, up to 2 MiB for 16 KiB, and the send buffer is full
-  // after a few (seen on 6.18: 6 MB charged for 54 KB).
+  /// The same memory twice: provided for receiving, registered for zero-copy sending, so that a
+  /// send pins nothing. Not with huge pages: a send from a registered one is charged to the socket
+  /// as if it began at the huge page's first byte, up to 2 MiB for 16 KiB, and the send buffer is
+  /// full after a few (seen on 6.18: 6 MB charged for 54 KB).
   void register_arena() noexcept {
     if (arena_.pages() != HugeArena::Pages::plain) return;
     const std::span<std::byte> memory = arena_.memory();
@@ -57,6 +58,7 @@ class WorkerMemory {
     registered_error_ = -io_uring_register_buffers(ring_.raw(), &whole, 1);
     registered_ = registered_error_ == 0;
   }
+  /// True when zero-copy sends find the arena registered.
   bool registered() const noexcept { return registered_; }
   /// errno of register_arena().
   int registered_error() const noexcept { return registered_error_; }
@@ -89,12 +91,12 @@ class WorkerMemory {
   bool registered_ = false;
 
  public:
-  BufferRing buffers;
-  ReceivedBuffers received;
-  PooledBuffers pooled;
-  SegmentNodes segment_nodes;
-  SlabPool<GatherList> gather_lists;
-  SlabPool<ZeroCopySend<Client>> zero_copy_sends;
+  BufferRing buffers;                 ///< what receives take from
+  ReceivedBuffers received;           ///< the same, as owner of the segments that were received
+  PooledBuffers pooled;               ///< for answers and files; none where the protocol uses none
+  SegmentNodes segment_nodes;         ///< of all queues of all connections
+  SlabPool<GatherList> gather_lists;  ///< one for each gathered send in flight
+  SlabPool<ZeroCopySend<Client>> zero_copy_sends;  ///< one until its notification has come
 };
 
 }  // namespace lab

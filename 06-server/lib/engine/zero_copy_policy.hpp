@@ -7,7 +7,12 @@
 
 namespace lab {
 
-enum class ZeroCopyMode : std::uint8_t { automatic, always, never };
+/// What the operator wants.
+enum class ZeroCopyMode : std::uint8_t {
+  automatic,  ///< as the reports say
+  always,     ///< for every send of enough bytes
+  never       ///< plain sends alone
+};
 
 /// The verdict of one worker about its peers.
 ///
@@ -15,6 +20,7 @@ enum class ZeroCopyMode : std::uint8_t { automatic, always, never };
 /// probe, whose report counts like any other, so that it comes back when copying ends.
 class ZeroCopyPolicy {
  public:
+  /// @param threshold_bytes smaller sends are plain
   ZeroCopyPolicy(ZeroCopyMode mode, std::uint32_t threshold_bytes) noexcept
       : mode_(mode), threshold_bytes_(threshold_bytes) {}
 
@@ -36,6 +42,7 @@ class ZeroCopyPolicy {
     reports_ = static_cast<std::uint8_t>((reports_ << 1) | (copied ? 1 : 0));
   }
 
+  /// True when the reports say that the kernel copies.
   bool off() const noexcept { return std::popcount(reports_) >= copied_max; }
 
  private:

@@ -17,6 +17,7 @@ struct NetworkPrefix {
   ClientAddress address;  ///< zeros behind the prefix
   unsigned length = 0;    ///< bits, of 128: an IPv4 network has 96 more than it is written with
 
+  /// True when the client's address begins with the network's bits.
   bool contains(const ClientAddress& client) const noexcept {
     return client.prefix(length) == address;
   }
@@ -26,13 +27,16 @@ struct NetworkPrefix {
 /// @return what is wrong with it, with a cure; empty: `network` is set
 std::string parse_network(const std::string& text, NetworkPrefix& network);
 
+/// The networks of one server. It never changes.
 class AddressRules {
  public:
   AddressRules() = default;
   /// Networks that are in both: denied.
   AddressRules(const std::vector<NetworkPrefix>& allowed, const std::vector<NetworkPrefix>& denied);
 
+  /// True without any rule: everybody is let in.
   bool empty() const noexcept { return rules_.empty(); }
+  /// What the rules say of this client.
   bool lets_in(const ClientAddress& client) const noexcept {
     for (const Rule& rule : rules_) {
       if (rule.network.contains(client)) return rule.lets_in;

@@ -14,9 +14,10 @@
 
 namespace lab {
 
+/// An address without a port. A value: 16 bytes.
 class ClientAddress {
  public:
-  static constexpr unsigned bits = 128;
+  static constexpr unsigned bits = 128;        ///< of an address; IPv4 takes the last 32
   static constexpr unsigned ipv4_offset = 96;  ///< of an IPv4 address's first bit
 
   ClientAddress() = default;
@@ -36,6 +37,7 @@ class ClientAddress {
     return ClientAddress(ipv4.sin_addr);
   }
 
+  /// True for an address of IPv4.
   bool is_ipv4() const noexcept {
     static constexpr std::array<std::byte, 12> head{
         {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, std::byte{0xff}, std::byte{0xff}}};
@@ -50,6 +52,7 @@ class ClientAddress {
     }
     return network;
   }
+  /// All 16, in network order. Valid as long as this object.
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
   bool operator==(const ClientAddress&) const = default;

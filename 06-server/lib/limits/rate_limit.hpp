@@ -12,6 +12,7 @@
 
 namespace lab {
 
+/// A rate and a burst. A value: what is remembered of a client is with the client.
 class RateLimit {
  public:
   /// @param per_second 1 to 1,000,000 in the long run
@@ -22,6 +23,8 @@ class RateLimit {
     LAB_ASSERT(burst >= 1);
   }
 
+  /// True when one more is allowed now.
+  /// @param due_ns what is remembered of the client
   bool conforms(std::uint64_t due_ns, std::uint64_t now_ns) const noexcept {
     return wait_ns(due_ns, now_ns) == 0;
   }

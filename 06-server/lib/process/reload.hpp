@@ -21,9 +21,13 @@ namespace lab {
 
 /// Three steps, because reading may take seconds and the supervisor never waits.
 struct Reload {
-  enum class Kind : std::uint8_t { site, certificates };
-  Kind kind = Kind::site;  ///< by it a worker knows what is in a parcel
-  void* context = nullptr;
+  /// What is read anew. A worker is told it in front of the parcel.
+  enum class Kind : std::uint8_t {
+    site,         ///< a Generation, see site_parcel.hpp
+    certificates  ///< see tls_parcel.hpp
+  };
+  Kind kind = Kind::site;   ///< by it a worker knows what is in a parcel
+  void* context = nullptr;  ///< handed to each function as it is
   /// Begins.
   /// @return a descriptor that is readable when it is over
   /// @throws std::exception with the reason why not
@@ -48,6 +52,7 @@ class PollReadable : public Completion {
  public:
   using Completion::Completion;
 
+  /// Once. The descriptor stays open until the CQE.
   void start(Ring& ring, int fd) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_poll_add(sqe, fd, POLLIN);
@@ -60,6 +65,7 @@ class PollReadable : public Completion {
 template <class Owner>
 class Reloading {
  public:
+  /// All four outlive it. It begins when it is asked to.
   Reloading(Owner& owner, Ring& ring, ServerLog& log, const Reload& reload) noexcept
       : owner_(owner), ring_(ring), log_(log), reload_(reload) {}
   Reloading(const Reloading&) = delete;

@@ -9,8 +9,8 @@ namespace lab {
 /// changes, and at the latest some time after the first, since some sites never rest.
 class ReloadPause {
  public:
-  static constexpr std::uint64_t quiet_ms = 200;
-  static constexpr std::uint64_t longest_ms = 2000;
+  static constexpr std::uint64_t quiet_ms = 200;     ///< without a change
+  static constexpr std::uint64_t longest_ms = 2000;  ///< from the first change
 
   /// A change was not read yet.
   bool waits() const noexcept { return waits_; }
@@ -19,6 +19,8 @@ class ReloadPause {
     waits_ = true;
     last_ms_ = now_ms;
   }
+  /// True when it is time to read.
+  /// @param now_ms of a clock that does not go back
   bool due(std::uint64_t now_ms) const noexcept {
     return waits_ && (now_ms - last_ms_ >= quiet_ms || now_ms - first_ms_ >= longest_ms);
   }

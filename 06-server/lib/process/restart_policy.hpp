@@ -14,10 +14,12 @@ namespace lab {
 /// up its clients to the others and is tried every 5 s, until it has lived for 10 s.
 class RestartPolicy {
  public:
-  static constexpr std::size_t deaths_max = 5;
-  static constexpr std::uint64_t window_ms = 10'000;
-  static constexpr std::uint64_t retry_ms = 5000;
+  static constexpr std::size_t deaths_max = 5;  ///< so many make a crash loop
+  static constexpr std::uint64_t window_ms =
+      10'000;                                      ///< within this time; and so long it has to live
+  static constexpr std::uint64_t retry_ms = 5000;  ///< from one try to the next in a crash loop
 
+  /// What follows a death.
   struct Decision {
     std::uint64_t pause_ms;  ///< from the death to the next start
     bool gives_up;           ///< it is in a crash loop

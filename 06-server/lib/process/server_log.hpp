@@ -20,14 +20,17 @@ class ServerLog {
  public:
   static constexpr std::size_t waiting_max = 64 << 10;  ///< bytes
 
+  /// What every line begins with.
   struct Options {
     const char* name;        ///< in front of every line
     bool with_time = false;  ///< before it the time, UTC, ISO 8601
   };
 
+  /// @param fd where the lines go; it stays the caller's
   ServerLog(Ring& ring, int fd, const Options& options)
       : options_(options), output_(ring, fd, waiting_max) {}
 
+  /// Writes one line, without its end. Without memory it is lost, and nothing is said.
   template <class... Arguments>
   void operator()(fmt::format_string<Arguments...> text, Arguments&&... arguments) noexcept {
     try {

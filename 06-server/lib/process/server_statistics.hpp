@@ -16,6 +16,8 @@
 
 namespace lab {
 
+/// The blocks of all workers, and the reports that are made of them. Lifetime: the supervisor's;
+/// made before the fork, since workers count in its memory.
 class ServerStatistics {
  public:
   /// Opens the file, and leaves it as it is until begin().
@@ -29,7 +31,9 @@ class ServerStatistics {
   void begin(std::uint64_t now_ns);
 
   WorkerStats& block(unsigned worker) const noexcept { return shared_[worker]; }
+  /// What the worker counts beside the statistics of all servers.
   std::span<Counter> own(unsigned worker) const noexcept { return shared_.own(worker); }
+  /// The blocks, for another reader.
   const SharedStats& shared() const noexcept { return shared_; }
   /// Of all counters of a worker.
   std::span<const CounterInfo> infos() const noexcept { return infos_; }
@@ -47,6 +51,7 @@ class ServerStatistics {
 
   /// True once as many reports as there were are written.
   bool written() const noexcept { return !json_ || (json_->idle() && json_->lost() == 0); }
+  /// True when nothing is with the kernel.
   bool idle() const noexcept { return !json_ || json_->idle(); }
   /// Nothing more is written.
   void close() noexcept;

@@ -30,6 +30,7 @@ namespace lab {
 template <class Owner>
 class SupervisedWorker {
  public:
+  /// @param which its index, from 0
   SupervisedWorker(Owner& owner, Ring& ring, unsigned which)
       : index(which), owner_(owner), ring_(ring) {}
 
@@ -48,16 +49,23 @@ class SupervisedWorker {
     read_report_.start(ring_, process_.control.get());
   }
 
+  /// True from start() until its process was reaped.
   bool running() const noexcept { return process_.pid != -1; }
+  /// True when it runs and has said that it is ready.
   bool serves() const noexcept { return running() && ready_; }
+  /// True when its process was reaped and its last report has come.
   bool ended() const noexcept { return !running() && !end_due_; }
+  /// Of its process, or of the latest one that it had.
   pid_t pid() const noexcept { return running() ? process_.pid : pid_ended_; }
+  /// What it said last about itself.
   const WorkerReport& report() const noexcept { return read_report_.report; }
 
   /// How its latest process ended, as waitpid() says it, and whether it was us.
   int end_status() const noexcept { return status_; }
+  /// True when end() has ended its latest process.
   bool was_killed() const noexcept { return killed_; }
 
+  /// Tells it to serve its clients to their ends and to take no more.
   void drain() noexcept {
     if (running()) (*stats_)[Stat::serving].set(0);
     constexpr char command = 'd';
@@ -85,6 +93,7 @@ class SupervisedWorker {
     return sendmsg(process_.control.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
   }
 
+  /// Kills its process; on_worker_exit() follows.
   void end() noexcept {
     if (!running()) return;
     killed_ = true;
@@ -96,6 +105,7 @@ class SupervisedWorker {
     restart_ms_ = death_ms_ + next.pause_ms;
     return next;
   }
+  /// It may start again so long from now, whatever its deaths say.
   void plan_restart_in(std::uint64_t pause_ms) noexcept { restart_ms_ = now_ms() + pause_ms; }
 
   /// True when the time has come. A ring outlives its process a little, and its accepts wait at the
@@ -140,7 +150,7 @@ class SupervisedWorker {
     return shed - std::exchange(shed_told_, shed);
   }
 
-  const unsigned index;
+  const unsigned index;  ///< which worker it is, from 0
 
  private:
   static constexpr std::uint64_t silent_max_ms = 1000;          // a heartbeat is due every 25 ms

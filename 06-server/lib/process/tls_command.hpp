@@ -30,6 +30,7 @@
 
 namespace lab {
 
+/// The options, and after start() the certificates.
 class TlsCommand {
  public:
   /// Adds the options to the command's line, in the group TLS.
@@ -70,6 +71,8 @@ class TlsCommand {
 template <class P>
 class TlsWorker : public P::Shared {
  public:
+  /// @param context what is current at the fork
+  /// @param counters this worker's
   TlsWorker(std::shared_ptr<const TlsContext> context, TlsCounters counters)
       : P::Shared(std::move(context)) {
     this->tls.counters = counters;

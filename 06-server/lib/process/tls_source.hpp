@@ -12,6 +12,7 @@
 
 namespace lab {
 
+/// Lifetime: the supervisor's. It outlives the reloads that it was asked for.
 class TlsSource {
  public:
   /// @throws TlsError with cause and cure, std::system_error
@@ -19,6 +20,7 @@ class TlsSource {
   TlsSource(const TlsSource&) = delete;
   TlsSource& operator=(const TlsSource&) = delete;
 
+  /// What new workers inherit. A reload puts another in its place.
   const std::shared_ptr<const TlsContext>& context() const noexcept { return current_.context; }
   Reload reload() noexcept;
 

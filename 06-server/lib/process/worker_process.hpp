@@ -15,11 +15,11 @@ namespace lab {
 
 /// What a new worker process is given. It owns nothing of it.
 struct WorkerContext {
-  unsigned index;
-  int cpu;  ///< already pinned to it; -1: not pinned
-  int listener_fd;
-  int control_fd = -1;  ///< commands come, one WorkerReport goes; end of file means drain
-  WorkerStats* stats;
+  unsigned index;               ///< which worker it is, from 0
+  int cpu;                      ///< already pinned to it; -1: not pinned
+  int listener_fd;              ///< its listener, open in the supervisor as well
+  int control_fd = -1;          ///< commands come, one WorkerReport goes; end of file means drain
+  WorkerStats* stats;           ///< its block in shared memory
   std::span<Counter> counters;  ///< its protocol's
 };
 
@@ -27,14 +27,15 @@ struct WorkerContext {
 struct WorkerMain {
   /// Runs after the fork; its return value is the exit code.
   int (*function)(const void* argument, const WorkerContext& context) = nullptr;
-  const void* argument = nullptr;
+  const void* argument = nullptr;                 ///< handed to the function as it is
   const std::vector<int>* descriptors = nullptr;  ///< that a worker keeps beside its own
 };
 
+/// A process that was forked, and what the supervisor has of it.
 struct WorkerProcess {
-  pid_t pid = -1;
-  Fd pidfd;
-  Fd control;
+  pid_t pid = -1;  ///< -1: none
+  Fd pidfd;        ///< readable when it has ended: pidfd_open(2), Linux 5.3
+  Fd control;      ///< commands go, one WorkerReport comes
 
   /// Forks. The child closes every descriptor but its own, is pinned to its CPU and ignores the
   /// server's signals. When the supervisor dies it drains (its control socket ends), and is ended

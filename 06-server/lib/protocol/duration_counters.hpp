@@ -13,6 +13,7 @@
 
 namespace lab {
 
+/// One family of counters. One writer, as its counters have.
 class DurationCounters {
   struct Bound {
     std::uint64_t ns;
@@ -38,7 +39,7 @@ class DurationCounters {
                                                  {~std::uint64_t{0}, "+Inf"}}};
 
  public:
-  static constexpr std::size_t size = bounds.size() + 1;
+  static constexpr std::size_t size = bounds.size() + 1;  ///< counters: the buckets, and the sum
 
   /// @param name ends with _seconds
   static constexpr std::array<CounterInfo, size> infos(std::string_view name,
@@ -54,6 +55,7 @@ class DurationCounters {
   /// @param counters as infos() names them
   explicit DurationCounters(std::span<Counter, size> counters) noexcept : counters_(counters) {}
 
+  /// One duration, in nanoseconds.
   void record(std::uint64_t ns) noexcept {
     std::size_t index = 0;
     while (ns > bounds[index].ns) ++index;

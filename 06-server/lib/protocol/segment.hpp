@@ -25,8 +25,11 @@ enum class SegmentKind : std::uint8_t {
 /// Lifetime: outlives its segments.
 class SegmentOwner {
  public:
+  /// One more segment reads the memory of this id, or one less does.
   using Change = void (*)(SegmentOwner&, std::uint32_t id) noexcept;
 
+  /// @param on_share called by rest_after()
+  /// @param on_give_back called when a segment dies
   SegmentOwner(SegmentKind what, Change on_share, Change on_give_back) noexcept
       : share_(on_share), give_back_(on_give_back), kind_(what) {}
   SegmentOwner(const SegmentOwner&) = delete;
@@ -94,8 +97,11 @@ class Segment {
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
+  /// They stay as they are as long as the segment. Empty for an empty one.
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  /// Bytes.
   std::uint32_t size() const noexcept { return size_; }
+  /// True without a byte; such a one may still keep its owner's memory.
   bool empty() const noexcept { return size_ == 0; }
   SegmentKind kind() const noexcept {
     return owner_ != nullptr ? owner_->kind() : SegmentKind::stable;
@@ -166,7 +172,9 @@ class PooledBuffer {
   PooledBuffer(const PooledBuffer&) = delete;
   PooledBuffer& operator=(const PooledBuffer&) = delete;
 
+  /// False for none: there was no buffer.
   explicit operator bool() const noexcept { return space_ != nullptr; }
+  /// The whole buffer, to be written to. Valid until filled().
   std::span<std::byte> space() const noexcept { return {space_, memory_.size()}; }
 
   /// Its first `count` bytes as a segment; the buffer is used up. REQUIRES count <= space().size().

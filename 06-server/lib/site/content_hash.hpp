@@ -14,12 +14,15 @@
 
 namespace lab {
 
+/// 128 bits of XXH3. Equal contents have the same; different ones have it with a chance that nobody
+/// will see.
 struct ContentHash {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
+  std::uint64_t high = 0;  ///< the upper half
+  std::uint64_t low = 0;   ///< the lower half
   friend bool operator==(const ContentHash&, const ContentHash&) = default;
 };
 
+/// Of a content that is in memory.
 ContentHash content_hash(std::span<const std::byte> content) noexcept;
 
 /// The same for a content that comes in pieces.
@@ -27,7 +30,9 @@ class ContentHasher {
  public:
   /// @throws std::bad_alloc
   ContentHasher();
+  /// The next piece. The hash is that of all pieces in a row, however they were cut.
   void feed(std::span<const std::byte> piece) noexcept;
+  /// Of all that was fed.
   ContentHash hash() const noexcept;
 
  private:

@@ -54,14 +54,18 @@ class Generation : public SegmentOwner {
 
   /// Bytes of it that keep it alive, as a segment that is sent. REQUIRES: bytes of it, or none.
   Segment segment(std::span<const std::byte> bytes) noexcept;
+  /// True for an address in its memory.
   bool contains(const void* position) const noexcept;
   /// No segment of it is left.
   bool at_rest() const noexcept { return segments_ == 0; }
 
+  /// Files that it was built from.
   std::uint64_t files_count() const noexcept { return header().files; }
+  /// Bytes of memory; streamed files are not among them.
   std::uint64_t size() const noexcept { return size_; }
   /// All that it keeps open, for whoever closes the others after a fork.
   std::vector<int> descriptors() const;
+  /// The descriptors that it was made of, still its own.
   const SiteFiles& files() const noexcept { return files_; }
 
   /// Lets io_uring pin the memory as a registered buffer, which asks for a mapping that can be

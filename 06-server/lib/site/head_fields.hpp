@@ -12,12 +12,12 @@ namespace lab {
 
 /// What one answer's lines are made of.
 struct HeadFacts {
-  std::string_view type;  ///< with its charset
-  Coding coding = Coding::identity;
-  std::string_view etag;        ///< empty: no line
-  std::int64_t modified_s = 0;  ///< 0: unknown, no line
-  std::string_view vary;        ///< empty: no line
-  std::string_view cache_control;
+  std::string_view type;             ///< with its charset
+  Coding coding = Coding::identity;  ///< identity: no line
+  std::string_view etag;             ///< empty: no line
+  std::int64_t modified_s = 0;       ///< 0: unknown, no line
+  std::string_view vary;             ///< empty: no line
+  std::string_view cache_control;    ///< empty: no line
 };
 
 /// Variant::fields.

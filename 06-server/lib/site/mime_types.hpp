@@ -8,6 +8,7 @@
 
 namespace lab {
 
+/// The table, read once. Only asked afterwards, so by any thread.
 class MimeTypes {
  public:
   /// @param system_file a file like /etc/mime.types; one that is missing adds nothing

@@ -31,9 +31,12 @@ class Site {
     LAB_ASSERT(generations_.back() != nullptr);
   }
 
+  /// The newest generation. Valid until the next replace() or collect().
   const Generation& current() const noexcept { return *generations_.back(); }
   Found find(std::string_view decoded_path) const noexcept { return current().find(decoded_path); }
+  /// The newest generation's: Generation::common_fields().
   std::string_view common_fields() const noexcept { return current().common_fields(); }
+  /// The newest generation's: Generation::preflight_fields().
   std::string_view preflight_fields() const noexcept { return current().preflight_fields(); }
 
   /// A segment without bytes: while it lives, so does everything that the newest generation gave.
@@ -68,6 +71,7 @@ class Site {
     drop_old();
   }
 
+  /// Generations that are alive: the newest, and those that somebody still reads.
   std::size_t generations() const noexcept { return generations_.size(); }
 
  private:

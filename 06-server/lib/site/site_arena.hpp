@@ -14,6 +14,7 @@
 
 namespace lab {
 
+/// A memfd that grows by what is appended. Lifetime: the build's; finish() hands the memory over.
 class SiteArena {
  public:
   /// @param bytes_max more than that is refused
@@ -27,7 +28,9 @@ class SiteArena {
   /// Over what append() gave, or the first page.
   void write(std::uint64_t offset, std::span<const std::byte> bytes);
 
+  /// Bytes so far, with what was left between them.
   std::uint64_t size() const noexcept { return used_.load(std::memory_order_relaxed); }
+  /// The memfd, for reading back what was written. It stays the arena's.
   int fd() const noexcept { return memory_.get(); }
   /// No more bytes, and it can never shrink, which would be a SIGBUS in every process that maps it.
   Fd finish();

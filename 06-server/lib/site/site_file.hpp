@@ -15,10 +15,10 @@ namespace lab {
 
 /// What tells that a file is not the one that was looked at, or has changed since.
 struct FileStamp {
-  std::uint64_t inode = 0;
-  std::uint64_t size = 0;
-  std::int64_t modified_ns = 0;
-  std::int64_t changed_ns = 0;  ///< ctime, which nobody can set
+  std::uint64_t inode = 0;       ///< its number on the file system
+  std::uint64_t size = 0;        ///< bytes
+  std::int64_t modified_ns = 0;  ///< mtime, since 1970
+  std::int64_t changed_ns = 0;   ///< ctime, which nobody can set
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 

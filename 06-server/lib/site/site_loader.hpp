@@ -18,15 +18,16 @@ namespace lab {
 
 /// A body that can be sent.
 struct LoadedBody {
-  ContentHash hash;
-  std::uint64_t size = 0;
+  ContentHash hash;                    ///< of all of it
+  std::uint64_t size = 0;              ///< bytes
   std::uint64_t offset = 0;            ///< in the arena
   std::uint32_t streamed = site_none;  ///< or its place among the streamed files
 };
 
+/// A file's body and what it was told by when it was read.
 struct LoadedFile {
-  LoadedBody body;
-  FileStamp stamp;
+  LoadedBody body;       ///< in the arena, or streamed
+  FileStamp stamp;       ///< as it was when it was read
   bool is_utf8 = false;  ///< all of it was looked at, and is
 };
 
@@ -49,7 +50,9 @@ class SiteLoader {
 
   /// Of a streamed file. Not while others load.
   int fd_of(std::uint32_t streamed) const { return streamed_[streamed].get(); }
+  /// The descriptors of all streamed files, in their order. To be called last.
   std::vector<Fd> take_streamed() { return std::move(streamed_); }
+  /// Of the streamed files, in the same order.
   const std::vector<FileStamp>& stamps() const noexcept { return stamps_; }
 
  private:

@@ -18,16 +18,17 @@ enum class Effort : std::uint8_t {
 
 /// A header field of the operator's.
 struct HeaderField {
-  std::string name;
-  std::string value;
+  std::string name;   ///< as it is sent
+  std::string value;  ///< without its line's end
 };
 
 /// Cache-Control for the files that match a pattern.
 struct CacheRule {
   std::string pattern;  ///< with a slash: of the whole path, "/assets/*"; else of the name, "*.js"
-  std::string value;
+  std::string value;    ///< of the field: "max-age=3600"
 };
 
+/// Where the site is, and how it is served. Each field is an option of the command line.
 struct SiteOptions {
   std::string root;                  ///< looked up anew for each generation: it may be a symlink
   std::string index = "index.html";  ///< the file that stands for its directory
@@ -42,12 +43,12 @@ struct SiteOptions {
   std::uint64_t memory_limit = 0;
   /// Descriptors for streamed files. 0: three quarters of ulimit -Hn, at most 40,000.
   std::uint64_t streamed_files_max = 0;
-  Effort effort = Effort::good;
-  unsigned threads = 0;                ///< that compress. 0: one per allowed CPU
-  std::vector<CacheRule> cache_rules;  ///< the first that matches counts
-  std::vector<HeaderField> fields;
-  std::string cors_origin;  ///< "*", or an origin; empty: none
-  std::string mime_types = "/etc/mime.types";
+  Effort effort = Effort::good;                ///< how long compressing may take
+  unsigned threads = 0;                        ///< that compress. 0: one per allowed CPU
+  std::vector<CacheRule> cache_rules;          ///< the first that matches counts
+  std::vector<HeaderField> fields;             ///< for every answer, in this order
+  std::string cors_origin;                     ///< "*", or an origin; empty: none
+  std::string mime_types = "/etc/mime.types";  ///< a file of types by extension; see MimeTypes
 };
 
 }  // namespace lab

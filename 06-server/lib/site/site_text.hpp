@@ -25,6 +25,7 @@ void lowercase(std::string& text);
 /// Tells in pieces whether text is UTF-8 (RFC 3629: no surrogates, nothing overlong).
 class Utf8Check {
  public:
+  /// The next piece. A character may be cut between two.
   void feed(std::span<const std::byte> piece) noexcept;
   /// True when all that was fed is whole and valid.
   bool valid() const noexcept { return valid_ && missing_ == 0; }

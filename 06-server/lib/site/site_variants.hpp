@@ -14,11 +14,11 @@ namespace lab {
 
 /// A file and those beside it that are called after it and a coding.
 struct VariantSource {
-  const SourceFile* file = nullptr;
-  const LoadedFile* loaded = nullptr;
+  const SourceFile* file = nullptr;         ///< never null when it is asked for
+  const LoadedFile* loaded = nullptr;       ///< its body; never null either
   const SourceFile* sibling_files[4] = {};  ///< by coding
-  const LoadedFile* siblings[4] = {};
-  bool is_compressible = false;
+  const LoadedFile* siblings[4] = {};       ///< their bodies; null where there is none
+  bool is_compressible = false;             ///< its type says that a try may pay
 };
 
 /// Any thread may ask.

@@ -14,14 +14,16 @@
 
 namespace lab {
 
+/// A file that clients can have.
 struct SourceFile {
   std::string path;  ///< as clients name it, decoded: "/a/b.html"
   std::string real;  ///< below the root, without symlinks: what is opened
-  FileStamp stamp;
+  FileStamp stamp;   ///< as it was when the folder was walked
 };
 
+/// What a folder has for clients at one moment.
 struct SourceTree {
-  Fd root;
+  Fd root;                                    ///< the folder; files are opened below it
   std::string root_path;                      ///< without symlinks
   std::vector<SourceFile> files;              ///< by path
   std::vector<std::string> directories;       ///< as clients name them: "/", "/a/"

@@ -21,6 +21,7 @@ class WatchError : public SiteError {
   using SiteError::SiteError;
 };
 
+/// The watches on one site's folders. Source: inotify(7).
 class SiteWatch {
  public:
   /// A symlink on the way to the root, other than the root itself, is not watched.

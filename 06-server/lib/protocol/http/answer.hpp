@@ -18,7 +18,7 @@ namespace lab {
 /// An answer but for its Date and what the connection does after it.
 /// Lifetime: views into the request's head and into the site's generation.
 struct Answer {
-  Status status = Status::none;
+  Status status = Status::none;      ///< none: there is no answer yet
   const Variant* variant = nullptr;  ///< whose fields it has; null: a generated one
   std::uint64_t offset = 0;          ///< of the variant's body
   std::uint64_t size = 0;            ///< bytes of it that are sent, or would be but for HEAD

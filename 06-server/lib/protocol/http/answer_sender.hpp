@@ -40,7 +40,9 @@ class AnswerSender {
     if (io.room() > 0) buffer_ = io.take_buffer();
     return static_cast<bool>(buffer_);
   }
+  /// Where the next bytes are written. Valid until wrote() or the next send.
   std::span<std::byte> space() const noexcept { return buffer_.space().subspan(written_); }
+  /// So many bytes of the space are filled. REQUIRES: no more than there is.
   void wrote(std::size_t bytes) noexcept { written_ += static_cast<std::uint32_t>(bytes); }
 
   /// Sends what was written.

@@ -19,8 +19,10 @@ class BodyReader {
 
   /// REQUIRES length > 0.
   void begin_length(std::uint64_t length) noexcept;
+  /// @param bytes_max of the body; one that is longer is refused
   void begin_chunked(std::uint64_t bytes_max) noexcept;
 
+  /// True until the body has ended or was refused.
   bool reading() const noexcept { return state_ != State::none && state_ != State::refused; }
   /// Reads on until the body ends or is refused.
   /// @return how many of the bytes belong to it

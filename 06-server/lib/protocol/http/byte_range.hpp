@@ -11,15 +11,16 @@ namespace lab {
 
 /// What a Range field asks for.
 struct ByteRange {
+  /// What is sent of the body.
   enum class Kind : std::uint8_t {
     whole,         ///< everything: it is invalid, of another unit, or too many
     part,          ///< `size` bytes from `offset`; at least one
     unsatisfiable  ///< nothing of it exists: 416
   };
 
-  Kind kind = Kind::whole;
-  std::uint64_t offset = 0;
-  std::uint64_t size = 0;
+  Kind kind = Kind::whole;   ///< the other two count only with part
+  std::uint64_t offset = 0;  ///< bytes from the body's beginning
+  std::uint64_t size = 0;    ///< bytes
 };
 
 /// More ranges than this in one field are taken for an attack (RFC 9110, 17.15) and ignored.

@@ -34,6 +34,7 @@ class HeadStores {
   HeadStores(const HeadStores&) = delete;
   HeadStores& operator=(const HeadStores&) = delete;
 
+  /// Bytes of one store: the longest head.
   std::uint32_t size() const noexcept { return size_; }
   /// How many were taken from their holders.
   std::uint64_t taken_away() const noexcept { return taken_away_; }
@@ -73,6 +74,7 @@ class HeadStore {
   HeadStore(const HeadStore&) = delete;
   HeadStore& operator=(const HeadStore&) = delete;
 
+  /// True while it has a store.
   bool held() const noexcept { return id_ != HeadStores::none; }
   /// It was held, and another has it now; until release().
   bool lost() const noexcept { return lost_; }
@@ -84,6 +86,7 @@ class HeadStore {
     waker_ = waker;
     id_ = stores_.take(*this);
   }
+  /// Gives the store back, if it has one. As often as one likes.
   void release() noexcept {
     lost_ = false;
     if (held()) stores_.give_back(std::exchange(id_, HeadStores::none));

@@ -23,7 +23,7 @@ enum class Refusal : std::uint8_t {
   slow,         ///< 408: its time was over
   crowded,      ///< 408: others needed the memory that its head was collected in
   unsupported,  ///< 417, 501, 505
-  count
+  count         ///< how many reasons; none itself
 };
 
 /// @param refusal a status that a request is refused with
@@ -44,13 +44,14 @@ constexpr Refusal why(Status refusal) noexcept {
   }
 }
 
+/// The counters by name. One writer: the worker's thread.
 class HttpCounters {
   static constexpr std::size_t refusals_at = statuses.size();
   static constexpr std::size_t plain_at = refusals_at + static_cast<std::size_t>(Refusal::count);
   enum Plain : std::size_t { body_bytes_at = plain_at, cut_at, changed_at, parcels_at, times_at };
 
  public:
-  static constexpr std::size_t size = times_at + DurationCounters::size;
+  static constexpr std::size_t size = times_at + DurationCounters::size;  ///< how many there are
   static constexpr std::array<CounterInfo, size> infos() noexcept;
 
   /// @param counters as infos() names them

@@ -23,8 +23,10 @@ inline std::uint64_t steady_clock_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
+/// The limits of a request and of a connection. Each is an option of the command line, but for the
+/// clocks.
 struct HttpOptions {
-  HeadLimits limits;
+  HeadLimits limits;                  ///< of a head, in bytes and in fields
   std::uint32_t request_ms = 20'000;  ///< from a request's first byte to its last; then 408
   std::uint32_t requests_max = 0;     ///< of a connection; 0: no limit
   /// From a connection's start. After it, the answer under way is the last; 0: no limit.
@@ -32,7 +34,8 @@ struct HttpOptions {
   /// Bodies up to this are copied behind their head; larger ones are sent from where they are.
   std::uint32_t copy_bytes_max = 4096;
   std::uint32_t head_stores = 256;  ///< heads that come in pieces, at once: 16 KiB each
-  std::int64_t (*now_s)() noexcept = wall_clock_s;
+  std::int64_t (*now_s)() noexcept =
+      wall_clock_s;  ///< for Date and for ages; tests put another clock here
   std::uint64_t (*now_ns)() noexcept = steady_clock_ns;  ///< for how long an answer takes
 };
 
@@ -41,6 +44,7 @@ struct HttpOptions {
 template <class Source>
 class HttpShared {
  public:
+  /// @param site outlives it
   HttpShared(const HttpOptions& options, Source& site, HttpCounters counters)
       : options_(options),
         site_(site),
@@ -50,7 +54,9 @@ class HttpShared {
   HttpShared(const HttpShared&) = delete;
   HttpShared& operator=(const HttpShared&) = delete;
 
+  /// As the constructor was told.
   const HttpOptions& options() const noexcept { return options_; }
+  /// What paths are looked up in.
   Source& site() noexcept { return site_; }
   HttpCounters& counters() noexcept { return counters_; }
   HeadStores& stores() noexcept { return stores_; }

@@ -29,13 +29,16 @@ constexpr bool is_token_character(char c) noexcept {
   return detail::token_characters[static_cast<unsigned char>(c)];
 }
 
+/// True for one token character or more, and nothing else (RFC 9110, 5.6.2).
 constexpr bool is_token(std::string_view text) noexcept {
   for (const char c : text)
     if (!is_token_character(c)) return false;
   return !text.empty();
 }
 
+/// ASCII alone.
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+/// A space or a tab: OWS of RFC 9110, 5.6.3.
 constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 /// What may stand in a field's value: blanks, visible characters and the bytes from 0x80, which are
@@ -45,6 +48,7 @@ constexpr bool is_value_character(char c) noexcept {
   return byte >= 0x20 ? byte != 0x7f : c == '\t';
 }
 
+/// The small letter of a capital one, ASCII alone; all else as it is.
 constexpr char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }

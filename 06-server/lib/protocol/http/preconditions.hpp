@@ -8,10 +8,17 @@
 namespace lab {
 
 /// The answer to a list of entity tags.
-enum class TagMatch : std::uint8_t { yes, no, invalid };
+enum class TagMatch : std::uint8_t {
+  yes,     ///< one of them is the file's
+  no,      ///< none is
+  invalid  ///< it is no list of tags
+};
 
 /// How tags are compared (RFC 9110, 8.8.3.2): weak ignores the `W/`; strong wants none.
-enum class Comparison : std::uint8_t { weak, strong };
+enum class Comparison : std::uint8_t {
+  weak,   ///< for If-None-Match
+  strong  ///< for If-Match and If-Range
+};
 
 /// Whether `etag` is in a list of tags, or the list is `*`.
 /// @param list of one or of several fields, one after the other
@@ -25,13 +32,18 @@ struct Validators {
 
 /// What a request says. A field that is absent, doubled or wrong is none (13.1.3).
 struct Conditions {
-  TagMatch if_match = TagMatch::invalid;       ///< invalid: no such field
-  TagMatch if_none_match = TagMatch::invalid;  ///< invalid: no such field
-  std::optional<std::int64_t> if_modified_since;
-  std::optional<std::int64_t> if_unmodified_since;
+  TagMatch if_match = TagMatch::invalid;            ///< invalid: no such field
+  TagMatch if_none_match = TagMatch::invalid;       ///< invalid: no such field
+  std::optional<std::int64_t> if_modified_since;    ///< seconds since 1970
+  std::optional<std::int64_t> if_unmodified_since;  ///< seconds since 1970
 };
 
-enum class Verdict : std::uint8_t { perform, not_modified, failed };
+/// What is to be done.
+enum class Verdict : std::uint8_t {
+  perform,       ///< as if there were no conditions
+  not_modified,  ///< 304
+  failed         ///< 412
+};
 
 /// The order of 13.2.2, for GET and HEAD.
 Verdict judge(const Conditions& conditions, std::int64_t modified_s) noexcept;

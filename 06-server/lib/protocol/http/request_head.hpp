@@ -25,26 +25,28 @@ struct HeadLimits {
 /// A method longer than this is none that anybody knows.
 inline constexpr std::uint32_t method_bytes_max = 32;
 
+/// What shall be done. Case counts (RFC 9110, 9.1).
 enum class Method : std::uint8_t {
-  get,
-  head,
-  options,
-  other,  ///< RFC 9110 and PATCH: known, but nothing here offers it
-  unknown
+  get,      ///< the file
+  head,     ///< the same without its body
+  options,  ///< what may be asked for, and CORS
+  other,    ///< RFC 9110 and PATCH: known, but nothing here offers it
+  unknown   ///< no method of any RFC that is read here: 501
 };
 
 /// Fields whose values are looked up later.
 enum class Field : std::uint8_t {
-  host,
-  accept,
-  accept_encoding,
-  if_match,
-  if_none_match,
-  if_modified_since,
-  if_unmodified_since,
-  if_range,
-  range,
+  host,                 ///< as it came, with its port
+  accept,               ///< which types
+  accept_encoding,      ///< which codings
+  if_match,             ///< RFC 9110, 13.1.1
+  if_none_match,        ///< 13.1.2
+  if_modified_since,    ///< 13.1.3
+  if_unmodified_since,  ///< 13.1.4
+  if_range,             ///< 13.1.5
+  range,                ///< 14.2
 };
+/// How many enumerators Field has.
 inline constexpr std::size_t looked_up_fields = 9;
 
 /// One request's head, as far as it has been read.
@@ -64,18 +66,22 @@ class RequestHead {
   /// @param head all of it
   Status finish(std::string_view head, const HeadLimits& limits) noexcept;
 
+  /// True once its first line was read.
   bool has_request_line() const noexcept { return method_size_ != 0; }
   Method method() const noexcept { return method_; }
   /// HTTP/1.0, or something later that is answered as 1.1.
   bool is_http_1_0() const noexcept { return is_1_0_; }
   /// Whether the client wants the connection to stay: the version's rule, or what it said.
   bool keep_alive() const noexcept { return !close_ && (!is_1_0_ || keep_alive_); }
+  /// Expect: 100-continue.
   bool expects_continue() const noexcept { return expects_continue_; }
   /// A browser asks what another site's page may do here (Access-Control-Request-Method).
   bool is_preflight() const noexcept { return method_ == Method::options && preflight_; }
+  /// Transfer-Encoding: chunked, so where the body ends is not known yet.
   bool chunked() const noexcept { return chunked_; }
   /// Bytes of the body; 0 without one.
   std::uint64_t content_length() const noexcept { return content_length_; }
+  /// True when bytes of a body follow the head.
   bool has_body() const noexcept { return chunked_ || content_length_ > 0; }
 
   /// @param head its bytes, wherever they are now

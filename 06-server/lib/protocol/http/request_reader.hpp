@@ -22,6 +22,7 @@ namespace lab {
 /// request is there with its body behind it, or one was refused and nothing after it is looked at.
 class RequestReader {
  public:
+  /// @param stores for heads that come in pieces; they outlive it
   RequestReader(HeadStores& stores, const HeadLimits& limits) noexcept
       : store_(stores), limits_(limits) {}
 
@@ -52,6 +53,7 @@ class RequestReader {
   /// knows whether the body comes: the connection ends (RFC 9110, 10.1.1).
   bool body_withheld() const noexcept { return request_.expects_continue() && request_.has_body(); }
 
+  /// The request that is there. Valid until next().
   const RequestHead& request() const noexcept { return request_; }
   /// The bytes of the head. REQUIRES that a request is there.
   std::string_view head(const Segment& input) noexcept;

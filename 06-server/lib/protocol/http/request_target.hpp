@@ -14,9 +14,13 @@ namespace lab {
 
 /// A target in its parts: views into it.
 struct RequestTarget {
-  enum class Form : std::uint8_t { path, asterisk };
+  /// How the target is written.
+  enum class Form : std::uint8_t {
+    path,     ///< a path, or an absolute URI that has one
+    asterisk  ///< of OPTIONS: the server as a whole
+  };
 
-  Form form = Form::path;
+  Form form = Form::path;      ///< the rest counts only with path
   std::string_view path;       ///< still encoded, begins with a slash
   std::string_view query;      ///< with its question mark, or empty
   std::string_view authority;  ///< of the absolute form: it stands above the Host field
@@ -28,7 +32,7 @@ std::optional<RequestTarget> parse_target(std::string_view target) noexcept;
 
 /// What became of a path.
 enum class PathResult : std::uint8_t {
-  decoded,
+  decoded,  ///< it is there
   bad,      ///< a broken escape, a NUL, a segment of one or two dots
   no_name,  ///< it holds an encoded slash: no file has such a name
 };

@@ -13,14 +13,19 @@
 namespace lab {
 
 /// The codings of RFC 9110, 8.4.1, that a variant can have.
-enum class Coding : std::uint8_t { identity, gzip, brotli, zstd };
+enum class Coding : std::uint8_t {
+  identity,  ///< as the file is
+  gzip,      ///< RFC 1952
+  brotli,    ///< "br", RFC 7932
+  zstd       ///< RFC 8878
+};
 
 /// One representation of a file.
 struct Variant {
-  Coding coding = Coding::identity;
-  std::uint64_t size = 0;           ///< bytes of the whole body
-  std::span<const std::byte> body;  ///< in the arena; empty when it is streamed
-  int fd = -1;                      ///< streamed: open as long as the generation lives
+  Coding coding = Coding::identity;  ///< of the body
+  std::uint64_t size = 0;            ///< bytes of the whole body
+  std::span<const std::byte> body;   ///< in the arena; empty when it is streamed
+  int fd = -1;                       ///< streamed: open as long as the generation lives
   /// Streamed: the time of the file's last change. Another one, or another size, says that the file
   /// is not what it was: the connection ends, or the body would be of two contents.
   std::int64_t modified_ns = 0;
@@ -46,14 +51,15 @@ struct Resource {
 /// `decoded_path` begins with a slash, is percent-decoded once, holds no NUL, and no segment of it
 /// is `.` or `..`.
 struct Found {
+  /// What there is at the path.
   enum class Kind : std::uint8_t {
-    file,
-    redirect,
-    missing,
+    file,        ///< `resource` is set
+    redirect,    ///< `location` is set
+    missing,     ///< 404, or the fallback
     unavailable  ///< 503: not now
   };
 
-  Kind kind = Kind::missing;
+  Kind kind = Kind::missing;           ///< which of the rest counts
   const Resource* resource = nullptr;  ///< of missing: the page of --404, or null
   /// Of missing: the page of --spa where it may stand for this path, or null. It is a 200 for GET
   /// and HEAD whose Accept takes text/html; all others get what a missing file gets.

@@ -20,6 +20,7 @@
 
 namespace lab {
 
+/// One for the admin process. Source of an HttpStatic.
 class MetricsSource : public SegmentOwner {
  public:
   /// @param infos of all counters, those of Stat first; they and the counters outlive this
@@ -33,7 +34,9 @@ class MetricsSource : public SegmentOwner {
   Segment pin() noexcept;
   /// @param bytes of what find() gave
   Segment segment(std::span<const std::byte> bytes) noexcept;
+  /// For every answer: a reading is of its moment.
   std::string_view common_fields() const noexcept { return "Cache-Control: no-store\r\n"; }
+  /// None: no other site's page may read it.
   std::string_view preflight_fields() const noexcept { return {}; }
 
  private:
@@ -62,6 +65,7 @@ class MetricsSource : public SegmentOwner {
   Resource health_;
 };
 
+/// The protocol of the admin port.
 using Metrics = HttpStatic<MetricsSource>;
 
 }  // namespace lab

@@ -17,7 +17,9 @@ struct MetricsReading {
   std::span<const CounterInfo> infos;     ///< those of Stat first
   std::span<const std::uint64_t> values;  ///< worker after worker, for each as many as infos
 
+  /// Workers that the reading is of.
   std::size_t workers() const noexcept { return values.size() / infos.size(); }
+  /// One worker's value of one counter, both from 0.
   std::uint64_t of(std::size_t worker, std::size_t index) const noexcept {
     return values[worker * infos.size() + index];
   }

@@ -18,9 +18,12 @@ namespace lab {
 /// @endcode
 class BufferWriter {
  public:
+  /// Where to write.
   struct Space {
-    std::span<std::byte> bytes;
-    SessionResult result = SessionResult::ok;
+    std::span<std::byte>
+        bytes;  ///< as many as were asked for, or more; none with another result than ok
+    SessionResult result = SessionResult::ok;  ///< why there is none
+    /// True when there is a space.
     explicit operator bool() const noexcept { return result == SessionResult::ok; }
   };
   class Wait;
@@ -38,8 +41,10 @@ class BufferWriter {
   SessionIo& session_;
 };
 
+/// What get_span() gives to co_await.
 class [[nodiscard]] BufferWriter::Wait final : public SessionWait {
  public:
+  /// @param bytes at least so many
   Wait(SessionIo& session, std::size_t bytes) noexcept
       : SessionWait(session, &attempt), bytes_(bytes) {}
   Space await_resume() const noexcept { return {space_, result_}; }

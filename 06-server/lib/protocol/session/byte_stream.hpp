@@ -14,12 +14,14 @@
 
 namespace lab {
 
+/// Reads into the caller's memory. One wait at a time.
 class ByteStream {
  public:
   /// How many bytes came; none exactly when the result is not ok.
   struct Count {
-    std::size_t count = 0;
-    SessionResult result = SessionResult::ok;
+    std::size_t count = 0;                     ///< bytes, at least one with ok
+    SessionResult result = SessionResult::ok;  ///< why there are none
+    /// True when bytes came.
     explicit operator bool() const noexcept { return result == SessionResult::ok; }
   };
   class Wait;
@@ -61,6 +63,7 @@ class ByteStream {
 /// A read() of the session, where nothing is left of the one before.
 class [[nodiscard]] ByteStream::Wait {
  public:
+  /// @param space what read() was given
   Wait(ByteStream& stream, std::span<std::byte> space) noexcept
       : stream_(stream), space_(space), read_(stream.session_.read()) {}
 

@@ -28,9 +28,11 @@ class PipeReader {
  public:
   /// Bytes in one piece, valid until the next wait of this reader.
   struct Piece {
-    std::span<const std::byte> bytes;
-    SessionResult result = SessionResult::ok;
+    std::span<const std::byte> bytes;  ///< see read() and read_until() for other results than ok
+    SessionResult result = SessionResult::ok;  ///< too_long beside those of a read
+    /// True when it is what was asked for.
     explicit operator bool() const noexcept { return result == SessionResult::ok; }
+    /// The same as text, valid as long.
     std::string_view text() const noexcept {
       return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
@@ -118,10 +120,12 @@ class PipeReader {
   std::size_t line_ = 0;         ///< bytes of the line that was given, with its end
 };
 
+/// What read() and read_until() give to co_await.
 class [[nodiscard]] PipeReader::Wait final : public SessionWait {
  public:
   explicit Wait(PipeReader& reader) noexcept
       : SessionWait(reader.session_, &more), reader_(reader) {}
+  /// For read_until().
   Wait(PipeReader& reader, char delimiter, std::size_t max) noexcept
       : SessionWait(reader.session_, &until), reader_(reader), max_(max), delimiter_(delimiter) {
     LAB_ASSERT(max < reader.memory_.size());

@@ -16,6 +16,7 @@
 
 namespace lab {
 
+/// Up to a fixed number of segments, oldest first.
 class SessionInput {
  public:
   /// Segments that it keeps at the most.
@@ -36,6 +37,7 @@ class SessionInput {
     given_ = count_;
     return std::span(segments_).first(given_);
   }
+  /// What the code had and left there goes home.
   void give_up() noexcept {
     if (given_ == 0) return;
     const auto begin = segments_.begin();
@@ -44,6 +46,7 @@ class SessionInput {
     count_ = static_cast<std::uint8_t>(count_ - given_);
     given_ = 0;
   }
+  /// Everything goes home.
   void clear() noexcept {
     given_ = count_;
     give_up();

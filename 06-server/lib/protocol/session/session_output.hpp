@@ -16,12 +16,14 @@
 
 namespace lab {
 
+/// The buffer that is being filled, or none.
 class SessionOutput {
  public:
+  /// What has become of a wish for space.
   enum class Space : std::uint8_t {
-    there,
-    none,  ///< on_turn() follows when there may be some
-    never  ///< no buffer is so large
+    there,  ///< space() is large enough
+    none,   ///< on_turn() follows when there may be some
+    never   ///< no buffer is so large
   };
 
   /// So many bytes of space behind what is written.
@@ -33,6 +35,7 @@ class SessionOutput {
     if (!buffer_) return Space::none;
     return space().size() >= bytes ? Space::there : Space::never;
   }
+  /// Behind what is written, to the buffer's end. Valid until the next flush().
   std::span<std::byte> space() const noexcept { return buffer_.space().subspan(used_); }
   /// So much of the space is written. REQUIRES: it is there.
   void advance(std::size_t count) noexcept {
@@ -54,6 +57,7 @@ class SessionOutput {
     if (used_ > 0) io.send(std::move(buffer_).filled(std::exchange(used_, 0)));
     buffer_ = {};
   }
+  /// Forgets what is written: it is not sent.
   void drop() noexcept {
     used_ = 0;
     buffer_ = {};

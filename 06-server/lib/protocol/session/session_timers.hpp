@@ -23,6 +23,7 @@ class SessionTimer {
   SessionTimer(const SessionTimer&) = delete;
   SessionTimer& operator=(const SessionTimer&) = delete;
 
+  /// True until it wakes or is stopped.
   bool armed() const noexcept { return armed_; }
   /// The tick at which it wakes; no_deadline: none.
   std::uint32_t due() const noexcept { return armed_ ? due_ : no_deadline; }
@@ -50,6 +51,7 @@ class SessionTimers {
     timer.due_ = is_over(due, looked_) ? looked_ + 1 : due;
     list(timer.due_).push_back(timer);
   }
+  /// As often as one likes.
   void stop(SessionTimer& timer) noexcept {
     if (!timer.armed_) return;
     timer.armed_ = false;
@@ -65,6 +67,7 @@ class SessionTimers {
     for (std::uint32_t back = missed; back-- > 0;) wake(now - back, now);
   }
 
+  /// Timers that are armed.
   unsigned size() const noexcept { return size_; }
 
  private:

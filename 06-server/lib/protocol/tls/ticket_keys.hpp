@@ -15,12 +15,14 @@
 
 namespace lab {
 
+/// What a ticket is sealed with. It is secret.
 struct TicketKey {
-  std::array<unsigned char, 16> name;  ///< says in a ticket by which key it was made
-  std::array<unsigned char, 32> cipher;
-  std::array<unsigned char, 32> mac;
+  std::array<unsigned char, 16> name;    ///< says in a ticket by which key it was made
+  std::array<unsigned char, 32> cipher;  ///< encrypts
+  std::array<unsigned char, 32> mac;     ///< proves that nothing was changed
 };
 
+/// The keys of all workers. Any number of processes may ask at once.
 class TicketKeys {
  public:
   /// How long a key makes tickets; for as long again it still opens them.
@@ -36,9 +38,10 @@ class TicketKeys {
   /// The key that makes tickets at this time.
   TicketKey current(std::uint64_t now) noexcept;
 
+  /// A key that is still valid.
   struct Found {
-    TicketKey key;
-    bool is_current;
+    TicketKey key;    ///< a copy
+    bool is_current;  ///< false: it only opens tickets, and the client should get a new one
   };
   /// The key of this name, while it is valid.
   std::optional<Found> find(const unsigned char* name, std::uint64_t now) noexcept;

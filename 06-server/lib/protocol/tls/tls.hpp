@@ -28,8 +28,9 @@ namespace lab {
 template <class Inner>
 class Tls {
  public:
+  /// What its connections have in common, with the inner protocol's own.
   using Shared = TlsSharedWith<Inner>;
-  static constexpr bool uses_buffers = true;
+  static constexpr bool uses_buffers = true;  ///< records are written into pooled ones
 
   explicit Tls(Shared& shared) noexcept
       : shared_(shared.tls), inner_(shared.inner), receiver_(shared.tls) {}
@@ -95,9 +96,13 @@ class Tls {
     if (phase_ != Phase::open) return phase_ == Phase::fresh || phase_ == Phase::ended;
     return !draining_ && rests();
   }
+  /// The inner protocol's: TLS itself has nothing in flight.
   bool at_rest() const noexcept { return inner_.at_rest(); }
-  std::uint32_t leases() const noexcept { return 0; }  // what it is given is decrypted at once
+  /// What it is given is decrypted at once.
+  std::uint32_t leases() const noexcept { return 0; }
+  /// The inner protocol's: see rule 1.
   std::uint32_t buffers() const noexcept { return inner_.buffers(); }
+  /// Of the handshake, then the inner protocol's or the drain's, whichever is earlier.
   std::uint32_t deadline() const noexcept {
     if (begins()) return deadline_;
     if (phase_ != Phase::open) return no_deadline;

@@ -19,6 +19,7 @@ struct bio_st;
 
 namespace lab {
 
+/// One connection's. Stays where it is: OpenSSL knows its address.
 class TlsBio {
  public:
   TlsBio() noexcept = default;
@@ -33,6 +34,7 @@ class TlsBio {
   template <class Io>
   class Hook {
    public:
+    /// All three outlive it.
     Hook(TlsBio& bio, Io& io, Segment& input) noexcept : bio_(bio) {
       bio_.input_ = &input;
       bio_.io_ = &io;
@@ -57,9 +59,11 @@ class TlsBio {
     TlsBio& bio_;
   };
 
+  /// True while something waits in memory of its own for a pooled buffer.
   bool blocked() const noexcept { return !overflow_.empty(); }
   /// There was no memory for what found no buffer: the stream has a hole.
   bool broken() const noexcept { return broken_; }
+  /// True while received bytes were not read yet. REQUIRES: within a Hook.
   bool has_input() const noexcept { return input_ != nullptr && !input_->empty(); }
 
   /// What the buffer at hand has left, or one that is taken now, where it would be less than
@@ -72,7 +76,9 @@ class TlsBio {
 
   // For OpenSSL's two functions.
 
+  /// @return how many bytes there were, at most as many as there is space
   std::size_t read(std::span<std::byte> space) noexcept;
+  /// Takes all of them: what finds no buffer goes into memory of its own.
   void write(std::span<const std::byte> bytes) noexcept;
 
  private:

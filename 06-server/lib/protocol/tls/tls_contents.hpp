@@ -11,10 +11,11 @@
 
 namespace lab {
 
+/// The texts of all files of TlsOptions.
 struct TlsContents {
   std::vector<std::string> certificates;  ///< PEM, in the order of TlsOptions
-  std::vector<std::string> keys;
-  std::string client_ca;
+  std::vector<std::string> keys;          ///< PEM, one for each certificate
+  std::string client_ca;                  ///< PEM; empty: no client is asked
 };
 
 /// @throws TlsError with cause and cure

@@ -18,6 +18,7 @@
 
 namespace lab {
 
+/// For any thread: it is only read.
 class TlsContext {
  public:
   /// @throws TlsError with cause and cure, std::system_error
@@ -32,7 +33,9 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
+  /// As the constructor was told.
   const TlsOptions& options() const noexcept { return options_; }
+  /// For the context after this one, so that its clients' tickets stay good.
   const std::shared_ptr<TicketKeys>& ticket_keys() const noexcept { return ticket_keys_; }
   /// Of the first certificate.
   std::string fingerprint() const;
@@ -47,6 +50,7 @@ class TlsContext {
   ssl_ctx_st* find(const char* name) const noexcept;
   /// ALPN's wire format, which says sizes.
   const std::vector<unsigned char>& alpn() const noexcept { return alpn_; }
+  /// Since the machine's start, sleep included: a clock that nobody sets, for the ages of tickets.
   static std::uint64_t now_seconds() noexcept;
 
  private:

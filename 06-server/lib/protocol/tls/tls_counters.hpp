@@ -25,9 +25,10 @@ enum class TlsFailure : std::uint8_t {
   late,         ///< its time was over
   cut,          ///< it went away in the middle
   other,        ///< garbage
-  count
+  count         ///< how many reasons; none itself
 };
 
+/// The counters by name. One writer: the worker's thread.
 class TlsCounters {
   static constexpr std::size_t failures = static_cast<std::size_t>(TlsFailure::count);
   enum Plain : std::size_t {
@@ -41,7 +42,7 @@ class TlsCounters {
   };
 
  public:
-  static constexpr std::size_t size = end;
+  static constexpr std::size_t size = end;  ///< how many there are
   static constexpr std::array<CounterInfo, size> infos() noexcept;
 
   /// @param counters as infos() names them

@@ -24,10 +24,13 @@ class TlsReceiver {
   TlsReceiver(const TlsReceiver&) = delete;
   TlsReceiver& operator=(const TlsReceiver&) = delete;
 
+  /// True while the protocol takes bytes.
   bool wanted() const noexcept { return wanted_; }
+  /// What the protocol says with Io::receive().
   void want(bool wanted) noexcept { wanted_ = wanted; }
   /// The peer's close_notify came.
   bool closed() const noexcept { return closed_; }
+  /// OpenSSL could not decrypt, or the peer has sent an alert: it is over.
   bool failed() const noexcept { return failed_; }
   /// Nothing is here for the protocol until more comes.
   bool empty() const noexcept { return kept_.empty() && (drained_ || closed_); }
@@ -70,6 +73,7 @@ class TlsReceiver {
     }
   }
 
+  /// Nothing more is given, and no buffer is waited for.
   void clear() noexcept {
     leave_line();
     kept_.reset();

@@ -15,12 +15,15 @@
 
 namespace lab {
 
+/// A few segments, oldest first.
 class TlsSender {
  public:
+  /// True when everything was encrypted.
   bool empty() const noexcept { return count_ == 0; }
   /// OpenSSL could not encrypt: the connection is of no more use.
   bool failed() const noexcept { return failed_; }
 
+  /// Behind all others, and at once as far as there is space. REQUIRES: io.room() was above 0.
   void push(auto& io, TlsSession& session, Segment bytes) noexcept {
     LAB_ASSERT(count_ < segments_max);  // a protocol asks for room()
     segments_[count_++] = std::move(bytes);
@@ -46,6 +49,7 @@ class TlsSender {
     count_ = static_cast<std::uint8_t>(count_ - sent);
   }
 
+  /// Drops what was not encrypted.
   void clear() noexcept {
     for (Segment& segment : segments_) segment.reset();
     count_ = 0;

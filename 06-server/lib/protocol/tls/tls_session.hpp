@@ -16,10 +16,12 @@ struct ssl_ctx_st;
 
 namespace lab {
 
+/// OpenSSL's connection, or none before begin() and after end().
 class TlsSession {
  public:
+  /// What has become of a call.
   enum class Step : std::uint8_t {
-    done,
+    done,    ///< what was asked for
     more,    ///< of the peer's bytes are needed
     closed,  ///< the peer's close_notify has come
     failed   ///< an alert was written where there is one to say; nothing follows
@@ -37,7 +39,9 @@ class TlsSession {
   TlsSession& operator=(const TlsSession&) = delete;
 
   TlsBio& bio() noexcept { return bio_; }
+  /// Where its records come from and go to.
   const TlsBio& bio() const noexcept { return bio_; }
+  /// True from begin() to end().
   explicit operator bool() const noexcept { return ssl_ != nullptr; }
 
   /// @return false without memory
@@ -48,8 +52,9 @@ class TlsSession {
   /// After done: the client came with a ticket that was valid.
   bool resumed() const noexcept;
 
+  /// What a read has brought.
   struct Read {
-    Step step;
+    Step step;            ///< done: there are bytes
     std::uint32_t count;  ///< bytes, when done
   };
   /// Decrypted bytes of one record.
@@ -58,6 +63,7 @@ class TlsSession {
   Read peek(std::span<std::byte> space) noexcept;
   /// One record. REQUIRES: no more than 16 KiB.
   Step write(std::span<const std::byte> bytes) noexcept;
+  /// Says that nothing more will be sent. The peer may still be sending.
   void close_notify() noexcept;
   /// Gives its memory back, and says nothing.
   void end() noexcept;

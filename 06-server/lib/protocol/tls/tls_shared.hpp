@@ -25,19 +25,23 @@ namespace lab {
 
 /// A connection's place in a line.
 struct TlsPlace {
-  ListLink<TlsPlace> link;
-  std::optional<Waker> waker;
+  ListLink<TlsPlace> link;     ///< null on both sides: it waits for nothing
+  std::optional<Waker> waker;  ///< of its connection, while it waits
 };
 
 /// Who waits, first come, first served.
 class TlsLine {
  public:
+  /// True when nobody waits.
   bool empty() const noexcept { return line_.empty(); }
+  /// True while this one waits.
   bool contains(const TlsPlace& place) const noexcept { return line_.contains(place); }
+  /// Behind all others, unless it waits already.
   void join(TlsPlace& place, Waker waker) noexcept {
     place.waker = waker;
     if (!line_.contains(place)) line_.push_back(place);
   }
+  /// It wants nothing any more. As often as one likes.
   void leave(TlsPlace& place) noexcept {
     if (line_.contains(place)) line_.remove(place);
   }
@@ -58,8 +62,9 @@ class TlsLine {
 /// can ask for it for nothing.
 class HandshakeGate {
  public:
+  /// A connection's place at the gate.
   struct Place : TlsPlace {
-    bool inside = false;
+    bool inside = false;  ///< its handshake may go on
   };
 
   explicit HandshakeGate(unsigned max) noexcept : free_(max) {}
@@ -76,6 +81,7 @@ class HandshakeGate {
     place.inside = true;
     return true;
   }
+  /// Its handshake is over, or it waits no longer. As often as one likes.
   void leave(Place& place) noexcept {
     line_.leave(place);
     if (!place.inside) return;
@@ -108,6 +114,7 @@ class PlainBuffers final : public SegmentOwner {
   }
   ~PlainBuffers() { LAB_ASSERT(free_ == home_.size()); }
 
+  /// Buffers that are home.
   unsigned free() const noexcept { return free_; }
 
   /// @return none: the place's connection is woken when one is home
@@ -120,6 +127,7 @@ class PlainBuffers final : public SegmentOwner {
     readers_[id] = 1;
     return {*this, id, {memory_.get() + std::size_t{id} * size, size}};
   }
+  /// It waits for no buffer any more.
   void leave(TlsPlace& place) noexcept { line_.leave(place); }
 
  private:
@@ -141,6 +149,7 @@ class PlainBuffers final : public SegmentOwner {
   TlsLine line_;
 };
 
+/// One for each worker.
 struct TlsShared {
   explicit TlsShared(std::shared_ptr<const TlsContext> first)
       : context(std::move(first)),
@@ -151,12 +160,12 @@ struct TlsShared {
   /// For connections that come from now on. A reload puts another here; those that are open keep
   /// theirs.
   std::shared_ptr<const TlsContext> context;
-  HandshakeGate handshakes;
-  PlainBuffers plain;
+  HandshakeGate handshakes;  ///< who may be in a handshake
+  PlainBuffers plain;        ///< for decrypted bytes
   std::array<std::byte, PlainBuffers::size>
       scratch;           ///< bytes that were looked at, on their way out
   TlsCounters counters;  ///< nobody else sees them, until a worker puts others here
-  std::array<Counter, TlsCounters::size> unseen;
+  std::array<Counter, TlsCounters::size> unseen;  ///< what `counters` is at first
 };
 
 /// What the connections of a protocol inside of TLS have in common.
@@ -169,8 +178,8 @@ struct TlsSharedWith {
   void on_tick(std::uint32_t now) noexcept {
     if constexpr (requires { inner.on_tick(now); }) inner.on_tick(now);
   }
-  TlsShared tls;
-  typename Inner::Shared inner;
+  TlsShared tls;                 ///< what every protocol inside of TLS needs
+  typename Inner::Shared inner;  ///< the inner protocol's own
 };
 
 }  // namespace lab
