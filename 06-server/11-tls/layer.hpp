@@ -87,12 +87,14 @@ class Layer {
   static int on_read(BIO* bio, char* space, std::size_t size, std::size_t* count) {
     std::string_view& input = owner(bio).input_;
     *count = std::min(size, input.size());
+    BIO_clear_retry_flags(bio);
+    if (*count == 0) {
+      BIO_set_retry_read(bio);  // becomes SSL_ERROR_WANT_READ
+      return -1;
+    }
     std::memcpy(space, input.data(), *count);
     input.remove_prefix(*count);
-    BIO_clear_retry_flags(bio);
-    if (*count > 0) return 1;
-    BIO_set_retry_read(bio);  // becomes SSL_ERROR_WANT_READ
-    return -1;
+    return 1;
   }
 
   static int on_write(BIO* bio, const char* bytes, std::size_t size, std::size_t* count) {
