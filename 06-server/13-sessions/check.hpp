@@ -38,6 +38,7 @@ class Io {
   void finish(lab::Finish) noexcept { ended = true; }
   void reset() noexcept { ended = true; }
   std::uint32_t tick() const noexcept { return now; }
+  lab::ClientAddress peer() const noexcept { return {}; }
   lab::Waker waker() noexcept {
     return {this, [](void* self) noexcept { static_cast<Io*>(self)->woken = true; }};
   }
