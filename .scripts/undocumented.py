@@ -37,7 +37,7 @@ def speaks_for_itself(function, owner):
         return True
     # A base's constructors, brought in by a using, have the base's name.
     owner = re.sub(r"<.*", "", owner).split("::")[-1]
-    is_constructor = not (function.findtext("type") or "").strip() \
+    is_constructor = not "".join(function.find("type").itertext()).strip() \
         and not name.startswith("operator")
     return is_constructor and (name != owner or len(function.findall("param")) <= 1)
 

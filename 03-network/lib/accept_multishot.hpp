@@ -12,7 +12,7 @@ namespace lab {
 /// Where a connection comes from: IPv4 or IPv6, as the family says. Lifetime: the kernel writes it
 /// with the accept's result, so it stays where it is until then.
 struct AcceptedPeer {
-  sockaddr_in6 address{};
+  sockaddr_in6 address{};  ///< an IPv4 one has the family AF_INET, and is a sockaddr_in
   socklen_t size = sizeof(sockaddr_in6);  ///< in bytes: what there is, then what was written
 };
 

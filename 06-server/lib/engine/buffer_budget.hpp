@@ -117,6 +117,7 @@ class BufferBudget {
     std::uint32_t tick_;
   };
 
+  /// Once a turn, for those who wait.
   Round begin_grants(std::uint32_t free, std::uint32_t tick) noexcept {
     note_free(free, tick);
     return {*this, free, tick};

@@ -86,6 +86,7 @@ class ClientLimits {
     if (table_) counters_.forgotten().set(forgotten_before_ + table_->forgotten());
   }
 
+  /// What it counts in.
   LimitCounters& counters() noexcept { return counters_; }
 
  private:

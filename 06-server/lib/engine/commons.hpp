@@ -292,7 +292,7 @@ class Commons {
   ZeroCopyPolicy zero_copy_;
   ReceiveRenewal<Client> renewal_{options_.receive_renewal_ms / tick_ms};
   std::optional<ClientLimits> limits_;
-  unsigned turned_away_ = 0;  ///< connections that are there only to be refused
+  unsigned turned_away_ = 0;          ///< connections that are there only to be refused
   std::vector<ClientAddress> peers_;  ///< by slot; empty: nobody asked
   unsigned slots_used_ = 0;
   std::uint64_t shutdown_errors_ = 0;

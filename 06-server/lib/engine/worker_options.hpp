@@ -30,7 +30,7 @@ struct WorkerOptions {
   /// receives are begun again that often. Seldom, so that it costs nothing that counts; what a busy
   /// server closes in the meantime is limited by number.
   unsigned receive_renewal_ms = 10'000;
-  LimitOptions limits;  ///< with any, clients are accepted one by one, with their addresses
+  LimitOptions limits;          ///< with any, clients are accepted one by one, with their addresses
   bool peer_addresses = false;  ///< protocols ask for them: clients are accepted one by one
   bool sqpoll = false;
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies

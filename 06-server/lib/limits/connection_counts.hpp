@@ -16,12 +16,14 @@
 
 namespace lab {
 
+/// One worker's. All of its memory is taken at the start.
 class ConnectionCounts {
  public:
   /// @param connections_max of all clients together
   explicit ConnectionCounts(std::uint32_t connections_max)
       : mask_(std::bit_ceil(2 * std::size_t{connections_max}) - 1), places_(mask_ + 1) {}
 
+  /// Connections that the client has now.
   std::uint32_t of(ClientId client) const noexcept { return places_[find(client)].count; }
   /// REQUIRES: fewer than connections_max are counted.
   void enter(ClientId client) noexcept {

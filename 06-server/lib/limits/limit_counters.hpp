@@ -14,6 +14,7 @@
 
 namespace lab {
 
+/// The counters by name. One writer: the worker's thread.
 class LimitCounters {
   static constexpr std::size_t whys = static_cast<std::size_t>(Refused::count);
   enum Plain : std::size_t {
@@ -26,18 +27,24 @@ class LimitCounters {
   };
 
  public:
-  static constexpr std::size_t size = end;
+  static constexpr std::size_t size = end;  ///< how many there are
   static constexpr std::array<CounterInfo, size> infos() noexcept;
 
   /// @param counters as infos() names them
   explicit LimitCounters(std::span<Counter> counters) noexcept
       : counters_(counters.first<size>()) {}
 
+  /// Connections that were not let in, by the reason.
   Counter& refused(Refused why) noexcept { return counters_[static_cast<std::size_t>(why)]; }
+  /// Connections that were let in.
   Counter& connections() noexcept { return counters_[connections_at]; }
+  /// Requests that were let in, without the first of each connection.
   Counter& requests() noexcept { return counters_[requests_at]; }
+  /// Requests on open connections that were refused.
   Counter& requests_refused() noexcept { return counters_[requests_refused_at]; }
+  /// Times a connection was made to wait.
   Counter& paused() noexcept { return counters_[paused_at]; }
+  /// Clients forgotten too early, for there were more than --rate-entries.
   Counter& forgotten() noexcept { return counters_[forgotten_at]; }
 
  private:

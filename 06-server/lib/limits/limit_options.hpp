@@ -11,6 +11,7 @@
 
 namespace lab {
 
+/// Who is let in, and how often. Each but the key is an option of the command line.
 struct LimitOptions {
   /// Requests a second, of each client in the long run; 0: any. A connection counts as one, and its
   /// first request is that one.
@@ -21,12 +22,13 @@ struct LimitOptions {
   /// IPv6 addresses that have so many first bits in common are one client: whoever has a network
   /// has 2^64 addresses of it.
   unsigned prefix_bits = 64;
-  std::uint32_t entries = 65'536;  ///< clients that are remembered; 16 bytes each
-  std::vector<NetworkPrefix> allowed;
-  std::vector<NetworkPrefix> denied;
+  std::uint32_t entries = 65'536;      ///< clients that are remembered; 16 bytes each
+  std::vector<NetworkPrefix> allowed;  ///< --allow; empty: everybody who is not denied
+  std::vector<NetworkPrefix> denied;   ///< --deny
   /// Of the hash; drawn by each worker where there is none. For tests.
   std::optional<SipKey> key;
 
+  /// True when anything is limited; otherwise it costs nothing.
   bool any() const noexcept {
     return rate != 0 || rate_total != 0 || connections_max != 0 || !allowed.empty() ||
            !denied.empty();

@@ -5,12 +5,13 @@
 
 namespace lab {
 
+/// Which limit has kept a client out.
 enum class Refused : std::uint8_t {
   denied,       ///< by --allow and --deny
   connections,  ///< it has as many as it may
   rate,         ///< it came more often than it may
   total,        ///< all clients together came more often than the worker takes them
-  count
+  count         ///< how many reasons; none itself
 };
 
 }  // namespace lab

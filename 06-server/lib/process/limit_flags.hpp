@@ -12,8 +12,8 @@ namespace lab {
 
 /// Networks as they were written; check_limits() reads them.
 struct LimitWords {
-  std::vector<std::string> allowed;
-  std::vector<std::string> denied;
+  std::vector<std::string> allowed;  ///< of --allow, one network each
+  std::vector<std::string> denied;   ///< of --deny, one network each
 };
 
 /// @return what is wrong with it, with a cure; empty: `per_second` is set

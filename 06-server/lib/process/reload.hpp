@@ -71,7 +71,9 @@ class Reloading {
   Reloading(const Reloading&) = delete;
   Reloading& operator=(const Reloading&) = delete;
 
+  /// What it reads anew.
   Reload::Kind kind() const noexcept { return reload_.kind; }
+  /// For a worker that runs already. @throws std::exception
   Fd parcel() { return reload_.parcel(reload_.context); }
 
   /// From now on it begins by itself, too, where the server watches.

@@ -39,6 +39,7 @@ class ServerLog {
     }
   }
 
+  /// Where the lines go, for whoever has to wait until all are written.
   Output& output() noexcept { return output_; }
 
  private:

@@ -30,6 +30,7 @@ class ServerStatistics {
   /// The server has its port: the file is emptied, and time begins.
   void begin(std::uint64_t now_ns);
 
+  /// What the worker counts in.
   WorkerStats& block(unsigned worker) const noexcept { return shared_[worker]; }
   /// What the worker counts beside the statistics of all servers.
   std::span<Counter> own(unsigned worker) const noexcept { return shared_.own(worker); }

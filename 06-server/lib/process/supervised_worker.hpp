@@ -100,6 +100,7 @@ class SupervisedWorker {
     kill(process_.pid, SIGKILL);
   }
 
+  /// After its death: when it may start again, and whether it is in a crash loop.
   RestartPolicy::Decision plan_restart() {
     const RestartPolicy::Decision next = restarts_.on_death(death_ms_, start_ms_);
     restart_ms_ = death_ms_ + next.pause_ms;

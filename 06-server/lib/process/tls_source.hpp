@@ -22,6 +22,7 @@ class TlsSource {
 
   /// What new workers inherit. A reload puts another in its place.
   const std::shared_ptr<const TlsContext>& context() const noexcept { return current_.context; }
+  /// The steps of reading the files anew. Its context is this object.
   Reload reload() noexcept;
 
  private:

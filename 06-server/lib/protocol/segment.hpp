@@ -35,6 +35,7 @@ class SegmentOwner {
   SegmentOwner(const SegmentOwner&) = delete;
   SegmentOwner& operator=(const SegmentOwner&) = delete;
 
+  /// Whose its memory is.
   SegmentKind kind() const noexcept { return kind_; }
   /// One more segment reads piece `id`.
   void share(std::uint32_t id) noexcept { share_(*this, id); }
@@ -103,6 +104,7 @@ class Segment {
   std::uint32_t size() const noexcept { return size_; }
   /// True without a byte; such a one may still keep its owner's memory.
   bool empty() const noexcept { return size_ == 0; }
+  /// Whose its bytes are.
   SegmentKind kind() const noexcept {
     return owner_ != nullptr ? owner_->kind() : SegmentKind::stable;
   }

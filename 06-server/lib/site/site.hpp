@@ -33,6 +33,7 @@ class Site {
 
   /// The newest generation. Valid until the next replace() or collect().
   const Generation& current() const noexcept { return *generations_.back(); }
+  /// The newest generation's answer. What it points to lives as long as a pin() does.
   Found find(std::string_view decoded_path) const noexcept { return current().find(decoded_path); }
   /// The newest generation's: Generation::common_fields().
   std::string_view common_fields() const noexcept { return current().common_fields(); }

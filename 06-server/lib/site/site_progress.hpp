@@ -20,6 +20,7 @@ class SiteProgress {
   /// @param program begins each line
   explicit SiteProgress(std::string program);
 
+  /// Who tells this object. It outlives the build.
   SiteReporter reporter() noexcept;
   /// @return nothing when the last line, or the beginning, was less than a second ago
   std::string line(SiteReporter::Step step, std::size_t done, std::size_t total,

@@ -58,16 +58,23 @@ class HttpCounters {
   explicit HttpCounters(std::span<Counter> counters) noexcept
       : counters_(counters.first<size>()), times_(counters_.subspan<times_at>()) {}
 
+  /// Answers with this status.
   Counter& answers(Status status) noexcept {
     return counters_[places[static_cast<std::size_t>(status) - status_first]];
   }
+  /// Requests that were answered before they were read to their end.
   Counter& refusals(Refusal why) noexcept {
     return counters_[refusals_at + static_cast<std::size_t>(why)];
   }
+  /// Bytes of bodies given to be sent.
   Counter& body_bytes() noexcept { return counters_[body_bytes_at]; }
+  /// Answers whose connection was lost before their last byte.
   Counter& answers_cut() noexcept { return counters_[cut_at]; }
+  /// Answers ended by a reset, for the streamed file is not what it was.
   Counter& files_changed() noexcept { return counters_[changed_at]; }
+  /// Sites read anew that the worker could not take: it serves the old one.
   Counter& parcels_refused() noexcept { return counters_[parcels_at]; }
+  /// How long answers took.
   DurationCounters& answer_times() noexcept { return times_; }
 
  private:

@@ -58,8 +58,11 @@ class HttpShared {
   const HttpOptions& options() const noexcept { return options_; }
   /// What paths are looked up in.
   Source& site() noexcept { return site_; }
+  /// The worker's.
   HttpCounters& counters() noexcept { return counters_; }
+  /// For heads that come in pieces.
   HeadStores& stores() noexcept { return stores_; }
+  /// For the Date of each answer.
   DateCache& date() noexcept { return date_; }
   /// Once a tick: what nobody reads any more is given back.
   void on_tick(std::uint32_t) noexcept {

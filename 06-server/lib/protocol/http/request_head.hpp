@@ -61,6 +61,7 @@ class RequestHead {
   /// @param line without its CRLF; `position` is that of its first byte in the head
   Status read_request_line(std::string_view line, std::size_t position,
                            const HeadLimits& limits) noexcept;
+  /// @param line without its CRLF; `position` is that of its first byte in the head
   Status read_field(std::string_view line, std::size_t position, const HeadLimits& limits) noexcept;
   /// What only the whole head can tell.
   /// @param head all of it
@@ -68,6 +69,7 @@ class RequestHead {
 
   /// True once its first line was read.
   bool has_request_line() const noexcept { return method_size_ != 0; }
+  /// What the request line says.
   Method method() const noexcept { return method_; }
   /// HTTP/1.0, or something later that is answered as 1.1.
   bool is_http_1_0() const noexcept { return is_1_0_; }

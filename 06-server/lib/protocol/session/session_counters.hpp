@@ -11,18 +11,21 @@
 
 namespace lab {
 
+/// The counters by name. One writer: the worker's thread.
 class SessionCounters {
   enum Place : std::size_t { refused_at, threw_at, end };
 
  public:
-  static constexpr std::size_t size = end;
+  static constexpr std::size_t size = end;  ///< how many there are
   static constexpr std::array<CounterInfo, size> infos() noexcept;
 
   /// @param counters as infos() names them
   explicit SessionCounters(std::span<Counter> counters) noexcept
       : counters_(counters.first<size>()) {}
 
+  /// Connections for which there was no frame: they were reset.
   Counter& refused() noexcept { return counters_[refused_at]; }
+  /// Sessions that an exception ended: they were reset.
   Counter& threw() noexcept { return counters_[threw_at]; }
 
  private:

@@ -33,6 +33,7 @@ struct SelfSigned {
   TlsCertificatePointer certificate;  ///< vouches for itself
   TlsKeyPointer key;                  ///< its private key
 };
+/// Each call makes another key. @throws TlsError
 SelfSigned make_self_signed();
 
 /// The context shows it from now on. @throws TlsError

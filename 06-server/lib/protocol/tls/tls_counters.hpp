@@ -48,12 +48,19 @@ class TlsCounters {
   /// @param counters as infos() names them
   explicit TlsCounters(std::span<Counter> counters) noexcept : counters_(counters.first<size>()) {}
 
+  /// Handshakes that failed, by the reason.
   Counter& failed(TlsFailure why) noexcept { return counters_[static_cast<std::size_t>(why)]; }
+  /// Handshakes done, resumed ones too.
   Counter& handshakes() noexcept { return counters_[handshakes_at]; }
+  /// Handshakes that a valid ticket shortened.
   Counter& resumed() noexcept { return counters_[resumed_at]; }
+  /// Handshakes that waited, for too many others were going on.
   Counter& waited() noexcept { return counters_[waited_at]; }
+  /// Connections ended by a broken record after the handshake.
   Counter& broken() noexcept { return counters_[broken_at]; }
+  /// Connections that ended without the peer's close_notify.
   Counter& truncated() noexcept { return counters_[truncated_at]; }
+  /// Certificates read anew that the worker could not take: it has the old ones.
   Counter& parcels_refused() noexcept { return counters_[parcels_at]; }
 
  private:

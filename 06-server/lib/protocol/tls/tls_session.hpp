@@ -46,6 +46,7 @@ class TlsSession {
 
   /// @return false without memory
   bool begin(ssl_ctx_st& context) noexcept;
+  /// As far as the peer's bytes allow. done: bytes may be read and written.
   Step handshake() noexcept;
   /// After failed, in the handshake: why, as far as it can be told.
   TlsFailure failure() const noexcept { return failure_; }
