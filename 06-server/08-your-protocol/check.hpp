@@ -71,6 +71,8 @@ class Watched : public lab::ProtocolDefaults {
     void unread(lab::Segment bytes) noexcept { outer.unread(std::move(bytes)); }
     void finish(lab::Finish how) noexcept { outer.finish(how); }
     void reset() noexcept { outer.reset(); }
+    bool admit_request() noexcept { return outer.admit_request(); }
+    void pace() noexcept { outer.pace(); }
     std::uint32_t tick() const noexcept { return outer.tick(); }
     lab::Waker waker() noexcept { return outer.waker(); }
     lab::ClientAddress peer() const noexcept { return outer.peer(); }

@@ -66,6 +66,8 @@ class Io {
   bool all_sent() const noexcept { return outbox_.empty(); }
   void finish(lab::Finish) noexcept { finished_ = true; }
   void reset() noexcept { finished_ = true; }
+  bool admit_request() noexcept { return true; }
+  void pace() noexcept {}
   std::uint32_t tick() const noexcept { return 0; }
   lab::Waker waker() noexcept {
     return {nullptr, [](void*) noexcept {}};

@@ -45,6 +45,7 @@ int FakeKernel::enter(unsigned to_submit, unsigned wait_for) {
   take_provided();
   scribble_pooled();
   const unsigned taken = submit(to_submit);
+  limits_.turn_over();
   progress();
   flush_overflow();
   while (ready() < wait_for) {

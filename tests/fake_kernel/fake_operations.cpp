@@ -129,6 +129,7 @@ void FakeKernel::deliver(Operation& op, bool last) {
   if (socket.unsent() == 0) socket.all_sent_at = clock_.now();
   socket.delivered += count;
   bytes_delivered_ += count;
+  limits_.request(op.socket);
   if (!socket.ending) socket.rouse(clock_.now());
   socket.recent.emplace_back(clock_.now(), count);
   while (socket.recent.front().first + given_up_ns < clock_.now()) socket.recent.pop_front();

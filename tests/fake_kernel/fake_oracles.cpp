@@ -37,6 +37,7 @@ void FakeKernel::judge_owner(const Operation& op) {
     limits_.let_in(socket);
     socket.receive_data = op.user_data;
   }
+  limits_.judge_receive(socket);
   if (socket.receive_data != op.user_data) {
     trace_.fail("safety", "#{} is received from by another connection's operation", socket.id);
   }
@@ -203,7 +204,7 @@ void FakeKernel::judge_connection(Socket& socket) {
   }
   // Nothing is in flight here: it waits for buffers, anybody's or its own: two are its share when
   // they are few. For a moment it may wait for a whole buffer though there are some for bites.
-  if (home_count_ == 0 || socket.notifications_due >= 2) return;
+  if (home_count_ == 0 || socket.notifications_due >= 2 || limits_.paces(socket)) return;
   if (socket.parked_at == 0) socket.parked_at = clock_.now();
   if (clock_.now() - std::max(socket.parked_at, home_empty_at_) < 100 * millisecond) return;
   trace_.fail("liveness", "#{} is forgotten: nothing in flight, and {} buffers are home", socket.id,
@@ -214,7 +215,7 @@ void FakeKernel::judge_connection(Socket& socket) {
 void FakeKernel::judge_hunger(Socket& socket) {
   const bool hungry = (socket.unread() > 0 || socket.fin) && socket.unsent() == 0 &&
                       socket.notifications_due == 0 && socket.writable() && !socket.dead &&
-                      !socket.end_told && !socket.error_told;
+                      !socket.end_told && !socket.error_told && !limits_.paces(socket);
   if (!hungry) {
     socket.hungry_at = 0;
   } else if (socket.hungry_at == 0 || socket.hungry_delivered != socket.delivered) {

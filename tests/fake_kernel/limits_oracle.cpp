@@ -29,10 +29,8 @@ void LimitsOracle::let_in(Socket& socket) {
   if (limits_.connections_max != 0 && client.open >= limits_.connections_max) {
     fail("has as many connections as it may");
   }
-  // One that is forgotten begins anew.
-  const bool forgets = limits_.entries < clients_max;
   const std::uint64_t now = clock_.now();
-  if (has_rate() && !forgets && each_.wait_ns(client.due.least, now) > slack_ns) {
+  if (has_rate() && !forgets() && each_.wait_ns(client.due.least, now) > slack_ns) {
     fail("comes too often");
   }
   if (limits_.rate_total != 0 && total_.wait_ns(total_due_.least, now) > slack_ns) {
@@ -42,6 +40,54 @@ void LimitsOracle::let_in(Socket& socket) {
   ++client.open;
   charge(client.due, each_);
   charge(total_due_, total_);
+}
+
+// What it costs is known at once, and that the server knows it only after its next turn.
+void LimitsOracle::request(const std::shared_ptr<Socket>& socket) {
+  if (!limits_.any() || !std::exchange(socket->asked, true)) return;
+  // What comes while a connection ends may be dropped.
+  if (!socket->ending && !socket->closed && !socket->dead) asked_.push_back(socket);
+  Due& due = clients_[socket->peer->plan.client].due;
+  const std::uint64_t now = clock_.now();
+  std::uint64_t wait = 0;
+  if (has_rate()) {
+    due.most = each_.count(due.most, now);
+    wait = each_.wait_ns(due.most, now);
+  }
+  if (limits_.rate_total != 0) {
+    total_due_.most = total_.count(total_due_.most, now);
+    wait = std::max(wait, total_.wait_ns(total_due_.most, now));
+  }
+  socket->paced_most = std::max(socket->paced_most, now + wait);
+}
+
+void LimitsOracle::turn_over() {
+  const std::uint64_t now = clock_.now();
+  const std::uint64_t earlier = now - std::min(now, slack_ns);
+  for (const auto& socket : asked_) {
+    Due& due = clients_[socket->peer->plan.client].due;
+    std::uint64_t wait = 0;
+    if (has_rate()) {
+      due.least = each_.count(due.least, earlier);
+      if (!forgets()) wait = each_.wait_ns(due.least, now);
+    }
+    if (limits_.rate_total != 0) {
+      total_due_.least = total_.count(total_due_.least, earlier);
+      wait = std::max(wait, total_.wait_ns(total_due_.least, now));
+    }
+    socket->paced_least = now + wait;
+  }
+  asked_.clear();
+}
+
+void LimitsOracle::judge_receive(const Socket& socket) {
+  if (!limits_.any() || clock_.now() + 2 * slack_ns >= socket.paced_least) return;
+  trace_.fail("limits", "#{} is received from, and its client {} asks too often", socket.id,
+              socket.peer->plan.client);
+}
+
+bool LimitsOracle::paces(const Socket& socket) const noexcept {
+  return clock_.now() < socket.paced_most + 100 * millisecond;
 }
 
 void LimitsOracle::leaves(Socket& socket, bool draining) {

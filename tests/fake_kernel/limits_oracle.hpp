@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <vector>
 
 #include "06-server/lib/limits/rate_limit.hpp"
 #include "tests/fake_kernel/clock.hpp"
@@ -22,6 +24,13 @@ class LimitsOracle {
   void judge_accept(bool asks, bool multishot);
   /// The server begins to serve a connection.
   void let_in(Socket& socket);
+  /// Something was received, and answered: the first time it was counted with the connection.
+  void request(const std::shared_ptr<Socket>& socket);
+  /// The server has seen all that was posted before this, and said what follows.
+  void turn_over();
+  void judge_receive(const Socket& socket);
+  /// It may be made to wait.
+  bool paces(const Socket& socket) const noexcept;
   /// What ends a connection begins: the first time counts.
   /// @param draining one that was never served may have been let in all the same
   void leaves(Socket& socket, bool draining);
@@ -47,6 +56,8 @@ class LimitsOracle {
   bool has_rate() const noexcept { return limits_.rate != 0; }
   bool may_be_refused(const Client& client, unsigned number) const;
   void charge(Due& due, const RateLimit& limit) const;
+  /// One that is forgotten begins anew.
+  bool forgets() const noexcept { return limits_.entries < clients_max; }
 
   const LimitOptions& limits_;
   Clock& clock_;
@@ -55,6 +66,7 @@ class LimitsOracle {
   RateLimit total_;
   std::map<unsigned, Client> clients_;
   Due total_due_;
+  std::vector<std::shared_ptr<Socket>> asked_;  ///< what the server may not know yet
   std::uint64_t refused_ = 0;
 };
 

@@ -215,3 +215,29 @@ mutation(segment_kept_past_its_session OF session FILE ${session_io}
 mutation(frame_freed_while_armed OF session FILE 04-advanced/lib/task.hpp CAUGHT_BY "assertion: |safety: "
   OLD "if (promise.operations_ == nullptr) return frame.destroy();"
   NEW "if (promise.operations_ == nullptr || !promise.running_) return frame.destroy();")
+
+# Limits: who is let in, and who is made to wait.
+set(client_limits 06-server/lib/engine/client_limits.hpp)
+
+mutation(one_place_for_all_addresses OF limited FILE ${acceptor} CAUGHT_BY "limits: "
+  OLD "accept.start_once(acceptor.ring_, acceptor.listener_fd_, peer);"
+  NEW "accept.start_once(acceptor.ring_, acceptor.listener_fd_, acceptor.ones_[0].peer);")
+
+mutation(who_leaves_still_counts OF limited FILE ${commons} CAUGHT_BY "limits: .* may come"
+  OLD "if (limits_) limits_->leave(slot);"
+  NEW "static_cast<void>(slot);")
+
+mutation(who_is_paced_is_received_from OF limited FILE ${receiver} CAUGHT_BY "limits: .* asks too often"
+  OLD "const bool wanted = !unwanted_ && !self().paced();"
+  NEW "const bool wanted = !unwanted_;")
+
+mutation(who_is_paced_is_forgotten OF limited FILE ${client_limits} CAUGHT_BY "liveness: |guarantee: "
+  OLD "waits.waker->wake();"
+  NEW "")
+
+mutation(the_refused_are_charged OF limited FILE 06-server/lib/limits/rate_limit.hpp CAUGHT_BY "limits: .* may come"
+  OLD "if (!conforms(due_ns, now_ns)) return false;"
+  NEW "if (!conforms(due_ns, now_ns)) {
+      due_ns = count(due_ns, now_ns);
+      return false;
+    }")

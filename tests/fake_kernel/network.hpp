@@ -44,10 +44,13 @@ struct Socket {
   }
   bool writable() const noexcept { return dead || 3 * room() >= send_room; }
 
-  bool let_in = false;  ///< past the server's limits, if it has any
-  bool left = false;    ///< and does not count any more
-  bool dead = false;    ///< reset by either side, or given up
-  int error = 0;        ///< why, until it was reported
+  bool let_in = false;            ///< past the server's limits, if it has any
+  bool left = false;              ///< and does not count any more
+  bool asked = false;             ///< something was received from it
+  std::uint64_t paced_least = 0;  ///< it is surely made to wait until then, by its limits
+  std::uint64_t paced_most = 0;   ///< and perhaps until then
+  bool dead = false;              ///< reset by either side, or given up
+  int error = 0;                  ///< why, until it was reported
   bool error_before_data = false;
   bool vanished = false;
   bool closed = false;  ///< by the server, or shut down

@@ -82,8 +82,8 @@ Chances draw_chances(Random& random) {
 // At least one of them, and often several.
 void draw_limits(Random& random, LimitOptions& limits) {
   limits.burst = random.between(1, 12);
-  limits.rate = random.chance(700) ? random.between(1, 400) : 0;
-  limits.rate_total = random.chance(300) ? random.between(1, 600) : 0;
+  limits.rate = random.chance(700) ? random.between(300, 3000) : 0;
+  limits.rate_total = random.chance(300) ? random.between(1000, 1500) : 0;
   limits.connections_max = random.chance(400) ? random.between(1, 4) : 0;
   limits.entries = random.chance(800) ? 1024 : 4;
   limits.key = SipKey{random.next(), random.next()};

@@ -98,6 +98,8 @@ class Wrapping {
       self.how_ = how;
     }
     void reset() noexcept { lower.reset(); }
+    bool admit_request() noexcept { return lower.admit_request(); }
+    void pace() noexcept { lower.pace(); }
     std::uint32_t tick() const noexcept { return lower.tick(); }
     Waker waker() noexcept { return lower.waker(); }
     ClientAddress peer() const noexcept { return lower.peer(); }

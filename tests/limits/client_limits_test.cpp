@@ -125,7 +125,7 @@ TEST(ClientLimits, AClientForgottenTooEarlyIsCounted) {
   for (unsigned number = 1; number <= 60; ++number) {
     limits.comes("192.0.2." + std::to_string(number));
   }
-  limits.limits.tick();
+  limits.limits.tick(start);
   EXPECT_EQ(limits.limits.counters().forgotten().get(), 56U);
 }
 
@@ -147,6 +147,45 @@ TEST(ClientLimits, TwoWorkersHashWithDifferentKeys) {
   EXPECT_NE(again_one, again_other);
 }
 
+TEST(ClientLimits, AConnectionAndItsFirstRequestAreOne) {
+  Limits limits({.rate = 1, .burst = 3});
+  ASSERT_TRUE(limits.comes("192.0.2.1"));
+  const FileSlot slot = limits.slot;
+  for (unsigned request = 0; request < 3; ++request) {
+    EXPECT_TRUE(limits.limits.admit_request(slot, start)) << request;
+  }
+  EXPECT_FALSE(limits.limits.admit_request(slot, start));
+  EXPECT_FALSE(limits.comes("192.0.2.1")) << "requests and connections are of one budget";
+  EXPECT_TRUE(limits.limits.admit_request(slot, start + second));
+  EXPECT_EQ(limits.limits.counters().requests().get(), 3U);
+  EXPECT_EQ(limits.limits.counters().requests_refused().get(), 1U);
+}
+
+TEST(ClientLimits, WhoIsPacedIsWokenWhenTheNextOneConforms) {
+  Limits limits({.rate = 10, .burst = 2});
+  ASSERT_TRUE(limits.comes("192.0.2.1"));
+  const FileSlot slot = limits.slot;
+  unsigned woken = 0;
+  const Waker waker(&woken, [](void* count) noexcept { ++*static_cast<unsigned*>(count); });
+  limits.limits.pace(slot, start, waker);  // its connection's
+  EXPECT_FALSE(limits.limits.paced(slot));
+  limits.limits.pace(slot, start, waker);  // a third one would not conform
+  EXPECT_TRUE(limits.limits.paced(slot));
+  limits.limits.pace(slot, start, waker);  // but it was on its way
+  limits.limits.tick(start + 2 * second / 10 - 1);
+  EXPECT_TRUE(limits.limits.paced(slot)) << "one more than the burst: it is paid for first";
+  limits.limits.tick(start + 2 * second / 10);
+  EXPECT_FALSE(limits.limits.paced(slot));
+  EXPECT_EQ(woken, 1U);
+  EXPECT_EQ(limits.limits.counters().paused().get(), 1U);
+  // Whoever leaves meanwhile is not woken: there is nobody.
+  for (unsigned request = 0; request < 4; ++request) limits.limits.pace(slot, start, waker);
+  EXPECT_TRUE(limits.limits.paced(slot));
+  limits.limits.leave(slot);
+  limits.limits.tick(start + 100 * second);
+  EXPECT_EQ(woken, 1U);
+}
+
 TEST(ClientLimits, CountsInMemoryThatOthersRead) {
   std::array<Counter, LimitCounters::size> shared;
   LimitCounters(shared).forgotten().set(1000);  // by the process before this one
@@ -154,7 +193,7 @@ TEST(ClientLimits, CountsInMemoryThatOthersRead) {
   for (std::uint32_t number = 1; number <= 10; ++number) {
     limits.judge(FileSlot{number}, address("192.0.2." + std::to_string(number)), start);
   }
-  limits.tick();
+  limits.tick(start);
   EXPECT_EQ(LimitCounters(shared).connections().get(), 10U);
   EXPECT_EQ(LimitCounters(shared).forgotten().get(), 1006U);
 }

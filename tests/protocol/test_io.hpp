@@ -110,6 +110,11 @@ class TestIo {
     reading = range;
     return true;
   }
+  bool admit_request() noexcept {
+    ++requests;
+    return requests <= requests_max;
+  }
+  void pace() noexcept { ++requests; }
   void receive(Receive what) noexcept { receiving = what == Receive::on; }
   void unread(Segment bytes) noexcept {
     receiving = false;
@@ -162,6 +167,8 @@ class TestIo {
   bool wants_buffer = false;       ///< none was there when one was asked for
   std::uint32_t now = 1000;
   ClientAddress client;
+  std::uint32_t requests = 0;        ///< that were counted, the refused ones too
+  std::uint32_t requests_max = ~0U;  ///< those after them are refused
 
  private:
   TestLimits limits_;

@@ -58,6 +58,27 @@ TEST(Limits, MoreConnectionsThanAClientMayHaveAreRefused) {
   EXPECT_TRUE(echoes(open.front()));
 }
 
+TEST(Limits, WhoAsksTooOftenWaitsAndLosesNothing) {
+  WorkerThread worker(with({.rate = 10, .burst = 3}));
+  const Clock::time_point begin = Clock::now();
+  const Fd client = connect_from(source(0), worker.port());
+  // The first is the connection's own, two more conform, the next is answered and paid for.
+  for (unsigned request = 0; request < 4; ++request) EXPECT_TRUE(echoes(client));
+  EXPECT_TRUE(echoes(client));
+  EXPECT_GE(Clock::now() - begin, 200ms) << "it was not made to wait";
+  const Fd other = connect_from(source(1), worker.port());
+  EXPECT_TRUE(echoes(other)) << "nobody else is";
+}
+
+TEST(Limits, ADrainDoesNotWaitForThoseThatAreMadeToWait) {
+  WorkerOptions options = with({.rate = 1, .burst = 1});
+  options.drain_deadline_ms = 300;
+  WorkerThread worker(options);
+  const Fd client = connect_from(source(0), worker.port());
+  for (unsigned request = 0; request < 2; ++request) EXPECT_TRUE(echoes(client));
+  EXPECT_TRUE(worker.finish());
+}
+
 TEST(Limits, ADeniedNetworkIsRefusedAndNobodyElse) {
   WorkerThread worker(with({.denied = {network("127.0.1.0/28")}}));
   for (unsigned number = 0; number < 30; ++number) {

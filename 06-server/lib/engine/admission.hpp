@@ -1,16 +1,36 @@
-// What the limits of its worker mean for one connection: it may be there only to be turned away.
+// What the limits of its worker mean for one connection: each request counts, and it may be there
+// only to be turned away.
 //
 // Lifetime: a base of its connection. Where there are no limits it does nothing.
 #pragma once
 
+#include <cstdint>
+
 namespace lab {
 
-/// Connection derives from it and has: commons(), slot().
+/// Connection derives from it and has: commons(), slot(), waker().
 template <class Connection>
 class Admission {
  public:
   /// True from its first moment on: its protocol is told nothing, and nothing is received.
   bool turned_away() const noexcept { return turned_away_; }
+
+  // --- of its Io ---
+
+  bool admit_request() noexcept {
+    auto* limits = self().commons().limits();
+    return limits == nullptr || limits->admit_request(self().slot(), now_ns());
+  }
+  void pace() noexcept {
+    auto* limits = self().commons().limits();
+    if (limits != nullptr) limits->pace(self().slot(), now_ns(), self().waker());
+  }
+
+  /// Nothing is received until it may ask again.
+  bool paced() noexcept {
+    auto* limits = self().commons().limits();
+    return limits != nullptr && limits->paced(self().slot());
+  }
 
  protected:
   /// @return whether its peer is listened to until it has heard it: a reset may come before a FIN
@@ -23,6 +43,7 @@ class Admission {
 
  private:
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
+  std::uint64_t now_ns() noexcept { return self().commons().ring().now_ns(); }
 
   bool turned_away_ = false;
 };

@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "02-files/lib/file_table.hpp"
+#include "06-server/lib/engine/intrusive_list.hpp"
 #include "06-server/lib/limits/address_rules.hpp"
 #include "06-server/lib/limits/client_address.hpp"
 #include "06-server/lib/limits/connection_counts.hpp"
@@ -22,6 +24,7 @@
 #include "06-server/lib/limits/rate_limit.hpp"
 #include "06-server/lib/limits/rate_table.hpp"
 #include "06-server/lib/limits/sip_key.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
@@ -68,7 +71,9 @@ class ClientLimits {
       counters_.refused(*why).add(1);
       return why;
     }
-    guest(slot) = {.client = client, .inside = true};
+    Guest& enters = guest(slot);
+    enters.client = client;
+    enters.inside = enters.fresh = true;
     counts_.enter(client);
     counters_.connections().add(1);
     return {};
@@ -76,14 +81,49 @@ class ClientLimits {
 
   /// Nobody is at this slot any more, or somebody who was not let in.
   void leave(FileSlot slot) noexcept {
-    if (!guest(slot).inside) return;
-    guest(slot).inside = false;
-    counts_.leave(guest(slot).client);
+    Guest& left = guest(slot);
+    if (!left.inside) return;
+    left.inside = false;
+    if (paced_.contains(left)) paced_.remove(left);
+    counts_.leave(left.client);
   }
 
-  /// Once a tick.
-  void tick() noexcept {
+  /// Counts a request of who is at this slot, unless it is the one that its connection stands for.
+  /// @return false: it is one too many, and does not count
+  bool admit_request(FileSlot slot, std::uint64_t now_ns) noexcept {
+    Guest& asks = guest(slot);
+    if (std::exchange(asks.fresh, false)) return true;
+    const bool admitted = !count_one(asks.client, now_ns);
+    (admitted ? counters_.requests() : counters_.requests_refused()).add(1);
+    return admitted;
+  }
+
+  /// Counts a request all the same; when it is one too many, who is at this slot is paced until
+  /// another one conforms.
+  /// @param waker is called then
+  void pace(FileSlot slot, std::uint64_t now_ns, const Waker& waker) noexcept {
+    Guest& asks = guest(slot);
+    if (std::exchange(asks.fresh, false)) return;
+    counters_.requests().add(1);
+    const std::uint64_t wait_ns = charge(asks.client, now_ns);
+    if (wait_ns == 0) return;
+    asks.until_ns = now_ns + wait_ns;
+    if (paced_.contains(asks)) return;
+    asks.waker = waker;
+    paced_.push_back(asks);
+    counters_.paused().add(1);
+  }
+  bool paced(FileSlot slot) const noexcept { return paced_.contains(guest(slot)); }
+
+  /// Once a tick. Looks at all that are paced.
+  void tick(std::uint64_t now_ns) noexcept {
     if (table_) counters_.forgotten().set(forgotten_before_ + table_->forgotten());
+    for (Guest* one = paced_.front(); one != nullptr;) {
+      Guest& waits = *std::exchange(one, paced_.next(*one));
+      if (RateLimit::early_ns(waits.until_ns, now_ns) > 0) continue;
+      paced_.remove(waits);
+      waits.waker->wake();
+    }
   }
 
   /// What it counts in.
@@ -92,10 +132,17 @@ class ClientLimits {
  private:
   struct Guest {
     ClientId client{};
-    bool inside = false;  ///< it was let in, and its slot is not closed
+    bool inside = false;         ///< it was let in, and its slot is not closed
+    bool fresh = false;          ///< its next request was counted with its connection
+    std::uint64_t until_ns = 0;  ///< of a pause
+    std::optional<Waker> waker;  ///< of its connection, during a pause
+    ListLink<Guest> link;        ///< in the list of those that are paced
   };
 
   Guest& guest(FileSlot slot) noexcept { return guests_[static_cast<std::size_t>(index(slot))]; }
+  const Guest& guest(FileSlot slot) const noexcept {
+    return guests_[static_cast<std::size_t>(index(slot))];
+  }
 
   ClientId id_of(const ClientAddress& address) const noexcept {
     const ClientAddress client = address.is_ipv4() ? address : address.prefix(options_.prefix_bits);
@@ -117,10 +164,21 @@ class ClientLimits {
     return {};
   }
 
+  // What has happened counts, and may be more than conforms. @return until the next one does
+  std::uint64_t charge(ClientId client, std::uint64_t now_ns) noexcept {
+    std::uint64_t wait_ns = table_ ? table_->charge(client, now_ns) : 0;
+    if (total_) {
+      total_due_ns_ = total_->count(total_due_ns_, now_ns);
+      wait_ns = std::max(wait_ns, total_->wait_ns(total_due_ns_, now_ns));
+    }
+    return wait_ns;
+  }
+
   const LimitOptions options_;
   const AddressRules rules_;
   const SipKey key_;
   std::vector<Guest> guests_;  ///< by slot
+  IntrusiveList<Guest, &Guest::link> paced_;
   ConnectionCounts counts_;
   std::array<Counter, LimitCounters::size> own_counters_;
   LimitCounters counters_;

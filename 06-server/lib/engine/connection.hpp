@@ -1,9 +1,8 @@
 // One client: a receiver, a sender, a protocol between them, and the join that ends it. To its
 // protocol it is the Io of protocol.hpp.
 //
-// Handlers only take note of what happened; advance() decides what follows, once per batch of
-// completions. Lifetime: from Worker::adopt until nothing is due on it: results first, then the
-// slot, then the notifications of zero-copy sends. It never frees itself earlier.
+// Handlers only take note; advance() decides what follows, once per batch of completions. Lifetime:
+// from Worker::adopt until results, slot and notifications of zero-copy sends are home, in order.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include "06-server/lib/engine/receiver.hpp"
 #include "06-server/lib/engine/sender.hpp"
 #include "06-server/lib/engine/slot_closer.hpp"
+#include "06-server/lib/limits/refused.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
@@ -61,8 +61,9 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   }
 
   /// The slot is ours, and a limit keeps its client out.
-  void turn_away() noexcept {
+  void turn_away(Refused why) noexcept {
     activity_tick_ = commons_.tick();
+    if constexpr (requires { P::refusal(why); }) send(Segment::stable(P::refusal(why)));
     finish(this->begin_to_turn_away() ? Finish::linger : Finish::close);
   }
 

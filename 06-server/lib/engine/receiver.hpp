@@ -17,8 +17,8 @@
 namespace lab {
 
 /// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), all_sent(),
-/// held(), outbox_empty(), on_received(lease), count_discarded(bytes), on_end(), abort_broken(),
-/// receiving_link.
+/// held(), outbox_empty(), paced(), on_received(lease), count_discarded(bytes), on_end(),
+/// abort_broken(), receiving_link.
 template <class Connection>
 class Receiver {
  public:
@@ -61,9 +61,10 @@ class Receiver {
       note_pause();
       cancel_receive();
     }
-    if (unwanted_) pause();
+    const bool wanted = !unwanted_ && !self().paced();
+    if (!wanted) pause();
     join_cancel();
-    if (recv_.armed() || stopping_ || receive_ended_ || unwanted_ || waits()) return;
+    if (recv_.armed() || stopping_ || receive_ended_ || !wanted || waits()) return;
     if (may_receive()) {
       begin_receive();
     } else {

@@ -29,7 +29,7 @@ class Upkeep {
     commons_.budget().note_free(commons_.buffers().free(), now);
     close_idle(now);
     shed(now);
-    if (ClientLimits* limits = commons_.limits()) limits->tick();
+    if (ClientLimits* limits = commons_.limits()) limits->tick(commons_.ring().now_ns());
     if (!commons_.slot_releases()) commons_.renewal().renew(now);
     if constexpr (P::uses_buffers) check_deadlines(now);
     if constexpr (requires { commons_.shared().on_tick(now); }) commons_.shared().on_tick(now);

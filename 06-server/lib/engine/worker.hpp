@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -124,12 +125,13 @@ class Worker {
   /// any TLS.
   void judge(FileSlot slot, const sockaddr_in6& address) noexcept {
     const auto peer = ClientAddress::from(address);
-    ClientLimits* const limits = commons_.limits();
-    if (limits == nullptr || !limits->judge(slot, peer, ring_.now_ns())) return adopt(slot, peer);
+    std::optional<Refused> why;
+    if (auto* limits = commons_.limits()) why = limits->judge(slot, peer, ring_.now_ns());
+    if (!why) return adopt(slot, peer);
     Client* client = commons_.create(slot);
     LAB_ASSERT(client != nullptr);  // a one-shot accept has room
     stats_[Stat::accepted].add(1);
-    client->turn_away();
+    client->turn_away(*why);
   }
 
   void accept_failed() noexcept { stats_[Stat::accept_errors].add(1); }

@@ -9,7 +9,10 @@ namespace lab {
 
 struct Echo : ProtocolDefaults {
   explicit Echo(Shared&) noexcept {}
-  void on_bytes(auto& io, Segment bytes) noexcept { io.send(std::move(bytes)); }
+  void on_bytes(auto& io, Segment bytes) noexcept {
+    io.pace();
+    io.send(std::move(bytes));
+  }
 };
 static_assert(Protocol<Echo>);
 

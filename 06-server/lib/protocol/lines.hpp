@@ -62,6 +62,7 @@ class Lines : public ProtocolDefaults {
         deadline_ = deadline_of_line(io.tick());
       } else {
         deadline_ = no_deadline;
+        io.pace();
         answer_line(io);
         line_size_ = 0;
       }

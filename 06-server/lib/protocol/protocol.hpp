@@ -96,6 +96,15 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
   /// Everything is dropped, and the peer gets a reset.
   { io.reset() }
   noexcept;
+  /// Counts a request that has come. False: its client asks too often, and is told so instead of
+  /// what it asked for. The first request of a connection was counted with it. True where there are
+  /// no limits.
+  { io.admit_request() }
+  noexcept->std::same_as<bool>;
+  /// Counts a request that is answered in any case: who asks too often is not received from until
+  /// it may ask again.
+  { io.pace() }
+  noexcept;
   { seen.tick() }
   noexcept->std::same_as<std::uint32_t>;
   { io.waker() }
@@ -116,6 +125,8 @@ struct AnyIo {
   void unread(Segment) noexcept {}
   void finish(Finish) noexcept {}
   void reset() noexcept {}
+  bool admit_request() noexcept { return true; }
+  void pace() noexcept {}
   std::uint32_t tick() const noexcept { return 0; }
   Waker waker() noexcept {
     return {nullptr, [](void*) noexcept {}};

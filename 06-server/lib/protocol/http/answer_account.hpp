@@ -18,8 +18,11 @@ class AnswerAccount {
   explicit AnswerAccount(Shared& shared) noexcept : shared_(shared) {}
 
   /// A request is whole. Again for one whose answer could not be begun: its time goes on.
-  void begin() noexcept {
-    if (began_ns_ == 0) began_ns_ = shared_.options().now_ns();
+  /// @return whether it is new
+  bool begin() noexcept {
+    if (began_ns_ != 0) return false;
+    began_ns_ = shared_.options().now_ns();
+    return true;
   }
   /// The answer's head was written.
   void decided(const Answer& answer, const RequestReader& reader) noexcept {

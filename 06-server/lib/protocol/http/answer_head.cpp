@@ -44,6 +44,8 @@ void write_generated(Writer& writer, const Answer& answer, const OperatorFields&
     writer.text(fields.options).text("\r\n");  // without a length (RFC 9110, 8.6)
     return;
   }
+  // The longest that a client waits: limits are so many a second.
+  if (answer.status == Status::too_many_requests) writer.text("Retry-After: 1\r\n");
   if (answer.status == Status::range_not_satisfiable)
     writer.text("Content-Range: bytes */").number(answer.whole_size).text("\r\n");
   if (answer.status == Status::moved_permanently) {

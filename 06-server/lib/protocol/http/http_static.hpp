@@ -6,10 +6,13 @@
 // there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 
+#include "06-server/lib/limits/refused.hpp"
 #include "06-server/lib/protocol/deadlines.hpp"
 #include "06-server/lib/protocol/http/answer.hpp"
 #include "06-server/lib/protocol/http/answer_account.hpp"
@@ -17,6 +20,7 @@
 #include "06-server/lib/protocol/http/answer_sender.hpp"
 #include "06-server/lib/protocol/http/http_shared.hpp"
 #include "06-server/lib/protocol/http/lone_answer.hpp"
+#include "06-server/lib/protocol/http/refusal_answer.hpp"
 #include "06-server/lib/protocol/http/request_reader.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
@@ -42,6 +46,10 @@ class HttpStatic {
   void on_open(auto& io) noexcept {
     const std::uint32_t age_ms = shared_.options().age_ms;
     if (age_ms > 0) old_at_ = deadline_after(io, age_ms);
+  }
+  /// What a client hears whose connection is not let in.
+  static std::span<const std::byte> refusal(Refused why) noexcept {
+    return std::as_bytes(std::span(refusal_answer(why)));
   }
   /// Below it there is TLS, which this client does not speak: told in place of all else.
   void on_plain_text(auto& io) noexcept {
@@ -93,6 +101,7 @@ class HttpStatic {
   std::uint32_t requests_ = 0;
   std::uint32_t deadline_ = no_deadline;  ///< of the request that has begun
   std::uint32_t old_at_ = no_deadline;    ///< from then on an answer is the last
+  bool over_limit_ = false;               ///< the request that has come is one too many
   bool ended_ = false;                    ///< the peer sends no more
   bool draining_ = false;                 ///< the next answer is the last
   bool closing_ = false;   ///< the last answer was begun; nothing after it is looked at
@@ -150,7 +159,7 @@ bool HttpStatic<Source>::wait_for_request(auto& io) noexcept {
 template <class Source>
 bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   deadline_ = no_deadline;
-  account_.begin();
+  if (account_.begin()) over_limit_ = !io.admit_request();
   const std::int64_t now_s = shared_.options().now_s();
   const OperatorFields fields = operator_fields();
   Answer answer = decide_answer(now_s);
@@ -190,6 +199,7 @@ Answer HttpStatic<Source>::decide_answer(std::int64_t now_s) noexcept {
   const RequestHead& request = reader_.request();
   if (reader_.refusal() != Status::none)
     return detail::plain_answer(reader_.refusal(), request.method());
+  if (over_limit_) return detail::plain_answer(Status::too_many_requests, request.method());
   return decide(request, reader_.head(input_), shared_.site(), now_s, shared_.path_space());
 }
 

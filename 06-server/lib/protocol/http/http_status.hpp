@@ -17,6 +17,7 @@ enum class Status : std::uint16_t {
   moved_permanently = 301,
   not_modified = 304,
   bad_request = 400,
+  forbidden = 403,
   not_found = 404,
   method_not_allowed = 405,
   not_acceptable = 406,
@@ -26,6 +27,7 @@ enum class Status : std::uint16_t {
   uri_too_long = 414,
   range_not_satisfiable = 416,
   expectation_failed = 417,
+  too_many_requests = 429,
   too_many_fields = 431,
   internal_error = 500,
   not_implemented = 501,
@@ -50,6 +52,8 @@ constexpr std::string_view status_text(Status status) noexcept {
       return "304 Not Modified";
     case Status::bad_request:
       return "400 Bad Request";
+    case Status::forbidden:
+      return "403 Forbidden";
     case Status::not_found:
       return "404 Not Found";
     case Status::method_not_allowed:
@@ -68,6 +72,8 @@ constexpr std::string_view status_text(Status status) noexcept {
       return "416 Range Not Satisfiable";
     case Status::expectation_failed:
       return "417 Expectation Failed";
+    case Status::too_many_requests:
+      return "429 Too Many Requests";
     case Status::too_many_fields:
       return "431 Request Header Fields Too Large";
     case Status::internal_error:

@@ -24,6 +24,7 @@ class HookIo {
   void unread(Segment bytes) noexcept { calls_.unread(io_, bytes); }
   void finish(Finish how) noexcept { calls_.finish(io_, how); }
   void reset() noexcept { calls_.reset(io_); }
+  void pace() noexcept { calls_.pace(io_); }
   std::uint32_t tick() const noexcept { return calls_.tick(io_); }
 
  private:
@@ -37,6 +38,7 @@ class HookIo {
     void (*unread)(void* io, Segment& bytes) noexcept;
     void (*finish)(void* io, Finish how) noexcept;
     void (*reset)(void* io) noexcept;
+    void (*pace)(void* io) noexcept;
     std::uint32_t (*tick)(const void* io) noexcept;
   };
 
@@ -50,6 +52,7 @@ class HookIo {
       [](void* io, Segment& bytes) noexcept { static_cast<Hook*>(io)->unread(std::move(bytes)); },
       [](void* io, Finish how) noexcept { static_cast<Hook*>(io)->finish(how); },
       [](void* io) noexcept { static_cast<Hook*>(io)->reset(); },
+      [](void* io) noexcept { static_cast<Hook*>(io)->pace(); },
       [](const void* io) noexcept { return static_cast<const Hook*>(io)->tick(); }};
 
   void* io_;

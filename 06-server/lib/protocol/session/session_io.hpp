@@ -226,7 +226,8 @@ class SessionIo {
   }
 
   void take(Segment bytes) noexcept {
-    if (finish_ || input_.push(bytes)) return;
+    if (finish_) return;
+    if (input_.push(bytes)) return io_->pace();
     refused_ = true;
     io_->unread(std::move(bytes));
   }

@@ -34,6 +34,8 @@ class TlsIo {
   /// close_notify goes out before the FIN.
   void finish(Finish how) noexcept { outer_.finish_plain(how); }
   void reset() noexcept { lower_.reset(); }
+  bool admit_request() noexcept { return lower_.admit_request(); }
+  void pace() noexcept { lower_.pace(); }
   std::uint32_t tick() const noexcept { return lower_.tick(); }
   Waker waker() noexcept { return lower_.waker(); }
   ClientAddress peer() const noexcept { return lower_.peer(); }
