@@ -108,7 +108,10 @@ class FakeKernel {
   Kernel kernel() noexcept { return {&FakeKernel::enter, &FakeKernel::now, this}; }
 
   /// From here on connections may be closed when they are quiet, and no more are accepted.
-  void draining() noexcept { draining_at_ = clock_.now(); }
+  void draining() noexcept {
+    draining_at_ = clock_.now();
+    network_.draining();
+  }
   /// A server that drains says so in its answers, which no script knows.
   bool off_script() const noexcept { return subject == Subject::http && draining_at_ != 0; }
 
@@ -198,6 +201,7 @@ class FakeKernel {
   void judge_slot(int slot, const char* what);
   void judge_owner(const Operation& op);
   void judge_close(const Operation& op);
+  void give_up(Socket& socket);
   void judge_rest();
   void judge_kept();
   void judge_connection(Socket& socket);

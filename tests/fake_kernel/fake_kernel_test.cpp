@@ -140,6 +140,12 @@ void attach(Subject& subject, Ring& ring) noexcept {
   if constexpr (requires { subject.attach(ring); }) subject.attach(ring);
 }
 
+// A subject with chance of its own.
+template <class Subject>
+void plant(Subject& subject, std::uint64_t seed) {
+  if constexpr (requires { subject.plant(seed); }) subject.plant(seed);
+}
+
 void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   trace.begin(seed, verbose);
   trace.forget_stderr();
@@ -149,6 +155,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   rig->kernel.attach(rig->worker.ring(), rig->worker.commons().buffers(),
                      rig->worker.commons().pooled());
   attach(rig->subjected, rig->worker.ring());
+  plant(rig->subjected, seed);
   rig->network.start();
   rig->worker.start(rig->listener.get(), -1);
   serve(*rig);

@@ -523,6 +523,8 @@ void FakeKernel::compare(const Socket& socket, const Payload& payload, std::uint
     position += size;
     bytes -= size;
   }
+  // Whoever has heard something may have something to say.
+  if (socket.script->listens() && socket.peer != nullptr) network_.received(socket.peer->socket);
 }
 
 }  // namespace lab::fake

@@ -49,7 +49,7 @@ void FakeKernel::judge_send(const Operation& op) {
     trace_.fail("safety", "a second send on #{} while one is unfinished", socket.id);
   }
   if (op.length == 0) trace_.fail("safety", "a send of nothing on #{}", socket.id);
-  if (op.length > socket.unsent() && !off_script()) {
+  if (!socket.script->listens() && op.length > socket.unsent() && !off_script()) {
     trace_.fail("content", "#{} would send {} B where {} B are unsent", socket.id, op.length,
                 socket.unsent());
   }
@@ -86,16 +86,15 @@ void FakeKernel::judge_close(const Operation& op) {
   }
   socket.closing = true;
   limits_.leaves(socket, draining_at_ != 0);
+  // Who listens says by itself whether that was right.
+  if (socket.script->listens()) return give_up(socket);
   if (limits_.refuses(socket) || off_script()) return;
   const bool flushed = socket.unsent() == 0;
   const bool ended = socket.end_told || socket.delivered >= socket.script->ends_after();
   if (ended && flushed) return;
 
   // Everything else cuts a connection short, which needs a reason.
-  while (!socket.recent.empty() && socket.recent.front().first + given_up_ns < now) {
-    socket.recent.pop_front();
-  }
-  for (const auto& [time, bytes] : socket.recent) bytes_given_up_ += bytes;
+  give_up(socket);
   if (socket.error_told) return;
   const auto is_past = [=](std::uint64_t since, std::uint64_t wait_ns) {
     return now + 2 * tick_ns + 10 * millisecond >= since + wait_ns;
@@ -125,6 +124,14 @@ void FakeKernel::judge_close(const Operation& op) {
               socket.end_told ? "told" : "not told",
               static_cast<double>(now - socket.active_at) / 1e6,
               static_cast<double>(now - socket.progress_at) / 1e6);
+}
+
+// What has just come may be dropped with the connection.
+void FakeKernel::give_up(Socket& socket) {
+  while (!socket.recent.empty() && socket.recent.front().first + given_up_ns < clock_.now()) {
+    socket.recent.pop_front();
+  }
+  for (const auto& [time, bytes] : socket.recent) bytes_given_up_ += bytes;
 }
 
 // --- liveness ---
@@ -179,7 +186,7 @@ void FakeKernel::judge_kept() {
 }
 
 void FakeKernel::judge_connection(Socket& socket) {
-  if (off_script()) return;
+  if (off_script() || socket.script->listens()) return;
   judge_hunger(socket);
   judge_silence(socket);
   if (thinks(socket)) return;

@@ -241,3 +241,16 @@ mutation(the_refused_are_charged OF limited FILE 06-server/lib/limits/rate_limit
       due_ns = count(due_ns, now_ns);
       return false;
     }")
+
+# TLS: what only a client that decrypts can see.
+set(tls 06-server/lib/protocol/tls/tls.hpp)
+set(tls_sender 06-server/lib/protocol/tls/tls_sender.hpp)
+
+mutation(fin_without_close_notify OF tls FILE ${tls} CAUGHT_BY "content: .* FIN before the end|content: byte"
+  OLD "    session_.close_notify();
+"
+  NEW "")
+
+mutation(record_kept_while_blocked OF tls FILE ${tls_sender} CAUGHT_BY "content: |liveness: |assertion: "
+  OLD "if (!front.empty()) continue;"
+  NEW "")

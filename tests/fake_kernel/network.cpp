@@ -41,7 +41,16 @@ void Network::connect(Peer& peer) {
   auto socket = std::make_shared<Socket>();
   socket->id = ++sockets_;
   socket->script = make_script(random_.next());
+  const bool ends_itself = peer.plan.behaviour == Behaviour::ping_pong ||
+                           peer.plan.behaviour == Behaviour::bulk ||
+                           peer.plan.behaviour == Behaviour::slow_reader;
   peer.plan.bytes = std::min(peer.plan.bytes, socket->script->says());
+  socket->script->begin(
+      {.bytes = peer.plan.behaviour == Behaviour::idles ? 0 : peer.plan.bytes,
+       .message = peer.plan.message,
+       .one_by_one = peer.plan.behaviour == Behaviour::ping_pong,
+       .finishes = ends_itself ||
+                   (peer.plan.behaviour == Behaviour::never_reads && peer.plan.ends_with_fin)});
   socket->peer = &peer;
   socket->send_room = scenario_.send_room;
   socket->peer_room = peer.plan.receive_room;
@@ -52,9 +61,6 @@ void Network::connect(Peer& peer) {
   trace_.note("#{} connects: {}, {} B in messages of {} B", socket->id, name(peer.plan.behaviour),
               peer.plan.bytes, peer.plan.message);
   wake(peer, peer.plan.silent_ns + (random_.chance(500) ? 0 : random_.below(scenario_.latency_ns)));
-  const bool ends_itself = peer.plan.behaviour == Behaviour::ping_pong ||
-                           peer.plan.behaviour == Behaviour::bulk ||
-                           peer.plan.behaviour == Behaviour::slow_reader;
   if (!ends_itself) {
     clock_.after(peer.plan.lifetime_ns, [this, &peer] { end_of_life(peer); });
   }
@@ -122,12 +128,24 @@ void Network::step(Peer& peer) {
     finish(peer);
     return;
   }
-  read_and_write(peer);
+  if (socket.script->listens()) {
+    listen_and_talk(peer);
+  } else {
+    read_and_write(peer);
+  }
   const bool end_seen =
       socket.closed && socket.arrived == socket.taken && socket.read == socket.taken;
   if (!end_seen) return;
-  peer.answered = socket.read == socket.script->due(socket.sent) &&
-                  (socket.fin || socket.sent >= socket.script->ends_after());
+  if (socket.script->listens()) {
+    // Without that feature nobody can be reset: a FIN is the end of those, too.
+    const bool can_reset = scenario_.features.has(Feature::slot_options);
+    const bool all_due = socket.fin && !draining_ && scenario_.options.idle_timeout_ms == 0;
+    peer.answered = !can_reset || socket.script->ended(socket.taken, all_due);
+    if (!peer.answered) trace_.fail("content", "#{} saw a FIN before the end", socket.id);
+  } else {
+    peer.answered = socket.read == socket.script->due(socket.sent) &&
+                    (socket.fin || socket.sent >= socket.script->ends_after());
+  }
   socket.fin = true;  // it closes, too
   finish(peer);
 }
@@ -180,13 +198,32 @@ void Network::read_and_write(Peer& peer) {
   if (waiting > 0) pump(peer.socket);
 }
 
+// It reads as its behaviour is, and says what the script has for it by then.
+void Network::listen_and_talk(Peer& peer) {
+  Socket& socket = *peer.socket;
+  const PeerPlan& plan = peer.plan;
+  const std::uint64_t waiting = socket.arrived - socket.read;
+  const bool slow = plan.behaviour == Behaviour::slow_reader;
+  if (slow) {
+    socket.read += std::min<std::uint64_t>(waiting, plan.receive_room / 4 + 1);
+  } else if (plan.behaviour != Behaviour::never_reads) {
+    socket.read += waiting;
+  }
+  send(peer, socket.script->ready(socket.sent) - socket.sent);
+  if (socket.sent == socket.script->says()) socket.fin = true;
+  const bool comes_back =
+      slow || plan.behaviour == Behaviour::resets || plan.behaviour == Behaviour::vanishes;
+  if (comes_back) wake(peer, 2 * millisecond + plan.pause_ns);
+  if (waiting > 0) pump(peer.socket);
+}
+
 // As much of it as the server's window takes, in segments of some sizes.
 void Network::send(Peer& peer, std::uint64_t bytes) {
   Socket& socket = *peer.socket;
   if (socket.fin || socket.closed) return;
   const std::uint64_t window =
       socket.unread() < scenario_.receive_room ? scenario_.receive_room - socket.unread() : 0;
-  std::uint64_t count = std::min({bytes, window, socket.script->says() - socket.sent});
+  std::uint64_t count = std::min({bytes, window, socket.script->ready(socket.sent) - socket.sent});
   if (count == 0) return;
   if (random_.chance(scenario_.chances.data_in_pieces)) {
     count = random_.between(1, count);

@@ -30,7 +30,7 @@ struct Socket {
   std::uint64_t unread_at = 0;  ///< since when something waits to be received
   std::uint64_t unread() const noexcept { return sent - delivered; }
   /// Bytes that the server has to send for what it has received.
-  std::uint64_t unsent() const { return script->due(delivered) - taken; }
+  std::uint64_t unsent() const { return script->listens() ? 0 : script->due(delivered) - taken; }
 
   // Towards the client.
   std::uint64_t taken = 0;    ///< by sends of the server
@@ -105,6 +105,8 @@ class Network {
 
   void start();
 
+  /// From here on the server may end who has more to say.
+  void draining() noexcept { draining_ = true; }
   bool all_done() const noexcept { return done_ == peers_.size(); }
   /// The first client that is not done, for the report.
   const Peer* undone() const noexcept;
@@ -133,6 +135,7 @@ class Network {
   void wake(Peer& peer, std::uint64_t delay_ns);
   void step(Peer& peer);
   void read_and_write(Peer& peer);
+  void listen_and_talk(Peer& peer);
   void send(Peer& peer, std::uint64_t bytes);
   void finish(Peer& peer);
   void end_of_life(Peer& peer);
@@ -149,6 +152,7 @@ class Network {
   std::deque<std::shared_ptr<Socket>> queue_;
   std::size_t done_ = 0;
   unsigned sockets_ = 0;
+  bool draining_ = false;
 };
 
 }  // namespace lab::fake

@@ -12,7 +12,15 @@
 namespace lab::fake {
 
 /// Which protocol the worker speaks.
-enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping, session, limited };
+enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping, session, limited, tls };
+
+/// What a client that listens is going to do.
+struct Talk {
+  std::uint64_t bytes;    ///< that it wants answered
+  std::uint32_t message;  ///< bytes at once
+  bool one_by_one;        ///< the next when the last one is answered
+  bool finishes;          ///< after the last byte
+};
 
 class Script {
  public:
@@ -30,6 +38,16 @@ class Script {
   virtual std::uint64_t ends_after() const { return endless; }
   /// Bytes that the client has to say; some after the end are among them.
   virtual std::uint64_t says() const { return endless; }
+
+  /// True where what is said follows from what was heard. Then nobody knows what is due: due() is
+  /// not asked, and says() is endless until the last byte is known.
+  virtual bool listens() const { return false; }
+  virtual void begin(const Talk&) const {}
+  /// Bytes that can be said by now, when so many have left.
+  virtual std::uint64_t ready(std::uint64_t) const { return says(); }
+  /// The server's FIN came behind so many bytes, orderly. False: it may not have come now.
+  /// @param all_due whether everything that was said must have been answered
+  virtual bool ended(std::uint64_t, bool /*all_due*/) const { return true; }
 };
 
 /// One for each protocol; a program of the model links the one that it tests.
