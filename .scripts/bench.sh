@@ -1,7 +1,7 @@
 # The benchmarks: ./lab bench. Sourced by lab.
 # Each one writes its figures and plots into a folder of its own in build/bench.
 
-BENCHES="echo http ringio files load"
+BENCHES="echo http tls ringio files load"
 
 bench() {
   case ${1:-} in
@@ -35,6 +35,11 @@ bench_echo() {
 bench_http() {
   build release bench-http http-server echo-server ringload
   build/release/bin/bench-http --out build/bench/http "$@"
+}
+
+bench_tls() {
+  build release http-server
+  sh .scripts/bench_tls.sh build/bench/tls "$@"
 }
 
 bench_ringio() {
