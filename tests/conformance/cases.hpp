@@ -18,6 +18,7 @@ struct Case {
 std::vector<Case> content_cases();   // every byte, in order, whatever the sizes
 std::vector<Case> pressure_cases();  // peers that do not read
 std::vector<Case> ending_cases();    // half-close, reset, gone
-std::vector<Case> crowd_cases();     // many connections, and more than fit
+std::vector<Case> crowd_cases();
+std::vector<Case> tls_cases();  // many connections, and more than fit
 
 }  // namespace lab

@@ -102,7 +102,8 @@ Result run_case(const Case& one, const Settings& settings, DelayMeter& delay) {
 
 std::vector<Case> all_cases() {
   std::vector<Case> all;
-  for (const auto& group : {content_cases(), pressure_cases(), ending_cases(), crowd_cases()}) {
+  for (const auto& group :
+       {content_cases(), pressure_cases(), ending_cases(), crowd_cases(), tls_cases()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;
