@@ -22,6 +22,7 @@
 #include "06-server/lib/engine/connection.hpp"
 #include "06-server/lib/engine/connections.hpp"
 #include "06-server/lib/engine/receive_renewal.hpp"
+#include "06-server/lib/engine/slot_counts.hpp"
 #include "06-server/lib/engine/worker_memory.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 #include "06-server/lib/engine/zero_copy_policy.hpp"
@@ -203,14 +204,11 @@ class Commons {
   // --- slots ---
 
   /// Connections that may still be taken: slots, and objects for them.
-  unsigned room() const noexcept {
-    const unsigned slots = table_.size() > slots_used_ ? table_.size() - slots_used_ : 0;
-    return std::min(slots, connections_.free());
-  }
+  unsigned room() const noexcept { return std::min(slots_.clients_left(), connections_.free()); }
   /// @return a connection on this slot; null when there is no object for it
   Client* create(FileSlot slot) noexcept {
     Client* client = connections_.create(*this, slot);
-    if (client != nullptr) ++slots_used_;
+    if (client != nullptr) slots_.take_for_client();
     return client;
   }
   /// Of each client, at its accept.
@@ -222,17 +220,17 @@ class Commons {
   void note_peer(FileSlot slot, const ClientAddress& peer) noexcept {
     if (!peers_.empty()) peers_[static_cast<std::size_t>(index(slot))] = peer;
   }
-  void on_slot_closed() noexcept {
-    LAB_ASSERT(slots_used_ > 0);
-    --slots_used_;
+  SlotCounts& slots() noexcept { return slots_; }
+  void on_slot_closed(bool dialled) noexcept {
+    slots_.give_up(dialled);
     renewal_.slot_closed();
   }
 
   /// Nothing is due on it any more.
   void release(Client& client) noexcept {
     if (client.turned_away()) --turned_away_;
+    if (!client.dialled()) stats_[Stat::closed].add(1);
     connections_.release(client);
-    stats_[Stat::closed].add(1);
   }
 
   WorkerReport report() const noexcept {
@@ -294,7 +292,7 @@ class Commons {
   std::optional<ClientLimits> limits_;
   unsigned turned_away_ = 0;          ///< connections that are there only to be refused
   std::vector<ClientAddress> peers_;  ///< by slot; empty: nobody asked
-  unsigned slots_used_ = 0;
+  SlotCounts slots_{table_.size(), dials_out<P>};
   std::uint64_t shutdown_errors_ = 0;
   std::uint64_t start_ns_ = 0;
   Bind<ShutdownSlot, &Commons::on_shutdown> shutdown_{*this};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "06-server/lib/engine/admission.hpp"
@@ -14,6 +15,8 @@
 #include "06-server/lib/engine/inbox.hpp"
 #include "06-server/lib/engine/intrusive_list.hpp"
 #include "06-server/lib/engine/lingering.hpp"
+#include "06-server/lib/engine/pair.hpp"
+#include "06-server/lib/engine/phase.hpp"
 #include "06-server/lib/engine/receiver.hpp"
 #include "06-server/lib/engine/sender.hpp"
 #include "06-server/lib/engine/slot_closer.hpp"
@@ -33,21 +36,19 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
                                public FileReader<Connection<P>, P::uses_buffers>,
                                public Inbox<Connection<P>, P::uses_buffers>,
                                public Lingering<Connection<P>, P::uses_buffers>,
-                               public BufferHolder<Connection<P>, P::uses_buffers> {
+                               public BufferHolder<Connection<P>, P::uses_buffers>,
+                               public Pair<Connection<P>, dials_out<P>> {
   using Sending = Sender<Connection>;
-
-  enum class Phase : std::uint8_t {
-    open,
-    finishing,  ///< nothing more is wanted from the peer; what has come is sent, then it closes
-    lingering,  ///< all is sent, and FIN; what still comes is thrown away
-    aborting    ///< nothing more is sent either
-  };
+  using Phase = ConnectionPhase;
 
  public:
-  Connection(Commons<P>& commons, FileSlot slot) noexcept
+  /// @param slot nothing: it is dialled, and has none yet
+  Connection(Commons<P>& commons, std::optional<FileSlot> slot) noexcept
       : Sending(commons.segment_nodes()),
         SlotCloser<Connection>(slot),
         Inbox<Connection, P::uses_buffers>(commons.segment_nodes()),
+        phase_(slot ? Phase::open : Phase::dialling),
+        activity_tick_(commons.tick()),
         commons_(commons),
         protocol_(commons.shared()) {}
   Connection(const Connection&) = delete;
@@ -55,8 +56,11 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   /// The slot is ours: begins to receive.
   void opened() noexcept {
-    activity_tick_ = commons_.tick();
+    phase_ = Phase::open;
     commons_.mark_ready(*this);
+    if constexpr (dials_out<P>) {
+      if (this->dialled()) return protocol_.on_connected(*this);
+    }
     protocol_.on_open(*this);
   }
 
@@ -71,9 +75,12 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   /// may end with this object's death.
   void advance() noexcept {
     switch (phase_) {
+      case Phase::dialling:
+        break;
       case Phase::open:
         turn();
         this->send_next();
+        this->send_fin();
         this->steer_receiving();
         break;
       case Phase::finishing:
@@ -88,6 +95,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
       case Phase::aborting:
         this->stop_receiving();
         this->stop_sending();
+        this->stop_pair();
         close_join();
         break;
     }
@@ -106,20 +114,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     this->note_holding();
     return commons_.take_pooled(*this);
   }
-  bool read_file(const FileRange& range) noexcept {
-    PooledBuffer buffer = take_buffer();
-    if (!buffer) return false;
-    this->read_piece(range, std::move(buffer));
-    return true;
-  }
-  void receive(Receive what) noexcept {
-    static_assert(P::uses_buffers);
-    this->want_bytes(what == Receive::on);
-  }
-  void unread(Segment bytes) noexcept {
-    this->want_bytes(false);
-    if (!bytes.empty()) this->inbox_.push_front(std::move(bytes));
-  }
   std::uint32_t tick() const noexcept { return commons_.tick(); }
   ClientAddress peer() const noexcept { return commons_.peer(this->slot()); }
   Waker waker() noexcept {
@@ -134,6 +128,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     this->want_bytes(false);
     this->close_inbox();
     if (how == Finish::linger) this->want_to_linger();
+    this->finish_other();
     commons_.mark_ready(*this);
   }
 
@@ -153,6 +148,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     phase_ = Phase::finishing;
     if (!this->wants_bytes()) this->want_to_linger();
     protocol_.on_wind_up(*this);
+    this->finish_other();
     commons_.mark_ready(*this);
   }
   void drain() noexcept {
@@ -171,10 +167,12 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
   bool stuck() const noexcept { return !aborting() && !this->slot_closed() && this->holds_up(); }
   std::uint32_t last_activity() const noexcept { return activity_tick_; }
+  bool dialling() const noexcept { return phase_ == Phase::dialling; }
   bool open() const noexcept { return phase_ == Phase::open; }
   bool aborting() const noexcept { return phase_ == Phase::aborting; }
   /// Nothing is on the way to the peer, and its protocol has nothing to do.
-  bool quiet() const noexcept {
+  bool quiet() const noexcept { return nothing_moves() && this->pair_is_quiet(); }
+  bool nothing_moves() const noexcept {
     return this->all_sent() && !this->reads() && !this->unread_is_due() && protocol_.idle();
   }
 
@@ -182,9 +180,9 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   Commons<P>& commons() noexcept { return commons_; }
   const Commons<P>& commons() const noexcept { return commons_; }
-  /// Receive buffers that are not home because of it.
+  /// Receive buffers that are not home because of what it received.
   std::uint32_t held() const noexcept {
-    return Sending::held() + this->unread_buffers() + protocol_.leases();
+    return this->sink().Sending::held() + this->unread_buffers() + protocol_.leases();
   }
   bool keeps_pooled_buffers() const noexcept { return protocol_.buffers() > 0; }
   bool keeps_received() const noexcept { return this->anything_unread() || protocol_.leases() > 0; }
@@ -230,6 +228,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     if (phase_ != Phase::aborting && !this->turned_away()) protocol_.on_abort();
     phase_ = Phase::aborting;
     this->close_inbox();
+    this->lose_other();
     commons_.mark_ready(*this);
   }
 
@@ -268,6 +267,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   void close_join() noexcept {
     if (!this->receive_joined() || !this->results_joined() || this->closes()) return;
     if (this->reads() || this->fin_in_flight() || !protocol_.at_rest()) return;
+    if (!this->pair_joined()) return;
     this->outbox_.clear();
     this->close_inbox();
     commons_.leave_pooled(*this);
@@ -279,13 +279,13 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   }
 
   // The small ones first: they have room in the tail of SlotCloser.
-  Phase phase_ = Phase::open;
+  Phase phase_;
 
  public:
   bool ready = false;
 
  private:
-  std::uint32_t activity_tick_ = 0;
+  std::uint32_t activity_tick_;
   Commons<P>& commons_;
   [[no_unique_address]] P protocol_;
 

@@ -56,16 +56,18 @@ class ReadPiece : public Completion {
   FileRange range_;
 };
 
-/// Connection derives from it and has: commons(), on_piece(segment).
+/// Connection derives from it and has: commons(), take_buffer(), on_piece(segment).
 /// @tparam On false: the protocol reads no files, and it costs nothing
 template <class Connection, bool On>
 class FileReader {
  public:
   bool reads() const noexcept { return read_.armed(); }
-
- protected:
-  void read_piece(const FileRange& range, PooledBuffer buffer) noexcept {
+  /// Of the Io.
+  bool read_file(const FileRange& range) noexcept {
+    PooledBuffer buffer = self().take_buffer();
+    if (!buffer) return false;
     read_.start(self().commons().ring(), range, std::move(buffer));
+    return true;
   }
 
  private:

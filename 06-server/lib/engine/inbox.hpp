@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "06-server/lib/engine/segment_queue.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
-/// Connection derives from it and has: commons(), wants_bytes(), on_buffer_home().
+/// Connection derives from it and has: commons(), wants_bytes(), want_bytes(), on_buffer_home().
 /// @tparam On false: its protocol never makes its bytes wait, and it costs nothing
 template <class Connection, bool On>
 class Inbox {
@@ -22,6 +24,14 @@ class Inbox {
   /// Its protocol will look at it: it wants bytes, or waits for a buffer to answer with.
   bool unread_is_due() const noexcept {
     return !inbox_.empty() && (self().wants_bytes() || self().commons().waits_for_pooled(self()));
+  }
+
+  // --- of the Io ---
+
+  void receive(Receive what) noexcept { self().want_bytes(what == Receive::on); }
+  void unread(Segment bytes) noexcept {
+    self().want_bytes(false);
+    if (!bytes.empty()) inbox_.push_front(std::move(bytes));
   }
 
  protected:

@@ -16,9 +16,9 @@
 
 namespace lab {
 
-/// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), all_sent(),
-/// held(), outbox_empty(), paced(), on_received(lease), count_discarded(bytes), on_end(),
-/// abort_broken(), receiving_link.
+/// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), held(),
+/// paced(), relays(), ask_sink(), sink(), whose all_sent() and outbox_empty() it asks,
+/// on_received(lease), count_discarded(bytes), on_end(), abort_broken(), receiving_link.
 template <class Connection>
 class Receiver {
  public:
@@ -28,6 +28,14 @@ class Receiver {
     LAB_ASSERT(!receive_ended_);
     refused_ = false;
     receive_now(commons().scarce() ? Carries::one_buffer : Carries::multishot, bytes_max);
+  }
+
+  /// Where its bytes go there is room: it may wait for a buffer.
+  void sink_has_room() noexcept {
+    if (recv_.armed() || stopping_ || receive_ended_ || unwanted_ || waits() || self().paced())
+      return;
+    receiving_since_ = commons().tick();
+    commons().wait_for_buffer(self());
   }
 
   /// Ends the receive in flight and begins another; what arrives in between is kept.
@@ -46,8 +54,12 @@ class Receiver {
     return rested && rested_;
   }
 
+  /// So it was at the last look.
+  bool rested() const noexcept { return rested_; }
+
   /// Its protocol wants bytes.
   bool wants_bytes() const noexcept { return !unwanted_; }
+  void want_bytes(bool wanted) noexcept { unwanted_ = !wanted; }
   /// The peer has sent more than its last receive took.
   bool more_waits() const noexcept { return unread_; }
   /// The tick at which it began to wait for a buffer; where receives are renewed, or for data.
@@ -71,9 +83,6 @@ class Receiver {
       note_pause();
     }
   }
-
-  /// The protocol wants no bytes for now, or some again.
-  void want_bytes(bool wanted) noexcept { unwanted_ = !wanted; }
 
   /// Nothing more is wanted.
   void stop_receiving() noexcept {
@@ -128,7 +137,7 @@ class Receiver {
   // before the next question is read.
   bool may_receive() const noexcept {
     const bool one_by_one = commons().scarce() || refused_;
-    return commons().below_low_water(self().held()) && (!one_by_one || self().all_sent());
+    return commons().below_low_water(self().held()) && (!one_by_one || self().sink().all_sent());
   }
 
   // What is on its way still comes.
@@ -139,13 +148,15 @@ class Receiver {
 
   void begin_receive() noexcept {
     pause_noted_ = false;
-    if (commons().scarce() || refused_) {
+    if ((commons().scarce() || refused_) && self().relays()) {
+      self().ask_sink();  // it must be able to send; whether this one can says nothing
+    } else if (commons().scarce() || refused_) {
       carries_ = Carries::poll;
       note_receive();
       recv_.start_when_writable(commons().ring(), self().slot());
     } else {
       // Without the kernel's retry limit a multishot takes all that is queued, at once.
-      const bool one = !commons().multishot_is_fair() && !self().outbox_empty();
+      const bool one = !commons().multishot_is_fair() && !self().sink().outbox_empty();
       receive_now(one ? Carries::one_buffer : Carries::multishot, 0);
     }
   }

@@ -43,7 +43,7 @@ class ZeroCopySend {
 };
 
 /// Connection derives from it and has: commons(), slot(), touch(), abort_broken(),
-/// on_buffer_home().
+/// on_buffer_home(), rouse_source().
 template <class Connection>
 class Sender {
  public:
@@ -177,7 +177,7 @@ class Sender {
       --due_of(send.bytes);
       if (send.bytes.kind() == SegmentKind::pooled) self().on_buffer_home();
       progress_tick_ = commons().tick();
-      commons().mark_ready(self());
+      rouse();
       commons().destroy_zero_copy_send(send);
       return;
     }
@@ -202,9 +202,14 @@ class Sender {
     }
   }
 
+  void rouse() noexcept {
+    commons().mark_ready(self());
+    self().rouse_source();
+  }
+
   // The common part of every send's result. A cancelled send may have sent a part.
   void on_sent(int res) noexcept {
-    commons().mark_ready(self());
+    rouse();
     WorkerStats& stats = commons().stats();
     stats[Stat::sends].add(1);
     if (res <= 0) return;

@@ -6,15 +6,24 @@
 
 #include <sys/socket.h>
 
+#include <optional>
+
 #include "02-files/lib/file_table.hpp"
 
 namespace lab {
 
-/// Connection derives from it and has: commons().
+/// Connection derives from it and has: commons(), dialled().
 template <class Connection>
 class SlotCloser {
  public:
-  explicit SlotCloser(FileSlot slot) noexcept : slot_(slot) {}
+  /// @param slot nothing: see open_slot()
+  explicit SlotCloser(std::optional<FileSlot> slot) noexcept
+      : slot_(slot.value_or(FileSlot{})), closed_(!slot) {}
+  /// It has a slot now.
+  void open_slot(FileSlot slot) noexcept {
+    slot_ = slot;
+    closed_ = false;
+  }
 
   FileSlot slot() const noexcept { return slot_; }
   /// The slot may belong to somebody else already.
@@ -50,14 +59,14 @@ class SlotCloser {
 
   void on_close(Cqe) noexcept {
     closed_ = true;
-    self().commons().on_slot_closed();
+    self().commons().on_slot_closed(self().dialled());
     self().commons().mark_ready(self());
   }
 
   Bind<CloseSlot, &SlotCloser::on_close> close_{*this};
   FileSlot slot_;
   bool reset_ = false;  ///< the close shall be a reset
-  bool closed_ = false;
+  bool closed_;
 };
 
 }  // namespace lab

@@ -86,7 +86,8 @@ class Upkeep {
     std::array<Client*, shed_per_tick_max> found;
     for (Client* client : connections_.longest_stuck(now, stuck_ticks, found)) {
       if (wanted == 0) return;
-      wanted -= std::min(wanted, std::max(client->held(), 1U));
+      const Sender<Client>& unsent = *client;
+      wanted -= std::min(wanted, std::max(unsent.held(), 1U));
       reset(*client);
     }
   }

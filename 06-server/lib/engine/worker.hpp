@@ -245,7 +245,7 @@ class Worker {
           stats_[Stat::drain_resets].add(1);
           client->reset();
         }
-        if (client->open() && client->still_rests() &&
+        if (client->open() && client->still_rests() && client->other_rests() &&
             tick() - client->last_activity() >= quiet_ticks) {
           client->wind_up();
         }

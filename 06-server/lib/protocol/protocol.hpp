@@ -186,6 +186,13 @@ concept Protocol = requires(P& protocol, const P& seen, AnyIo& io, Segment bytes
   { P::uses_buffers } -> std::convertible_to<bool>;
 };
 
+/// A protocol may say `static constexpr bool dials = true`: it needs an Io that dials, see
+/// dialling.hpp. A second connection costs each client a slot.
+template <class P>
+inline constexpr bool dials_out = requires {
+  requires P::dials;
+};
+
 inline constexpr std::uint32_t no_deadline = ~std::uint32_t{0};
 
 /// What a protocol gets that says nothing else.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "06-server/lib/protocol/dialling.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
@@ -14,7 +15,9 @@ namespace lab {
 class HookIo {
  public:
   template <class Hook>
-  explicit HookIo(Hook& io) noexcept : io_(&io), calls_(calls_of<Hook>) {}
+  explicit HookIo(Hook& io) noexcept : io_(&io), calls_(calls_of<Hook>) {
+    if constexpr (DiallingIo<Hook>) dial_calls_ = &dial_calls_of<Hook>;
+  }
 
   void send(Segment bytes) noexcept { calls_.send(io_, bytes); }
   std::uint32_t room() const noexcept { return calls_.room(io_); }
@@ -26,6 +29,21 @@ class HookIo {
   void reset() noexcept { calls_.reset(io_); }
   void pace() noexcept { calls_.pace(io_); }
   std::uint32_t tick() const noexcept { return calls_.tick(io_); }
+
+  // --- REQUIRES: can_dial() ---
+
+  bool can_dial() const noexcept { return dial_calls_ != nullptr; }
+  bool dial(const SocketAddress& address) noexcept { return dial_calls_->dial(io_, address); }
+  DialState dial_state() const noexcept { return dial_calls_->dial_state(io_); }
+  int dial_error() const noexcept { return dial_calls_->dial_error(io_); }
+  void hang_up() noexcept { dial_calls_->hang_up(io_); }
+  void relay() noexcept { dial_calls_->relay(io_); }
+  bool relays() const noexcept { return dial_calls_->relays(io_); }
+  void pass(Segment bytes) noexcept { dial_calls_->pass(io_, bytes); }
+  void pass_end() noexcept { dial_calls_->pass_end(io_); }
+  void find_ends() noexcept { dial_calls_->find_ends(io_); }
+  bool finds_ends() const noexcept { return dial_calls_->finds_ends(io_); }
+  bool ends(ConnectionEnds& ends) const noexcept { return dial_calls_->ends(io_, ends); }
 
  private:
   /// A table of functions is all that "virtual" would be, and an Io need not derive from anything.
@@ -55,8 +73,41 @@ class HookIo {
       [](void* io) noexcept { static_cast<Hook*>(io)->pace(); },
       [](const void* io) noexcept { return static_cast<const Hook*>(io)->tick(); }};
 
+  struct DialCalls {
+    bool (*dial)(void* io, const SocketAddress& address) noexcept;
+    DialState (*dial_state)(const void* io) noexcept;
+    int (*dial_error)(const void* io) noexcept;
+    void (*hang_up)(void* io) noexcept;
+    void (*relay)(void* io) noexcept;
+    bool (*relays)(const void* io) noexcept;
+    void (*pass)(void* io, Segment& bytes) noexcept;
+    void (*pass_end)(void* io) noexcept;
+    void (*find_ends)(void* io) noexcept;
+    bool (*finds_ends)(const void* io) noexcept;
+    bool (*ends)(const void* io, ConnectionEnds& ends) noexcept;
+  };
+
+  template <class Hook>
+  static constexpr DialCalls dial_calls_of{
+      [](void* io, const SocketAddress& address) noexcept {
+        return static_cast<Hook*>(io)->dial(address);
+      },
+      [](const void* io) noexcept { return static_cast<const Hook*>(io)->dial_state(); },
+      [](const void* io) noexcept { return static_cast<const Hook*>(io)->dial_error(); },
+      [](void* io) noexcept { static_cast<Hook*>(io)->hang_up(); },
+      [](void* io) noexcept { static_cast<Hook*>(io)->relay(); },
+      [](const void* io) noexcept { return static_cast<const Hook*>(io)->relays(); },
+      [](void* io, Segment& bytes) noexcept { static_cast<Hook*>(io)->pass(std::move(bytes)); },
+      [](void* io) noexcept { static_cast<Hook*>(io)->pass_end(); },
+      [](void* io) noexcept { static_cast<Hook*>(io)->find_ends(); },
+      [](const void* io) noexcept { return static_cast<const Hook*>(io)->finds_ends(); },
+      [](const void* io, ConnectionEnds& ends) noexcept {
+        return static_cast<const Hook*>(io)->ends(ends);
+      }};
+
   void* io_;
   const Calls& calls_;
+  const DialCalls* dial_calls_ = nullptr;  ///< where the hook's Io dials
 };
 
 }  // namespace lab

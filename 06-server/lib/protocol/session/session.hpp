@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "01-core/lib/assert.hpp"
@@ -85,6 +86,9 @@ class Session : public ProtocolDefaults {
   }
 
   void on_bytes(auto& io, Segment bytes) noexcept {
+    if constexpr (DiallingIo<std::remove_cvref_t<decltype(io)>>) {
+      if (io.relays()) return io.pass(std::move(bytes));
+    }
     if (!alive_) return;
     const Hook hook(*this, io);
     io_.take(std::move(bytes));
@@ -99,6 +103,9 @@ class Session : public ProtocolDefaults {
   void on_end(auto& io) noexcept {
     const Hook hook(*this, io);
     io_.peer_ended_ = true;
+    if constexpr (DiallingIo<std::remove_cvref_t<decltype(io)>>) {
+      if (io.relays()) io.pass_end();
+    }
     io_.go_on();
   }
 
@@ -207,6 +214,17 @@ class Session : public ProtocolDefaults {
   bool alive_ = false;     ///< its code has begun and not ended
   bool finished_ = false;  ///< the engine knows
   bool joins_ = false;  ///< its code is gone, and its frame is not: the kernel has something of it
+};
+
+/// A session that may dial out: its code uses an Upstream. Each client may take two slots. The
+/// connection that was dialled has an object of this type, too, without code: it passes on what
+/// comes.
+template <auto Body>
+class DiallingSession : public Session<Body> {
+ public:
+  using Session<Body>::Session;
+  static constexpr bool dials = true;
+  void on_connected(auto&) noexcept {}
 };
 
 }  // namespace lab

@@ -21,15 +21,16 @@
 
 namespace lab {
 
-/// How a wait ended. The last three are told once: the code says its last words, and its next wait
-/// for something that cannot come does not return.
+/// How a wait ended. The drain, the end and the loss are told once: the code says its last words,
+/// and its next wait for something that cannot come does not return.
 enum class SessionResult : std::uint8_t {
   ok,
   too_long,  ///< a line, or what was to be written in one piece, is longer than it may be
   timeout,   ///< the deadline() is over, or the server's idle timeout
   drain,     ///< the server ends: nothing came in a while, or the sleep was cut short
   end,       ///< the peer sends no more; it may still be sent to
-  lost       ///< the connection is gone: nothing can be sent
+  lost,      ///< the connection is gone: nothing can be sent
+  refused    ///< of an Upstream: nobody took it
 };
 
 /// What read() brings.
@@ -140,6 +141,7 @@ class SessionIo {
   friend class Session;
   friend class PipeReader;
   friend class BufferWriter;
+  friend class Upstream;
 
   // Waits that are over at once, in one hook. Code that does nothing else would keep the worker
   // from everybody: it goes on at the next tick.

@@ -1,0 +1,276 @@
+// Two connections that belong together: a client's, and the one that its protocol has dialled. What
+// the one receives the other one sends.
+//
+// Lifetime: a base of its connection. Rule: each knows the other only until one of them ends, and
+// what ends the one ends the other; their operations join on their own. The receiving half of each
+// is steered by the outbox that its bytes go to, which is the other's.
+#pragma once
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "01-core/lib/cancel.hpp"
+#include "01-core/lib/ring.hpp"
+#include "02-files/lib/file_table.hpp"
+#include "06-server/lib/engine/dialler.hpp"
+#include "06-server/lib/protocol/dialling.hpp"
+
+namespace lab {
+
+/// An ordinary descriptor for a slot, for those calls that know no slots. res: the descriptor, or
+/// -errno. Source: io_uring_prep_fixed_fd_install(3), Linux 6.8.
+class InstallFd : public Completion {
+ public:
+  using Completion::Completion;
+
+  void start(Ring& ring, FileSlot slot) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_fixed_fd_install(sqe, index(slot), 0);
+    ring.arm(sqe, *this);
+  }
+};
+
+/// Whether a slot can take bytes. res: a poll mask, or -errno.
+/// Source: io_uring_prep_poll_add(3), Linux 5.1.
+class PollWritable : public Completion {
+ public:
+  using Completion::Completion;
+
+  void start(Ring& ring, FileSlot slot) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_poll_add(sqe, index(slot), POLLOUT);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+};
+
+/// Connection derives from it and has: commons(), slot(), open(), aborting(), all_sent(), quiet
+/// parts, send(segment), finish(how), reset(), and what Dialler needs.
+/// @tparam On false: its protocol does not dial, and it costs nothing
+template <class Connection, bool On>
+class Pair : public Dialler<Connection, On> {
+ public:
+  // --- what its protocol calls: the DiallingIo ---
+
+  bool dial(const SocketAddress& address) noexcept {
+    LAB_ASSERT(other_ == nullptr);
+    dial_error_ = 0;
+    auto& commons = self().commons();
+    Connection* made = commons.slots().dialled_left() > 0
+                           ? commons.connections().create(commons, std::nullopt)
+                           : nullptr;
+    if (made == nullptr) {
+      dial_error_ = EMFILE;
+      return false;
+    }
+    commons.slots().take_for_dialled();
+    other_ = made;
+    made->other_ = &self();
+    made->dialled_ = true;
+    made->begin_dialling(address);
+    return true;
+  }
+  DialState dial_state() const noexcept {
+    if (other_ == nullptr) return dial_error_ != 0 ? DialState::failed : DialState::none;
+    return other_->dialling() ? DialState::dialling : DialState::connected;
+  }
+  int dial_error() const noexcept { return dial_error_; }
+  void hang_up() noexcept {
+    if (Connection* other = part()) other->reset();
+  }
+  void relay() noexcept {
+    LAB_ASSERT(dial_state() == DialState::connected);
+    relays_ = true;
+  }
+  bool relays() const noexcept { return relays_; }
+  void pass(Segment bytes) noexcept {
+    if (other_ == nullptr) return;
+    asks_ = true;
+    other_->asks_ = false;
+    other_->send(std::move(bytes));
+    self().commons().mark_ready(*other_);
+  }
+  void pass_end() noexcept {
+    if (other_ == nullptr) return;
+    passed_end_ = true;
+    if (!other_->passed_end_) {
+      other_->fin_wanted_ = true;
+      self().commons().mark_ready(*other_);
+      return;
+    }
+    Connection& other = *part();
+    other.finish(Finish::close);
+    self().finish(Finish::close);
+  }
+  void find_ends() noexcept {
+    if (!install_.armed()) install_.start(self().commons().ring(), self().slot());
+  }
+  bool finds_ends() const noexcept { return install_.armed(); }
+  bool ends(ConnectionEnds& ends) const noexcept {
+    if (ends_.peer.family() == AF_UNSPEC) return false;
+    ends = ends_;
+    return true;
+  }
+
+  // --- what the engine asks ---
+
+  /// It was dialled and not accepted.
+  bool dialled() const noexcept { return dialled_; }
+  /// The connection whose outbox its received bytes go to.
+  const Connection& sink() const noexcept { return relays_ ? *other_ : self(); }
+  /// The one whose peer's bytes it sends has no receive in flight that rests; true without one.
+  bool other_rests() const noexcept { return !relays_ || other_->rested(); }
+
+  /// Before it waits for a buffer while these are scarce: sink_has_room() follows.
+  void ask_sink() noexcept { other_->tell_when_writable(); }
+
+  // --- what Dialler and Sender tell ---
+
+  void dial_succeeded() noexcept {
+    relays_ = true;
+    self().opened();
+    self().commons().mark_ready(*other_);
+  }
+  void dial_failed(int error) noexcept {
+    lose_other(error);
+    self().reset();
+  }
+
+  /// What it sends comes from a connection that may go on receiving now.
+  void rouse_source() noexcept {
+    if (other_ != nullptr) self().commons().mark_ready(*other_);
+  }
+
+ protected:
+  /// No bytes are on their way through the two, and no answer is due: whoever sent last was the
+  /// one that was dialled.
+  bool pair_is_quiet() const noexcept {
+    return !relays_ || (other_->nothing_moves() && (dialled_ ? !other_->asks_ : !asks_));
+  }
+  /// After its last byte, while it still receives.
+  void send_fin() noexcept {
+    if (!fin_wanted_ || !self().all_sent()) return;
+    fin_wanted_ = false;
+    fin_.start(self().commons().ring(), self().slot());
+  }
+  void stop_pair() noexcept {
+    this->stop_dialling();
+    cancel_writable_.pursue(self().commons().ring(), writable_);
+  }
+  bool pair_joined() const noexcept {
+    return this->dial_joined() && !fin_.armed() && !install_.armed() && !writable_.armed() &&
+           !cancel_writable_.armed();
+  }
+
+  /// Both are for themselves from now on. @return the other one, if there was one
+  Connection* part() noexcept {
+    Connection* other = std::exchange(other_, nullptr);
+    relays_ = false;
+    if (other != nullptr) {
+      other->other_ = nullptr;
+      other->relays_ = false;
+      if (!other->aborting()) self().commons().mark_ready(*other);
+    }
+    return other;
+  }
+  /// This one is lost, or nobody took it.
+  void lose_other(int error = ECONNRESET) noexcept {
+    const bool relayed = other_ != nullptr && other_->relays_;
+    Connection* other = part();
+    if (other == nullptr) return;
+    if (relayed || other->dialled_) {
+      other->reset();
+    } else {
+      other->dial_error_ = error;  // its protocol may try another
+    }
+  }
+  /// This one ends in order.
+  void finish_other() noexcept {
+    const bool relayed = other_ != nullptr && (relays_ || other_->relays_);
+    Connection* other = part();
+    if (other == nullptr) return;
+    if (relayed && other->open()) {
+      other->finish(Finish::close);
+    } else {
+      other->reset();
+    }
+  }
+
+ private:
+  template <class Other, bool OtherOn>
+  friend class Pair;
+
+  Connection& self() noexcept { return static_cast<Connection&>(*this); }
+  const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
+
+  // Its own operation on its own slot, so the other one's end need not wait for it.
+  void tell_when_writable() noexcept {
+    if (!writable_.armed() && self().open()) {
+      writable_.start(self().commons().ring(), self().slot());
+    }
+  }
+  void on_writable(Cqe cqe) noexcept {
+    self().commons().mark_ready(self());
+    if (cqe.res < 0 || other_ == nullptr) return;
+    self().commons().mark_ready(*other_);
+    if (other_->relays_) other_->sink_has_room();
+  }
+  void on_cancel_writable(Cqe cqe) noexcept {
+    cancel_writable_.note(cqe);
+    self().commons().mark_ready(self());
+  }
+  void on_fin(Cqe) noexcept { self().commons().mark_ready(self()); }
+
+  void on_install(Cqe cqe) noexcept {
+    self().commons().mark_ready(self());
+    if (cqe.res < 0) return;
+    ConnectionEnds ends;
+    socklen_t peer_size = sizeof ends.peer.place;
+    socklen_t own_size = sizeof ends.own.place;
+    if (getpeername(cqe.res, ends.peer.any(), &peer_size) == 0 &&
+        getsockname(cqe.res, ends.own.any(), &own_size) == 0) {
+      ends_ = ends;
+    }
+    close(cqe.res);
+  }
+
+  Connection* other_ = nullptr;
+  ConnectionEnds ends_;
+  Bind<SendFin, &Pair::on_fin> fin_{*this};
+  Bind<InstallFd, &Pair::on_install> install_{*this};
+  Bind<PollWritable, &Pair::on_writable> writable_{*this};
+  Bind<CancelUntilFound, &Pair::on_cancel_writable> cancel_writable_{*this};
+  int dial_error_ = 0;       ///< errno
+  bool dialled_ = false;     ///< it is the second one
+  bool relays_ = false;      ///< what it receives goes to the other one, which there is
+  bool fin_wanted_ = false;  ///< after what is in the outbox
+  bool passed_end_ = false;  ///< its peer has sent all
+  bool asks_ = false;        ///< the latest bytes that went through the pair came from here
+};
+
+template <class Connection>
+class Pair<Connection, false> : public Dialler<Connection, false> {
+ public:
+  bool dialled() const noexcept { return false; }
+  bool relays() const noexcept { return false; }
+  void ask_sink() noexcept {}
+  const Connection& sink() const noexcept { return static_cast<const Connection&>(*this); }
+  bool other_rests() const noexcept { return true; }
+  void rouse_source() noexcept {}
+
+ protected:
+  bool pair_is_quiet() const noexcept { return true; }
+  void send_fin() noexcept {}
+  void stop_pair() noexcept {}
+  bool pair_joined() const noexcept { return true; }
+  void lose_other() noexcept {}
+  void finish_other() noexcept {}
+};
+
+}  // namespace lab

@@ -1,0 +1,133 @@
+// The proxy as somebody runs it, with echo servers behind it.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/server/server_process.hpp"
+#include "tests/server/support.hpp"
+
+namespace lab {
+namespace {
+
+ServerProcess::Setup proxy_to(const std::vector<std::uint16_t>& ports,
+                              const std::vector<std::string>& more = {},
+                              const std::string& host = "127.0.0.1") {
+  ServerProcess::Setup setup{.flags = {"--port", "0", "--workers", "1", "--connections", "512"},
+                             .program = LAB_PROXY};
+  for (const std::uint16_t port : ports) {
+    setup.flags.insert(setup.flags.end(), {"--to", host + ":" + std::to_string(port)});
+  }
+  setup.flags.insert(setup.flags.end(), more.begin(), more.end());
+  return setup;
+}
+
+ServerProcess::Setup echo(const std::string& address = "127.0.0.1") {
+  return {.flags = {"--port", "0", "--workers", "1", "--connections", "512", "--address", address}};
+}
+
+void expect_drains(ServerProcess& server) {
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 0) << server.log();
+  EXPECT_TRUE(server.all_gone());
+}
+
+TEST(ProxyProgram, AnUpstreamThatIsKilledLosesItsConnectionsAndNoOther) {
+  auto one = std::make_unique<ServerProcess>(echo());
+  ServerProcess two(echo());
+  const StatsJson stats;
+  ServerProcess proxy(proxy_to({one->port(), two.port()},
+                               {"--stats-json", stats.path(), "--stats-interval-ms", "50"}));
+  std::vector<Stream> clients;
+  for (unsigned i = 0; i < 20; ++i) {
+    clients.push_back(connect_to(proxy.port()));
+    ping(clients.back(), 50'000);
+  }
+  for (Stream& client : clients) client.send(5'000, soon());  // what is on its way is lost, too
+  for (const pid_t worker : one->workers()) kill(worker, SIGSTOP);
+  one->signal(SIGKILL);
+  for (const pid_t worker : one->workers()) kill(worker, SIGKILL);
+  unsigned lost = 0;
+  for (unsigned i = 0; i < 20; ++i) {
+    try {
+      clients[i].receive(5'000, soon());
+      ping(clients[i], 50'000);
+    } catch (const Failure&) {
+      ++lost;
+      EXPECT_EQ(i % 2, 0U) << "each in turn: the odd ones are with the other upstream";
+    }
+  }
+  EXPECT_GT(lost, 0U);
+  one.reset();
+  for (unsigned i = 0; i < 10; ++i) {
+    Stream client = connect_to(proxy.port());
+    ping(client, 50'000);
+    client.finish_and_check(soon());
+  }
+  EXPECT_TRUE(stats.shows([&](const Json& line) {
+    const Json& connected = line["proxy_connected"];
+    double sum = 0;
+    for (const auto& [name, count] : std::get<JsonObject>(connected.value)) sum += count.number();
+    return sum == 30 && line["proxy_unserved"].number() == 0;
+  })) << proxy.log();
+  clients.clear();
+  expect_drains(proxy);
+}
+
+TEST(ProxyProgram, TheFewestConnections) {
+  ServerProcess one(echo());
+  ServerProcess two(echo());
+  const StatsJson stats;
+  ServerProcess proxy(
+      proxy_to({one.port(), two.port()},
+               {"--balance", "fewest", "--stats-json", stats.path(), "--stats-interval-ms", "50"}));
+  std::vector<Stream> clients;
+  for (unsigned i = 0; i < 10; ++i) {
+    clients.push_back(connect_to(proxy.port()));
+    ping(clients.back());
+  }
+  EXPECT_TRUE(stats.shows([&](const Json& line) {
+    const Json& connected = line["proxy_connected"];
+    return connected["127.0.0.1:" + std::to_string(one.port())].number() == 5 &&
+           connected["127.0.0.1:" + std::to_string(two.port())].number() == 5;
+  })) << proxy.log();
+  clients.clear();
+  expect_drains(proxy);
+}
+
+TEST(ProxyProgram, IPv6OnBothSides) {
+  ServerProcess server(echo("::1"));
+  ServerProcess proxy(proxy_to({server.port()}, {"--address", "::1"}, "[::1]"));
+  Stream client = connect_to(proxy.port(), {}, "::1");
+  ping(client, 100'000);
+  client.finish_and_check(soon());
+  expect_drains(proxy);
+}
+
+TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
+  const auto refusal = [](const std::vector<std::string>& flags) {
+    ServerProcess proxy({.flags = flags, .program = LAB_PROXY});
+    const std::optional<Exit> end = proxy.wait();
+    EXPECT_TRUE(end && end->exited && end->code == 2) << proxy.log();
+    return proxy.log();
+  };
+  EXPECT_NE(refusal({"--port", "0"}).find("--to"), std::string::npos);
+  EXPECT_NE(refusal({"--to", "127.0.0.1"}).find("has no port"), std::string::npos);
+  EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--balance", "best"}).find("round-robin"),
+            std::string::npos);
+  EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--proxy-protocol", "v2"}).find("v1"),
+            std::string::npos);
+  std::vector<std::string> many;
+  for (unsigned i = 0; i < 65; ++i) many.insert(many.end(), {"--to", "127.0.0.1:1"});
+  EXPECT_NE(refusal(many).find("too many"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lab
