@@ -13,7 +13,7 @@ class ProxyLine {
  public:
   /// Of a client whose ends are not known: UNKNOWN.
   ProxyLine() noexcept;
-  /// @param ends as the client's connection has them. IPv4 in IPv6 (::ffff:a.b.c.d) is IPv4
+  /// @param ends as the client's connection has them. IPv4 mapped into IPv6 is IPv4
   explicit ProxyLine(const ConnectionEnds& ends) noexcept;
 
   /// With its CR and LF; at most 107 bytes.

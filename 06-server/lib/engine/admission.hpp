@@ -17,10 +17,12 @@ class Admission {
 
   // --- of its Io ---
 
+  /// Counts a request. @return false: it is one too many, and is not counted
   bool admit_request() noexcept {
     auto* limits = self().commons().limits();
     return limits == nullptr || limits->admit_request(self().slot(), now_ns());
   }
+  /// Counts a request; one too many makes the connection wait until the rate allows it
   void pace() noexcept {
     auto* limits = self().commons().limits();
     if (limits != nullptr) limits->pace(self().slot(), now_ns(), self().waker());

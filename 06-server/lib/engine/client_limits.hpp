@@ -113,6 +113,7 @@ class ClientLimits {
     paced_.push_back(asks);
     counters_.paused().add(1);
   }
+  /// Who is at this slot waits until the rate allows the next request.
   bool paced(FileSlot slot) const noexcept { return paced_.contains(guest(slot)); }
 
   /// Once a tick. Looks at all that are paced.

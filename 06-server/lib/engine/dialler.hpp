@@ -22,6 +22,7 @@ class DialSocket : public Completion {
  public:
   using Completion::Completion;
 
+  /// @param family AF_INET or AF_INET6
   void start(Ring& ring, int family) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_socket_direct_alloc(sqe, family, SOCK_STREAM, 0, 0);
@@ -35,6 +36,7 @@ class ConnectSlot : public Completion {
  public:
   using Completion::Completion;
 
+  /// @param address it is there until the CQE
   void start(Ring& ring, FileSlot slot, const SocketAddress& address) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_connect(sqe, index(slot), address.any(), address.size());
@@ -54,7 +56,9 @@ class Dialler {
     address_ = &address;
     socket_.start(self().commons().ring(), address.family());
   }
+  /// Cancels the connect; dial_joined() says when it is over.
   void stop_dialling() noexcept { cancel_.pursue(self().commons().ring(), connect_); }
+  /// Nothing of it is in flight.
   bool dial_joined() const noexcept {
     return !socket_.armed() && !connect_.armed() && !cancel_.armed();
   }

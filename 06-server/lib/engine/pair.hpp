@@ -29,6 +29,7 @@ class InstallFd : public Completion {
  public:
   using Completion::Completion;
 
+  /// The descriptor is the caller's to close.
   void start(Ring& ring, FileSlot slot) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_fixed_fd_install(sqe, index(slot), 0);
@@ -42,6 +43,7 @@ class PollWritable : public Completion {
  public:
   using Completion::Completion;
 
+  /// Once.
   void start(Ring& ring, FileSlot slot) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_poll_add(sqe, index(slot), POLLOUT);
@@ -58,6 +60,7 @@ class Pair : public Dialler<Connection, On> {
  public:
   // --- what its protocol calls: the DiallingIo ---
 
+  /// See DiallingIo, as for all of these. @param address it is there until the result
   bool dial(const SocketAddress& address) noexcept {
     LAB_ASSERT(other_ == nullptr);
     dial_error_ = 0;
@@ -76,19 +79,25 @@ class Pair : public Dialler<Connection, On> {
     made->begin_dialling(address);
     return true;
   }
+  /// How far the other one is.
   DialState dial_state() const noexcept {
     if (other_ == nullptr) return dial_error_ != 0 ? DialState::failed : DialState::none;
     return other_->dialling() ? DialState::dialling : DialState::connected;
   }
+  /// errno of the latest one that failed; 0: none has
   int dial_error() const noexcept { return dial_error_; }
+  /// Gives the other one up, with a reset.
   void hang_up() noexcept {
     if (Connection* other = part()) other->reset();
   }
+  /// From now on what is received goes to the other one. REQUIRES: it is connected.
   void relay() noexcept {
     LAB_ASSERT(dial_state() == DialState::connected);
     relays_ = true;
   }
+  /// What it receives goes to the other one.
   bool relays() const noexcept { return relays_; }
+  /// Sends by the other one.
   void pass(Segment bytes) noexcept {
     if (other_ == nullptr) return;
     asks_ = true;
@@ -96,6 +105,7 @@ class Pair : public Dialler<Connection, On> {
     other_->send(std::move(bytes));
     self().commons().mark_ready(*other_);
   }
+  /// The peer has sent all: the other one's hears it after the last byte.
   void pass_end() noexcept {
     if (other_ == nullptr) return;
     passed_end_ = true;
@@ -108,10 +118,13 @@ class Pair : public Dialler<Connection, On> {
     other.finish(Finish::close);
     self().finish(Finish::close);
   }
+  /// Asks where it comes from; ends() has it when finds_ends() is false again.
   void find_ends() noexcept {
     if (!install_.armed()) install_.start(self().commons().ring(), self().slot());
   }
+  /// The answer is not there yet.
   bool finds_ends() const noexcept { return install_.armed(); }
+  /// @return false: not asked, or the kernel cannot say
   bool ends(ConnectionEnds& ends) const noexcept {
     if (ends_.peer.family() == AF_UNSPEC) return false;
     ends = ends_;
@@ -132,11 +145,13 @@ class Pair : public Dialler<Connection, On> {
 
   // --- what Dialler and Sender tell ---
 
+  /// The connect is done: it is open, and relays.
   void dial_succeeded() noexcept {
     relays_ = true;
     self().opened();
     self().commons().mark_ready(*other_);
   }
+  /// @param error errno. The other one lives on, and may dial again
   void dial_failed(int error) noexcept {
     lose_other(error);
     self().reset();
@@ -159,10 +174,12 @@ class Pair : public Dialler<Connection, On> {
     fin_wanted_ = false;
     fin_.start(self().commons().ring(), self().slot());
   }
+  /// Cancels what it has in flight.
   void stop_pair() noexcept {
     this->stop_dialling();
     cancel_writable_.pursue(self().commons().ring(), writable_);
   }
+  /// Nothing of it is in flight.
   bool pair_joined() const noexcept {
     return this->dial_joined() && !fin_.armed() && !install_.armed() && !writable_.armed() &&
            !cancel_writable_.armed();

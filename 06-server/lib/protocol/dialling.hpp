@@ -29,9 +29,13 @@ struct SocketAddress {
     std::memcpy(&address.place, &any, size);
     return address;
   }
+  /// AF_INET or AF_INET6; AF_UNSPEC: there is none
   int family() const noexcept { return place.sin6_family; }
+  /// For calls that take any address; size() bytes.
   const sockaddr* any() const noexcept { return reinterpret_cast<const sockaddr*>(&place); }
+  /// The same, to be filled in.
   sockaddr* any() noexcept { return reinterpret_cast<sockaddr*>(&place); }
+  /// Bytes, as its family has them.
   socklen_t size() const noexcept {
     return family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   }
@@ -39,18 +43,19 @@ struct SocketAddress {
 
 /// Both ends of a connection.
 struct ConnectionEnds {
-  SocketAddress peer;
-  SocketAddress own;
+  SocketAddress peer;  ///< the other side's
+  SocketAddress own;   ///< ours
 };
 
 /// How far the second connection is.
 enum class DialState : std::uint8_t {
-  none,
-  dialling,
-  connected,
-  failed  ///< nobody took it, or it is lost; until the next dial()
+  none,       ///< nobody has dialled
+  dialling,   ///< the answer is not there yet
+  connected,  ///< it can be written to
+  failed      ///< nobody took it, or it is lost; until the next dial()
 };
 
+/// What such an engine's Io has more than others.
 template <class T>
 concept DiallingIo = Io<T> && requires(T& io, const T& seen, const SocketAddress& address,
                                        ConnectionEnds& ends, Segment segment) {
@@ -91,17 +96,17 @@ concept DiallingIo = Io<T> && requires(T& io, const T& seen, const SocketAddress
 
 /// A DiallingIo that does nothing, to ask whether a hook could be called.
 struct AnyDiallingIo : AnyIo {
-  bool dial(const SocketAddress&) noexcept { return false; }
-  DialState dial_state() const noexcept { return DialState::none; }
-  int dial_error() const noexcept { return 0; }
-  void hang_up() noexcept {}
-  void relay() noexcept {}
-  bool relays() const noexcept { return false; }
-  void pass(Segment) noexcept {}
-  void pass_end() noexcept {}
-  void find_ends() noexcept {}
-  bool finds_ends() const noexcept { return false; }
-  bool ends(ConnectionEnds&) const noexcept { return false; }
+  bool dial(const SocketAddress&) noexcept { return false; }         ///< see DiallingIo
+  DialState dial_state() const noexcept { return DialState::none; }  ///< see DiallingIo
+  int dial_error() const noexcept { return 0; }                      ///< see DiallingIo
+  void hang_up() noexcept {}                                         ///< see DiallingIo
+  void relay() noexcept {}                                           ///< see DiallingIo
+  bool relays() const noexcept { return false; }                     ///< see DiallingIo
+  void pass(Segment) noexcept {}                                     ///< see DiallingIo
+  void pass_end() noexcept {}                                        ///< see DiallingIo
+  void find_ends() noexcept {}                                       ///< see DiallingIo
+  bool finds_ends() const noexcept { return false; }                 ///< see DiallingIo
+  bool ends(ConnectionEnds&) const noexcept { return false; }        ///< see DiallingIo
 };
 static_assert(DiallingIo<AnyDiallingIo>);
 

@@ -87,8 +87,10 @@ class Upstream {
   int error_ = 0;
 };
 
+/// What connect() gives to co_await.
 class [[nodiscard]] Upstream::ConnectWait final : public SessionWait {
  public:
+  /// As connect() makes it; `ticks` of protocol_tick_ms.
   ConnectWait(Upstream& upstream, const SocketAddress& address, std::uint32_t ticks) noexcept
       : SessionWait(upstream.session_, &attempt),
         upstream_(upstream),
@@ -129,8 +131,10 @@ class [[nodiscard]] Upstream::ConnectWait final : public SessionWait {
   std::uint32_t ticks_;
 };
 
+/// What write() gives to co_await.
 class [[nodiscard]] Upstream::WriteWait final : public SessionWait {
  public:
+  /// As write() makes it.
   WriteWait(SessionIo& session, std::string_view text) noexcept
       : SessionWait(session, &attempt), text_(text) {}
 
@@ -155,8 +159,10 @@ class [[nodiscard]] Upstream::WriteWait final : public SessionWait {
   std::string_view text_;
 };
 
+/// What ends() gives to co_await.
 class [[nodiscard]] Upstream::EndsWait final : public SessionWait {
  public:
+  /// As ends() makes it.
   EndsWait(SessionIo& session, ConnectionEnds& ends) noexcept
       : SessionWait(session, &attempt), ends_(ends) {}
 
@@ -173,6 +179,7 @@ class [[nodiscard]] Upstream::EndsWait final : public SessionWait {
   bool asked_ = false;
 };
 
+/// What relay() gives to co_await.
 class [[nodiscard]] Upstream::RelayWait final : public SessionWait {
  public:
   explicit RelayWait(SessionIo& session) noexcept : SessionWait(session, &attempt) {
