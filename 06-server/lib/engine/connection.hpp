@@ -182,7 +182,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   const Commons<P>& commons() const noexcept { return commons_; }
   /// Receive buffers that are not home because of what it received.
   std::uint32_t held() const noexcept {
-    return this->sink().Sending::held() + this->unread_buffers() + protocol_.leases();
+    return this->passed_on() + this->unread_buffers() + protocol_.leases();
   }
   bool keeps_pooled_buffers() const noexcept { return protocol_.buffers() > 0; }
   bool keeps_received() const noexcept { return this->anything_unread() || protocol_.leases() > 0; }

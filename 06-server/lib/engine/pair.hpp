@@ -19,6 +19,7 @@
 #include "01-core/lib/ring.hpp"
 #include "02-files/lib/file_table.hpp"
 #include "06-server/lib/engine/dialler.hpp"
+#include "06-server/lib/engine/sender.hpp"
 #include "06-server/lib/protocol/dialling.hpp"
 
 namespace lab {
@@ -140,6 +141,11 @@ class Pair : public Dialler<Connection, On> {
   /// The one whose peer's bytes it sends has no receive in flight that rests; true without one.
   bool other_rests() const noexcept { return !relays_ || other_->rested(); }
 
+  /// A client has two receives where others have one, so each may hold half as much.
+  /// @return receive buffers that the sink holds; twice as many for a pair
+  std::uint32_t passed_on() const noexcept {
+    return (relays_ ? 2 : 1) * static_cast<const Sender<Connection>&>(sink()).held();
+  }
   /// Before it waits for a buffer while these are scarce: sink_has_room() follows.
   void ask_sink() noexcept { other_->tell_when_writable(); }
 
@@ -276,6 +282,9 @@ class Pair<Connection, false> : public Dialler<Connection, false> {
  public:
   bool dialled() const noexcept { return false; }
   bool relays() const noexcept { return false; }
+  std::uint32_t passed_on() const noexcept {
+    return static_cast<const Sender<Connection>&>(sink()).held();
+  }
   void ask_sink() noexcept {}
   const Connection& sink() const noexcept { return static_cast<const Connection&>(*this); }
   bool other_rests() const noexcept { return true; }
