@@ -9,9 +9,11 @@
 #include <string>
 #include <utility>
 
+#include "06-server/http-server/access_log_command.hpp"
 #include "06-server/http-server/http_options.hpp"
 #include "06-server/http-server/site_source.hpp"
 #include "06-server/lib/process/explain.hpp"
+#include "06-server/lib/process/log_writer.hpp"
 #include "06-server/lib/process/serve.hpp"
 #include "06-server/lib/process/tls_command.hpp"
 #include "06-server/lib/protocol/http/http_static.hpp"
@@ -30,6 +32,8 @@ static_assert(sizeof(lab::Connection<Https>) <= 1408);
 struct HasSite {
   lab::Site site;
   lab::HttpCounters counted;
+  std::optional<lab::AccessLog> log;
+  std::optional<lab::LogWriter> writer;
 };
 
 // What a worker's connections share. Made in each worker; the site's memory is there once for all.
@@ -39,12 +43,27 @@ class WorkerSite : HasSite, public P::Shared {
  public:
   WorkerSite(const lab::HttpOptions& options, std::unique_ptr<lab::Generation> first,
              lab::HttpCounters counters, Context... context)
-      : HasSite{.site = lab::Site(std::move(first)), .counted = counters},
+      : HasSite{.site = lab::Site(std::move(first)), .counted = counters, .log = {}, .writer = {}},
         P::Shared(std::move(context)..., options, HasSite::site, counters) {}
+
+  void log_to(const lab::AccessLogCommand& command) {
+    if (!command.wanted()) return;
+    HasSite::log.emplace(command.options(), HasSite::counted.lines_lost());
+    HasSite::writer.emplace(HasSite::log->lines(), command.descriptor());
+    if constexpr (requires { this->inner; }) {
+      this->inner.log_to(*HasSite::log);
+    } else {
+      P::Shared::log_to(*HasSite::log);
+    }
+  }
+  void on_ring(lab::Ring& ring) noexcept {
+    if (HasSite::writer) HasSite::writer->begin(ring);
+  }
 
   // Something that was read anew. What cannot be taken leaves the old one in place.
   void on_parcel(lab::Reload::Kind kind, lab::Fd parcel) noexcept {
     if (kind == lab::Reload::Kind::site) return take_site(std::move(parcel));
+    if (kind == lab::Reload::Kind::access_log) return HasSite::writer->replace(std::move(parcel));
     if constexpr (requires { this->tls; }) lab::take_certificates(this->tls, parcel);
   }
 
@@ -83,15 +102,18 @@ int main(int argc, char** argv) {
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .port = 8080,
       .on_hangup = "SIGHUP reads the folder and the files of --tls-cert anew while it serves.",
+      .on_usr1 = "SIGUSR1 opens the file of --access-log anew",
   });
   lab::HttpServerOptions options;
   lab::add_http_options(command.line(), options);
   const lab::CounterPlace counters = command.add_counters(lab::HttpCounters::infos());
+  lab::AccessLogCommand log(command, counters);
   lab::TlsCommand tls(command, {"http/1.1"});
   command.parse(argc, argv);
   lab::check_http_options(command.line(), options);
   lab::take_words(options);
 
+  log.start();
   const bool over_tls = tls.start();
   std::optional<lab::SiteSource> source;
   try {
@@ -110,11 +132,14 @@ int main(int argc, char** argv) {
       auto site = std::make_unique<Site>(options.http, source->take(),
                                          lab::HttpCounters(counters.of(of_worker)), tls.context());
       site->tls.counters = tls.counters(of_worker);
+      site->log_to(log);
       return site;
     });
   }
   return lab::serve<Http>(command, [&](std::span<lab::Counter> of_worker) {
-    return std::make_unique<WorkerSite<Http>>(options.http, source->take(),
-                                              lab::HttpCounters(counters.of(of_worker)));
+    auto site = std::make_unique<WorkerSite<Http>>(options.http, source->take(),
+                                                   lab::HttpCounters(counters.of(of_worker)));
+    site->log_to(log);
+    return site;
   });
 }

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <stdexcept>
+#include <string_view>
 
 #include "tests/http/protocol_run.hpp"
+#include "tests/server/json.hpp"
 
 namespace lab::test {
 namespace {
@@ -33,6 +36,34 @@ TEST(HttpCases, OneByteASegment) { expect_all({.piece = 1}); }
 TEST(HttpCases, SevenBytesASegment) { expect_all({.piece = 7}); }
 
 TEST(HttpCases, Streamed) { expect_all({}, true); }
+
+// Whatever is asked, whoever leaves in between: as many lines as answers, and as many bytes.
+TEST(HttpCases, EachAnswerIsALineOfTheLog) {
+  for (const bool streamed : {false, true}) {
+    for (const std::size_t piece : {~std::size_t{0}, std::size_t{1}}) {
+      HttpWorld world(streamed);
+      AccessLog log({.format = LogFormat::json, .buffer_bytes = std::size_t{8} << 20},
+                    world.counters.lines_lost());
+      world.shared.log_to(log);
+      for (const Case& wanted : table()) run_case(world, wanted, {.piece = piece});
+      std::map<Status, std::uint64_t> counted;
+      for (const Status status : statuses) counted[status] = 0;
+      std::uint64_t bytes = 0;
+      std::string_view lines = log.lines().take(false);
+      for (std::size_t end; (end = lines.find('\n')) != std::string_view::npos;) {
+        const Json line = JsonReader::read(lines.substr(0, end));
+        lines.remove_prefix(end + 1);
+        ++counted[static_cast<Status>(line["status"].number())];
+        bytes += static_cast<std::uint64_t>(line["bytes"].number());
+      }
+      for (const auto& [status, lines_of_it] : counted)
+        EXPECT_EQ(lines_of_it, world.counters.answers(status).get()) << static_cast<int>(status);
+      EXPECT_GT(counted[Status::ok], 100U);
+      EXPECT_EQ(bytes, world.counters.body_bytes().get());
+      log.lines().give_back();
+    }
+  }
+}
 
 TEST(HttpCases, StreamedInPiecesOfThreeBytes) {
   // Nothing of 3 MiB in pieces of 3 bytes: what counts is that pieces end anywhere.

@@ -2,9 +2,12 @@
 // stumble.
 #pragma once
 
+#include <locale.h>
+
 #include <cctype>
 #include <cstdint>
 #include <cstdlib>
+#include <cwchar>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -19,7 +22,7 @@ using JsonObject = std::map<std::string, Json>;
 using JsonArray = std::vector<Json>;
 
 struct Json {
-  std::variant<double, std::string, JsonArray, JsonObject> value;
+  std::variant<double, bool, std::string, JsonArray, JsonObject> value;
 
   /// A member of an object. Throws std::out_of_range when it is not there.
   const Json& operator[](const std::string& name) const {
@@ -27,6 +30,8 @@ struct Json {
   }
   const JsonArray& array() const { return std::get<JsonArray>(value); }
   double number() const { return std::get<double>(value); }
+  bool boolean() const { return std::get<bool>(value); }
+  const std::string& text() const { return std::get<std::string>(value); }
   bool has(const std::string& name) const { return std::get<JsonObject>(value).contains(name); }
 };
 
@@ -51,6 +56,10 @@ class JsonReader {
         return {array()};
       case '"':
         return {string()};
+      case 't':
+        return {word("true")};
+      case 'f':
+        return {!word("false")};
       default:
         return {number()};
     }
@@ -82,11 +91,59 @@ class JsonReader {
 
   std::string string() {
     expect('"');
-    const std::size_t end = text_.find_first_of("\"\\\n", at_);
-    if (end == std::string_view::npos || text_[end] != '"') fail("an unfinished string");
-    const std::string content(text_.substr(at_, end - at_));
-    at_ = end + 1;
+    std::string content;
+    while (peek() != '"') {
+      if (static_cast<unsigned char>(peek()) < 0x20) fail("an unfinished string");
+      if (peek() == '\\') {
+        content += escape();
+      } else if (const std::size_t size = character_size(); size > 0) {
+        content += text_.substr(at_, size);
+        at_ += size;
+      } else {
+        fail("no UTF-8");
+      }
+    }
+    ++at_;
     return content;
+  }
+
+  // Of those of the Basic Multilingual Plane; no server of ours needs others.
+  std::string escape() {
+    ++at_;
+    const char kind = peek();
+    ++at_;
+    if (kind == '"' || kind == '\\' || kind == '/') return std::string(1, kind);
+    if (kind != 'u') fail("an escape that no server of ours writes");
+    const std::string digits(text_.substr(at_, 4));
+    if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos ||
+        digits.size() != 4) {
+      fail("no four digits");
+    }
+    at_ += 4;
+    const auto code = static_cast<unsigned>(std::strtoul(digits.c_str(), nullptr, 16));
+    const auto tail = [](unsigned bits) { return static_cast<char>(0x80U | (bits & 0x3fU)); };
+    if (code < 0x80) return std::string(1, static_cast<char>(code));
+    if (code < 0x800) return {static_cast<char>(0xc0U | code >> 6U), tail(code)};
+    return {static_cast<char>(0xe0U | code >> 12U), tail(code >> 6U), tail(code)};
+  }
+
+  // 0: what is in front is no UTF-8. By the decoder of the C library, which knows all the rules.
+  std::size_t character_size() const {
+    const auto first = static_cast<unsigned char>(text_[at_]);
+    if (first < 0x80) return 1;
+    static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    if (utf8 == nullptr) return 1;
+    const locale_t before = uselocale(utf8);
+    std::mbstate_t state{};
+    const std::size_t size = std::mbrlen(text_.data() + at_, text_.size() - at_, &state);
+    uselocale(before);
+    return size > 4 ? 0 : size;
+  }
+
+  bool word(std::string_view expected) {
+    if (text_.substr(at_, expected.size()) != expected) fail("no value");
+    at_ += expected.size();
+    return true;
   }
 
   double number() {

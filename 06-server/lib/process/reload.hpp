@@ -1,4 +1,5 @@
-// What a server reads anew while it serves on, on SIGHUP or when it changes: a site, certificates.
+// What a server reads anew while it serves on, at a signal or when it changes: a site,
+// certificates, where its access log goes.
 //
 // Lifetime: what context points to outlives the supervisor, in whose process all of it runs.
 #pragma once
@@ -6,6 +7,8 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -23,10 +26,12 @@ namespace lab {
 struct Reload {
   /// What is read anew. A worker is told it in front of the parcel.
   enum class Kind : std::uint8_t {
-    site,         ///< a Generation, see site_parcel.hpp
-    certificates  ///< see tls_parcel.hpp
+    site,          ///< a Generation, see site_parcel.hpp
+    certificates,  ///< see tls_parcel.hpp
+    access_log     ///< the file that it goes to
   };
   Kind kind = Kind::site;   ///< by it a worker knows what is in a parcel
+  int signal = SIGHUP;      ///< that begins it
   void* context = nullptr;  ///< handed to each function as it is
   /// Begins.
   /// @return a descriptor that is readable when it is over
@@ -73,6 +78,8 @@ class Reloading {
 
   /// What it reads anew.
   Reload::Kind kind() const noexcept { return reload_.kind; }
+  /// The signal that begins it.
+  int signal() const noexcept { return reload_.signal; }
   /// For a worker that runs already. @throws std::exception
   Fd parcel() { return reload_.parcel(reload_.context); }
 
@@ -88,7 +95,8 @@ class Reloading {
     pause_.on_read();
     try {
       over_.start(ring_, reload_.begin(reload_.context));
-      log_("{}", is_site() ? "reading anew" : "reading the certificate anew");
+      if (kind() == Reload::Kind::site) log_("reading anew");
+      if (kind() == Reload::Kind::certificates) log_("reading the certificate anew");
     } catch (const std::exception& error) {
       stays(error);
     }
@@ -127,9 +135,9 @@ class Reloading {
     if (again_) begin();
   }
   void stays(const std::exception& why) {
-    log_("{} stays as it was: {}", is_site() ? "the site" : "the certificate", explain(why));
+    constexpr const char* names[] = {"the site", "the certificate", "the access log"};
+    log_("{} stays as it was: {}", names[static_cast<std::size_t>(kind())], explain(why));
   }
-  bool is_site() const noexcept { return kind() == Reload::Kind::site; }
 
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
 

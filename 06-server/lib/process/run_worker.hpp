@@ -16,7 +16,8 @@
 namespace lab {
 
 /// @param shared what the connections have in common; it may derive from P::Shared. If it has
-/// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on
+/// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on; if it has on_ring(Ring&)
+/// noexcept, it gets the worker's ring for operations of its own
 /// @param limit_counters what its limits count; none, where there are no limits
 /// @return the exit code
 template <Protocol P, class Shared>
@@ -31,6 +32,7 @@ int run_worker(const WorkerOptions& options, const Features& features, const Wor
       static_cast<Shared&>(of_worker).on_parcel(Reload::Kind(kind), std::move(parcel));
     });
   }
+  if constexpr (requires { shared->on_ring(worker->ring()); }) shared->on_ring(worker->ring());
   worker->start(context.listener_fd, context.control_fd);
   const WorkerReport report = worker->report();
   send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);

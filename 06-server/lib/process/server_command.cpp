@@ -23,12 +23,14 @@ namespace {
 
 enum Exit : int { exit_failed = 1, exit_wrong_use = 2 };
 
-std::string signals_and_codes(const char* on_hangup) {
-  const std::string first = on_hangup == nullptr
-                                ? "SIGTERM, SIGINT, SIGHUP and SIGQUIT drain."
-                                : std::string("SIGTERM, SIGINT and SIGQUIT drain. ") + on_hangup;
-  return "\n\n" + first +
-         " SIGUSR1 and SIGUSR2 write the statistics now.\n"
+std::string signals_and_codes(const ServerCommand::About& about) {
+  const std::string first =
+      about.on_hangup == nullptr
+          ? "SIGTERM, SIGINT, SIGHUP and SIGQUIT drain."
+          : std::string("SIGTERM, SIGINT and SIGQUIT drain. ") + about.on_hangup;
+  return "\n\n" + first + " SIGUSR1 and SIGUSR2 write the statistics now" +
+         (about.on_usr1 == nullptr ? "" : std::string(", and ") + about.on_usr1) +
+         ".\n"
          "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
 }
 
@@ -43,7 +45,7 @@ std::string describe(const void* argument, const WorkerReport& report) {
 
 ServerCommand::ServerCommand(const About& about)
     : has_stdout_(has_descriptor(STDOUT_FILENO)),
-      line_(about.name, about.description + signals_and_codes(about.on_hangup), exit_failed) {
+      line_(about.name, about.description + signals_and_codes(about), exit_failed) {
   if (about.on_hangup != nullptr) ServerSignals::hold_back_hangup();
   open_standard_fds();
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
@@ -76,6 +78,14 @@ void ServerCommand::parse(int argc, const char* const* argv) {
     fail(explain(error));
   }
   options_.supervisor.warning = fit_to_limits(options_.worker);
+}
+
+void ServerCommand::use_stdout(const std::string& option) {
+  if (!has_stdout_) refuse(option + ": - is standard output, which is closed");
+  if (options_.supervisor.stats_json == "-") {
+    refuse(option + ": - is standard output, which --stats-json has. Cure: a file for one of them");
+  }
+  options_.supervisor.stdout_is_data = true;
 }
 
 void ServerCommand::refuse(const std::string& message) const {

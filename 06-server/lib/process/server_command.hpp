@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <span>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ class ServerCommand {
     std::string description;  ///< the head of --help: what it is, and how one tries it
     std::uint16_t port = 8000;
     const char* on_hangup = nullptr;  ///< what SIGHUP does, in a sentence; null: it drains
+    const char* on_usr1 = nullptr;    ///< what SIGUSR1 does besides: the end of one; null: nothing
   };
 
   /// Declares the options that all servers share. Opens the standard descriptors that are closed,
@@ -52,13 +54,22 @@ class ServerCommand {
   /// After parse().
   const ServerOptions& options() const noexcept { return options_; }
 
-  /// Descriptors that each worker keeps: a worker closes all that it was not given. A reload may
-  /// change them.
-  std::vector<int>& kept_open() noexcept { return descriptors_; }
+  /// A new list of descriptors that each worker keeps: a worker closes all that it was not given. A
+  /// reload may change it.
+  std::vector<int>& kept_open() { return descriptors_.emplace_back(); }
   /// A line of the log when the server listens: how one tries it. ADDRESS:PORT stands for {}.
   void hint(const std::string& text) { options_.supervisor.hint = text; }
-  /// SIGHUP reads something anew; again for something else. REQUIRES About::on_hangup.
+  /// A signal reads something anew; again for something else. REQUIRES for SIGHUP:
+  /// About::on_hangup.
   void reload_with(const Reload& reload) { options_.supervisor.reloads.push_back(reload); }
+
+  /// Protocols are told where their peers are: Io::peer().
+  void want_peer_addresses() noexcept { options_.worker.peer_addresses = true; }
+  /// The workers write to standard output. Ends the program where that is closed or --stats-json
+  /// has it. @param option that asks for it
+  void use_stdout(const std::string& option);
+  /// The log tells when one of its protocol's counters grows.
+  void alarm(const CounterAlarm& alarm) { options_.supervisor.alarms.push_back(alarm); }
 
   /// Ends the program, with its name and the message on stderr: wrong use (exit code 2), or
   /// something that would be right on another machine, or at another time (1).
@@ -78,7 +89,7 @@ class ServerCommand {
   const bool has_stdout_;
   ServerOptions options_;
   CommandLine line_;
-  std::vector<int> descriptors_;
+  std::list<std::vector<int>> descriptors_;
 };
 
 }  // namespace lab

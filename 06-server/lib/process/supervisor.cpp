@@ -32,6 +32,7 @@ Supervisor::Supervisor(const SupervisorOptions& options)
       log_(ring_, STDERR_FILENO, {.name = options.name, .with_time = options.log_time}),
       stdout_(ring_, STDOUT_FILENO, 4096),
       statistics_(ring_, options.workers, options.counters, options.stats_json),
+      alarms_(options.alarms),
       listeners_({.listener = options.listener,
                   .workers = options.workers,
                   .pin = options.pin,
@@ -113,11 +114,11 @@ void Supervisor::on_worker_ready(Child& child) {
   announce();
 }
 
-// Where standard output is for programs that read JSON, the log says it.
+// Where standard output is for programs that read it, the log says it.
 void Supervisor::announce() {
   const std::string where = listeners_.address();
   const std::string line = "listening on " + where;
-  if (options_.stats_json == "-") {
+  if (options_.stdout_is_data || options_.stats_json == "-") {
     log_("{}", line);
   } else {
     stdout_.write(line + "\n");
@@ -182,14 +183,14 @@ void Supervisor::plan_restart(Child& child, const std::string& what) {
 
 void Supervisor::on_signal(Cqe) noexcept {
   while (const int signal = signals_.next()) {
+    // SIGHUP never ends a server that reloads: whoever sends it may not know that it drains
+    // already.
+    const bool reloads = read_anew(signal);
     if (ServerSignals::asks_for_statistics(signal)) {
       statistics_.report_interval(log_, ring_.now_ns(), true);
       reported_ms_ = now_ms();
-    } else if (signal == SIGHUP && !reloading_.empty()) {
-      // It never ends a server that reloads: whoever sends it may not know that it drains already.
-      for (auto& what : reloading_) {
-        if (may_read_anew()) what->begin();
-      }
+    } else if (reloads) {
+      continue;
     } else if (state_ == State::draining) {
       log_("SIG{}, the second signal: stopping at once", sigabbrev_np(signal));
       stop_now();
@@ -228,6 +229,7 @@ void Supervisor::on_tick(Cqe cqe) noexcept {
 
 // A worker writes no line of its own; what it counts is said here.
 void Supervisor::watch() {
+  alarms_.look(statistics_.shared(), options_.workers, now_ms(), log_);
   for (auto& child : children_) {
     const WorkerStats& stats = statistics_.block(child->index);
     if (const std::uint64_t silent = child->silent_ms(stats, tick_ms)) {

@@ -17,6 +17,7 @@
 #include "03-network/lib/listener.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 #include "06-server/lib/process/admin_process.hpp"
+#include "06-server/lib/process/counter_alarms.hpp"
 #include "06-server/lib/process/listener_group.hpp"
 #include "06-server/lib/process/output.hpp"
 #include "06-server/lib/process/reload.hpp"
@@ -40,10 +41,13 @@ struct SupervisorOptions {
   unsigned drain_deadline_ms = 5'000;
   unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
   std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
+  bool stdout_is_data = false;          ///< the workers write to it: no line of ours goes there
   std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
+  std::vector<CounterAlarm> alarms;     ///< those of them that are told when they grow
   AdminOptions admin;
   WorkerMain worker_main;
-  std::vector<Reload> reloads;  ///< on SIGHUP, or when what one watches changes; none: it drains
+  /// At a signal, or when what one watches changes. None at SIGHUP: that drains.
+  std::vector<Reload> reloads;
   std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
@@ -94,6 +98,16 @@ class Supervisor {
   bool may_read_anew() const noexcept {
     return state_ == State::starting || state_ == State::serving;
   }
+  /// @return whether anything is read anew at this signal, though not while it ends
+  bool read_anew(int signal) {
+    bool any = false;
+    for (auto& what : reloading_) {
+      if (what->signal() != signal) continue;
+      any = true;
+      if (may_read_anew()) what->begin();
+    }
+    return any;
+  }
   void on_read_anew(Reloading<Supervisor>& what);
   void pass_on(Reloading<Supervisor>& what, Child& child);
 
@@ -114,6 +128,7 @@ class Supervisor {
   ServerLog log_;
   Output stdout_;
   ServerStatistics statistics_;
+  CounterAlarms alarms_;
   ListenerGroup listeners_;
   std::vector<std::unique_ptr<Child>> children_;
   std::optional<AdminProcess> admin_;

@@ -62,7 +62,10 @@ void on_parent_death(int) {
   int code = 1;
   try {
     std::vector<int> keep;
-    if (main.descriptors != nullptr) keep = *main.descriptors;
+    if (main.descriptors != nullptr) {
+      for (const std::vector<int>& list : *main.descriptors)
+        keep.insert(keep.end(), list.begin(), list.end());
+    }
     keep.insert(keep.end(), {context.listener_fd, context.control_fd});
     close_other_fds(std::move(keep));
     if (context.cpu >= 0) pin_to_cpu(context.cpu);

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <list>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,8 +28,9 @@ struct WorkerContext {
 struct WorkerMain {
   /// Runs after the fork; its return value is the exit code.
   int (*function)(const void* argument, const WorkerContext& context) = nullptr;
-  const void* argument = nullptr;                 ///< handed to the function as it is
-  const std::vector<int>* descriptors = nullptr;  ///< that a worker keeps beside its own
+  const void* argument = nullptr;  ///< handed to the function as it is
+  /// Lists of those that a worker keeps beside its own.
+  const std::list<std::vector<int>>* descriptors = nullptr;
 };
 
 /// A process that was forked, and what the supervisor has of it.

@@ -13,6 +13,7 @@
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/protocol/duration_counters.hpp"
 #include "06-server/lib/protocol/http/http_status.hpp"
+#include "06-server/lib/protocol/line_buffer.hpp"
 
 namespace lab {
 
@@ -48,7 +49,14 @@ constexpr Refusal why(Status refusal) noexcept {
 class HttpCounters {
   static constexpr std::size_t refusals_at = statuses.size();
   static constexpr std::size_t plain_at = refusals_at + static_cast<std::size_t>(Refusal::count);
-  enum Plain : std::size_t { body_bytes_at = plain_at, cut_at, changed_at, parcels_at, times_at };
+  enum Plain : std::size_t {
+    body_bytes_at = plain_at,
+    cut_at,
+    changed_at,
+    parcels_at,
+    lines_lost_at,
+    times_at = lines_lost_at + line_losses
+  };
 
  public:
   static constexpr std::size_t size = times_at + DurationCounters::size;  ///< how many there are
@@ -74,6 +82,14 @@ class HttpCounters {
   Counter& files_changed() noexcept { return counters_[changed_at]; }
   /// Sites read anew that the worker could not take: it serves the old one.
   Counter& parcels_refused() noexcept { return counters_[parcels_at]; }
+  /// Where among infos() lost lines are counted.
+  static constexpr std::size_t place_of(LineLoss why) noexcept {
+    return lines_lost_at + static_cast<std::size_t>(why);
+  }
+  /// Of the access log, by LineLoss.
+  std::span<Counter, line_losses> lines_lost() noexcept {
+    return counters_.template subspan<lines_lost_at, line_losses>();
+  }
   /// How long answers took.
   DurationCounters& answer_times() noexcept { return times_; }
 
@@ -112,6 +128,11 @@ constexpr std::array<CounterInfo, HttpCounters::size> HttpCounters::infos() noex
                      "Answers ended by a reset, for the streamed file is not what it was"};
   all[parcels_at] = {"http_sites_refused",
                      "Sites read anew that the worker could not take: it serves the old one"};
+  constexpr std::array<std::string_view, line_losses> losses{"slow", "full", "failed"};
+  for (std::size_t index = 0; index < losses.size(); ++index) {
+    all[lines_lost_at + index] = {"http_log_lines_lost", "Lines that the access log lacks", "why",
+                                  losses[index]};
+  }
   std::ranges::copy(DurationCounters::infos(
                         "http_answer_seconds",
                         "From a whole request to the last byte of its answer given to be sent"),

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "06-server/lib/protocol/http/access_log.hpp"
 #include "06-server/lib/protocol/http/answer_head.hpp"
 #include "06-server/lib/protocol/http/head_stores.hpp"
 #include "06-server/lib/protocol/http/http_counters.hpp"
@@ -64,10 +65,17 @@ class HttpShared {
   HeadStores& stores() noexcept { return stores_; }
   /// For the Date of each answer.
   DateCache& date() noexcept { return date_; }
-  /// Once a tick: what nobody reads any more is given back.
+  /// From now on each answer gets a line. Before the loop; it outlives this.
+  void log_to(AccessLog& log) noexcept { log_ = &log; }
+  /// Null: there is none.
+  AccessLog* log() noexcept { return log_; }
+  /// Once a tick: lines are written, what nobody reads any more is given back.
   void on_tick(std::uint32_t) noexcept {
+    if (log_ != nullptr) log_->lines().tick();
     if constexpr (requires { site_.collect(); }) site_.collect();
   }
+  /// The connections are gone, or it is late. @return whether the worker may end
+  bool settle(bool late) noexcept { return log_ == nullptr || log_->lines().settle(late); }
   /// For one decoded path, within one hook.
   std::span<char> path_space() noexcept { return path_; }
 
@@ -78,6 +86,7 @@ class HttpShared {
   HeadStores stores_;
   DateCache date_;
   std::vector<char> path_;
+  AccessLog* log_ = nullptr;
 };
 
 }  // namespace lab

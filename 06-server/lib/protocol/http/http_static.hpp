@@ -176,6 +176,7 @@ bool HttpStatic<Source>::answer_request(auto& io) noexcept {
   sender_.wrote(
       write_answer_head(sender_.space(), answer, shared_.date().at(now_s), after, fields));
   account_.decided(answer, reader_);
+  if (shared_.log() != nullptr) account_.log(io.peer(), reader_.head_so_far(input_));
   if (answer.variant != nullptr && answer.has_body && answer.size > 0)
     sender_.begin(*answer.variant, answer.offset, answer.size);
   if (!sender_.sending()) account_.done();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "06-server/lib/protocol/http/access_log.hpp"
 #include "06-server/lib/protocol/http/answer.hpp"
 #include "06-server/lib/protocol/http/answer_head.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
@@ -21,6 +22,10 @@ void send_lone_answer(auto& io, auto& shared, const Answer& answer) noexcept {
   const std::size_t size = write_answer_head(
       buffer.space(), answer, shared.date().at(shared.options().now_s()), After::close, fields);
   shared.counters().answers(answer.status).add(1);
+  if (AccessLog* const log = shared.log(); log != nullptr) {
+    log->end(log->begin(io.peer(), {}), {.status = answer.status, .body_bytes = body_size(answer)},
+             shared.options().now_s());
+  }
   io.send(std::move(buffer).filled(static_cast<std::uint32_t>(size)));
 }
 

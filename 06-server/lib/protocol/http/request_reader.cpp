@@ -53,8 +53,12 @@ void RequestReader::forget() noexcept {
 
 std::string_view RequestReader::head(const Segment& input) noexcept {
   LAB_ASSERT(head_complete_);
+  return head_so_far(input);
+}
+
+std::string_view RequestReader::head_so_far(const Segment& input) noexcept {
   if (store_.held()) return {store_.space().data(), scanned_};
-  return text_of(input).substr(0, scanned_);
+  return store_.lost() ? std::string_view() : text_of(input).substr(0, scanned_);
 }
 
 bool RequestReader::read_head(Segment& input, Waker waker) noexcept {

@@ -57,6 +57,8 @@ class RequestReader {
   const RequestHead& request() const noexcept { return request_; }
   /// The bytes of the head. REQUIRES that a request is there.
   std::string_view head(const Segment& input) noexcept;
+  /// The same as far as it has come, though it may have been refused.
+  std::string_view head_so_far(const Segment& input) noexcept;
 
  private:
   /// Before a request there may be this many empty lines (RFC 9112, 2.2: at least one).

@@ -178,6 +178,11 @@ struct TlsSharedWith {
   void on_tick(std::uint32_t now) noexcept {
     if constexpr (requires { inner.on_tick(now); }) inner.on_tick(now);
   }
+  /// No connection is left, or it is late. @return whether the worker may end
+  bool settle(bool late) noexcept {
+    if constexpr (requires { inner.settle(late); }) return inner.settle(late);
+    return true;
+  }
   TlsShared tls;                 ///< what every protocol inside of TLS needs
   typename Inner::Shared inner;  ///< the inner protocol's own
 };
