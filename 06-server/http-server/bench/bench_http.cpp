@@ -106,8 +106,15 @@ void Bench::start_servers() {
                          .cpu = options_.server_cpu,
                          .log = directory / "http-server.log",
                          .stats = {}};
+  for (const char* name : {"http-server", "nginx", "h2o"})
+    std::filesystem::remove(directory / fmt::format("{}.access.log", name));
+  if (options_.logs) {
+    const std::string log = (directory / "http-server.access.log").string();
+    server.arguments.insert(server.arguments.end(), {"--access-log", log});
+  }
   start("http-server", server);
-  for (const HttpPeer& peer : installed_peers(site, directory, options_.server_cpu)) {
+  for (const HttpPeer& peer :
+       installed_peers(site, directory, options_.server_cpu, options_.logs)) {
     start(peer.name, peer.start);
     versions += fmt::format("{}{}", versions.empty() ? "" : ", ", peer.version);
   }

@@ -32,6 +32,10 @@ HttpBenchOptions parse_options(int argc, char** argv) {
       .capture_default_str();
   line.add_flag("--memory", options.memory,
                 "The memory of 10,000 idle connections that have asked once, instead");
+  line.add_flag(
+      "--logs", options.logs,
+      "Each server writes a line for each answer to a file, buffered where it can: the "
+      "combined format. Files in --out, of gigabytes in the end, removed by the next run");
   line.add_option("--out", options.directory, "Where the site, configurations and logs go")
       .capture_default_str();
   line.footer("\nExit code: 0 all targets are met; 1 one is missed; 2 it could not be measured.");

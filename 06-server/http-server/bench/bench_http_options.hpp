@@ -15,6 +15,7 @@ struct HttpBenchOptions {
   int client_cpu = 1;
   bool brief = false;
   bool memory = false;
+  bool logs = false;  ///< each server writes its access log
   std::filesystem::path directory = "build/bench/http";
 };
 

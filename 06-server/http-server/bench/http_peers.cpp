@@ -28,7 +28,7 @@ error_log @DIRECTORY@/nginx.error.log;
 events { worker_connections 16384; multi_accept on; use epoll; }
 http {
   types { text/html html; application/octet-stream bin; }
-  access_log off;
+  access_log @LOG@;
   sendfile on;
   sendfile_max_chunk 2m;
   tcp_nopush on;
@@ -51,6 +51,7 @@ constexpr const char* h2o_configuration = R"(num-threads: 1
 max-connections: 16384
 error-log: @DIRECTORY@/h2o.error.log
 pid-file: @DIRECTORY@/h2o.pid
+@LOG@
 http1-request-timeout: 600
 @USER@
 hosts:
@@ -103,14 +104,15 @@ std::filesystem::path find_program(std::string_view name) {
 }  // namespace
 
 std::vector<HttpPeer> installed_peers(const std::filesystem::path& site,
-                                      const std::filesystem::path& directory, int cpu) {
+                                      const std::filesystem::path& directory, int cpu, bool logs) {
   std::vector<HttpPeer> peers;
   const auto add = [&](const std::string& name, const char* configuration,
-                       const std::string& version_flag) {
+                       const std::string& version_flag, const std::string& log) {
     const std::filesystem::path program = find_program(name);
     if (program.empty()) return;
     const std::uint16_t port = free_port();
     std::string text = configuration;
+    replace(text, "@LOG@", log);
     replace(text, "@DIRECTORY@", directory.string());
     replace(text, "@SITE@", site.string());
     replace(text, "@PORT@", fmt::format("{}", port));
@@ -128,8 +130,10 @@ std::vector<HttpPeer> installed_peers(const std::filesystem::path& site,
                                .stats = {},
                                .port = port}});
   };
-  add("nginx", nginx_configuration, "-v");
-  add("h2o", h2o_configuration, "--version");
+  // What h2o writes it never buffers.
+  add("nginx", nginx_configuration, "-v",
+      logs ? "@DIRECTORY@/nginx.access.log combined buffer=64k flush=1s" : "off");
+  add("h2o", h2o_configuration, "--version", logs ? "access-log: @DIRECTORY@/h2o.access.log" : "");
   return peers;
 }
 
