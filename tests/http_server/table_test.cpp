@@ -1,6 +1,7 @@
 // The table of tests/http asked of the server over sockets: kept in memory and streamed, with one
 // worker and two, and without what Linux 6.1 has not. Each pair of two of these three stands in a
-// row; in the others each feature is missing alone, and the last is asked over TLS.
+// row; in the others each feature is missing alone, one is asked over TLS, and the last has few and
+// small buffers, and files of both kinds.
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,7 @@ struct Row {
   bool streamed;
   std::vector<std::string> without;
   bool tls = false;
+  std::vector<std::string> more = {};  ///< flags
 };
 
 /// Features that came after 6.1, and that a server uses where it finds them.
@@ -39,6 +41,11 @@ std::vector<Row> rows() {
     all.push_back({number % 2 == 0 ? "1" : "2", number / 2 % 2 == 0, {feature}});
   }
   all.push_back({"2", true, {}, true});
+  all.push_back(
+      {.workers = "1",
+       .streamed = false,
+       .without = {},
+       .more = {"--buffer-count", "64", "--buffer-size", "1024", "--memory-limit-file", "500"}});
   return all;
 }
 
@@ -80,6 +87,7 @@ TEST(HttpServerTable, EveryRow) {
     for (const std::string& feature : row.without)
       flags.insert(flags.end(), {"--without", feature});
     if (row.tls) flags.insert(flags.end(), {"--tls", "self-signed"});
+    flags.insert(flags.end(), row.more.begin(), row.more.end());
     ServerProcess server(http_server(folder.path(), flags));
     const test::ServerAddress address{.port = server.port(), .tls = row.tls};
     const auto find_tag = [&](const std::string& path, const std::string& coding) {
