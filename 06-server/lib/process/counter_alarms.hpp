@@ -13,6 +13,7 @@
 
 namespace lab {
 
+/// A counter that means trouble when it grows, and what the log says then.
 struct CounterAlarm {
   std::size_t counter = 0;  ///< among those of a worker's protocol
   std::string what;         ///< has happened: "lines are lost"

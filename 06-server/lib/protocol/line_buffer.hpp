@@ -24,19 +24,21 @@ enum class LineLoss : std::uint8_t {
   slow,    ///< more came than could be written
   full,    ///< no space where they go, or a quota
   failed,  ///< another error
-  count
+  count    ///< of them
 };
+/// How many counters there are of them.
 inline constexpr std::size_t line_losses = static_cast<std::size_t>(LineLoss::count);
 
 /// Who writes the lines. It outlives the last call.
 struct LineWriter {
-  void* self = nullptr;
+  void* self = nullptr;  ///< handed to both
   /// Something may be there to be written, or is much already.
   void (*look)(void* self) noexcept = [](void*) noexcept {};
   /// No more lines come. @return true when all is written, or given up; at once when it is late
   bool (*settle)(void* self, bool late) noexcept = [](void*, bool) noexcept { return true; };
 };
 
+/// Two halves: one is filled while the other is written.
 class LineBuffer {
  public:
   /// @param bytes of both halves together
@@ -49,6 +51,7 @@ class LineBuffer {
   LineBuffer(const LineBuffer&) = delete;
   LineBuffer& operator=(const LineBuffer&) = delete;
 
+  /// Who is told; nobody, until then.
   void written_by(const LineWriter& writer) noexcept { writer_ = writer; }
 
   // --- whoever appends ---
@@ -60,12 +63,16 @@ class LineBuffer {
     lost(LineLoss::slow, 1);
     return {};
   }
+  /// So many of space() are a line now, its line feed among them.
   void wrote(std::size_t bytes) noexcept {
     filling().size += bytes;
     if (much_waits()) writer_.look(writer_.self);
   }
+  /// Now and then: what waits shall be written.
   void tick() noexcept { writer_.look(writer_.self); }
+  /// No more lines come. See LineWriter.
   bool settle(bool late) noexcept { return writer_.settle(writer_.self, late); }
+  /// Counts lines that nobody will read.
   void lost(LineLoss why, std::uint64_t lines) noexcept {
     losses_[static_cast<std::size_t>(why)].add(lines);
   }
@@ -76,6 +83,7 @@ class LineBuffer {
   bool much_waits() const noexcept { return halves_[filling_].size >= batch_bytes(); }
   /// Nothing is appended that was not taken, and what was taken is given back.
   bool empty() const noexcept { return !taken_ && halves_[filling_].size == 0; }
+  /// take() gave lines that are not given back yet.
   bool taken() const noexcept { return taken_; }
   /// All that was appended: whole lines. It stays as it is until give_back().
   /// REQUIRES that nothing is taken.
@@ -90,6 +98,7 @@ class LineBuffer {
     const std::string_view lines(half.text(), half.size);
     return end_a_line ? std::string_view(half.memory.get(), half.size + 1) : lines;
   }
+  /// What was taken has been written, or is given up.
   void give_back() noexcept {
     LAB_ASSERT(taken_);
     taken_ = false;

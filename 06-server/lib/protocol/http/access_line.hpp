@@ -17,7 +17,7 @@ namespace lab {
 
 /// How an answer ended.
 struct AnswerEnd {
-  Status status = Status::none;
+  Status status = Status::none;   ///< none: no answer was begun
   std::uint64_t body_bytes = 0;   ///< given to be sent
   std::uint64_t duration_ns = 0;  ///< from the whole request to the end
   bool cut = false;               ///< the connection was lost before the last byte

@@ -18,14 +18,16 @@
 
 namespace lab {
 
+/// What --access-log and its flags ask for.
 struct AccessLogOptions {
-  LogFormat format = LogFormat::combined;
+  LogFormat format = LogFormat::combined;           ///< of every line
   std::vector<NetworkPrefix> trusted;               ///< proxies whose X-Forwarded-For is believed
   std::size_t buffer_bytes = std::size_t{1} << 20;  ///< for lines that wait to be written
   /// Answers at once that take more than a turn; pages that none needed cost no memory.
   std::uint32_t under_way_max = 4096;
 };
 
+/// A line for each answer, as it ends. Takes no memory after its constructor.
 class AccessLog {
  public:
   /// @param losses where lines are counted that were lost
@@ -61,6 +63,7 @@ class AccessLog {
     free_.push_back(line);  // there was room for it at the start
   }
 
+  /// Where the lines wait for who writes them.
   LineBuffer& lines() noexcept { return lines_; }
 
  private:

@@ -10,6 +10,7 @@
 
 namespace lab {
 
+/// How a line is written.
 enum class LogFormat : std::uint8_t {
   common,    ///< the Common Log Format
   combined,  ///< the same with Referer and User-Agent
@@ -21,12 +22,15 @@ class LogText {
  public:
   explicit LogText(std::span<char> space) noexcept : space_(space) {}
 
+  /// Bytes so far.
   std::size_t size() const noexcept { return size_; }
+  /// As it is.
   LogText& text(std::string_view text) noexcept {
     text.copy(space_.data() + size_, text.size());
     size_ += text.size();
     return *this;
   }
+  /// In decimal.
   LogText& number(std::uint64_t value) noexcept {
     char* const end = space_.data() + space_.size();
     size_ = static_cast<std::size_t>(std::to_chars(space_.data() + size_, end, value).ptr -
