@@ -106,8 +106,8 @@ mutation(no_reserve_for_bites FILE ${budget} CAUGHT_BY "guarantee: "
 
 # A send that goes on by itself is on its way for long, and says nothing of its peer.
 mutation(sends_that_wait_for_all FILE 03-network/lib/send.hpp CAUGHT_BY "safety: .* is cut short"
-  OLD "what_fits = 0 };"
-  NEW "what_fits = MSG_WAITALL };")
+  OLD "what_fits = 0"
+  NEW "what_fits = MSG_WAITALL")
 
 mutation(drained_over_unread_data FILE ${receiver} CAUGHT_BY "safety: .* is cut short"
   OLD "rested_ = self().quiet() && looks && !stopping_;"
