@@ -276,7 +276,7 @@ class Pages:
             raise PageError(f"no file {path}") from None
 
     def pages(self):
-        places = ["", "docs/", "docs/site/", "0[1-6]-*/", "0[1-6]-*/[0-9][0-9]-*/"]
+        places = ["", "docs/", "docs/site/", "0[1-6]-*/", "0[1-6]-*/*/"]
         names = ["README.md", "*.md", "*.md", "README.md", "README.md"]
         return [page for place, name in zip(places, names) for page in self.find(place + name)]
 
