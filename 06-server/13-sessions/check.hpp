@@ -39,6 +39,8 @@ class Io {
   void reset() noexcept { ended = true; }
   std::uint32_t tick() const noexcept { return now; }
   lab::ClientAddress peer() const noexcept { return {}; }
+  bool admit_request() noexcept { return true; }
+  void pace() noexcept {}
   lab::Waker waker() noexcept {
     return {this, [](void* self) noexcept { static_cast<Io*>(self)->woken = true; }};
   }
