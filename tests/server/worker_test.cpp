@@ -266,7 +266,7 @@ TEST(Worker, AtTheDeadlineADrainResetsWhatIsLeft) {
   Stream stuck = connect_stuck(worker.port());
   const Clock::time_point drained = Clock::now();
   EXPECT_TRUE(worker.finish());
-  EXPECT_GE(Clock::now() - drained, 190ms);
+  EXPECT_GE(Clock::now() - drained, 170ms) << "the tick that runs (25 ms) counts as one";
   stuck.send_some(1);
   EXPECT_TRUE(stuck.was_reset());
 }
