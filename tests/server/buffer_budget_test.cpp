@@ -35,6 +35,12 @@ TEST(BufferBudget, WhatMultishotsMayTakeIsSpokenForUntilTheTurnEnds) {
   EXPECT_FALSE(budget.scarce(2048));
 }
 
+TEST(BufferBudget, WhoHasTwoReceivesGetsHalfForEach) {
+  EXPECT_EQ(BufferBudget(2048, 16384, 2).grant_multishot(),
+            BufferBudget(2048, 16384).grant_multishot() / 2);
+  EXPECT_EQ(BufferBudget(8, 64, 2).grant_multishot(), 1U);
+}
+
 TEST(BufferBudget, TheShareShrinksWithWhatIsFree) {
   EXPECT_EQ(BufferBudget::cap(2048), 64U);
   EXPECT_EQ(BufferBudget::cap(320), 10U);

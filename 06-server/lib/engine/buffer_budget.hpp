@@ -20,11 +20,12 @@ class BufferBudget {
 
   /// @param count buffers
   /// @param size bytes of one
-  BufferBudget(std::uint32_t count, std::uint32_t size) noexcept
+  /// @param receives how many a client may have in flight: 2 where a connection is dialled for it
+  BufferBudget(std::uint32_t count, std::uint32_t size, std::uint32_t receives = 1) noexcept
       : count_(count),
         size_(size),
         reserve_(std::max(count / 8, reserve_min)),
-        share_(std::clamp(count / 128, 1U, 16U)) {}
+        share_(std::clamp(count / 128, 1U, 16U / receives)) {}
 
   /// Kept for bites: an eighth costs little while buffers are enough, and four are several turns'
   /// work at once.

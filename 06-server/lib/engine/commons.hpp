@@ -48,7 +48,7 @@ class Commons {
         ring_(ring_options(options)),
         table_(ring_, options.connections_max),
         memory_(ring_, options),
-        budget_(options.buffer_count, options.buffer_size),
+        budget_(options.buffer_count, options.buffer_size, dials_out<P> ? 2 : 1),
         connections_(options.connections_max + spare_connections),
         zero_copy_(zero_copy_mode(), options.zero_copy_threshold),
         peers_(options.peer_addresses ? table_.size() : 0) {
