@@ -51,9 +51,12 @@ TEST(ProxyProgram, AnUpstreamThatIsKilledLosesItsConnectionsAndNoOther) {
     ping(clients.back(), 50'000);
   }
   for (Stream& client : clients) client.send(5'000, soon());  // what is on its way is lost, too
-  for (const pid_t worker : one->workers()) kill(worker, SIGSTOP);
+  // Stopped first, so that none ends in order; asked for first, for a supervisor that is gone has
+  // no workers.
+  const std::vector<pid_t> workers = one->workers();
+  for (const pid_t worker : workers) kill(worker, SIGSTOP);
   one->signal(SIGKILL);
-  for (const pid_t worker : one->workers()) kill(worker, SIGKILL);
+  for (const pid_t worker : workers) kill(worker, SIGKILL);
   unsigned lost = 0;
   for (unsigned i = 0; i < 20; ++i) {
     try {
