@@ -236,6 +236,7 @@ class TestConnection {
   }
   /// @return whether something happened
   bool step() {
+    begin_turn(shared_);
     if (io.was_reset) {
       io.outbox.clear();
       io.inbox.clear();

@@ -355,6 +355,32 @@ TEST(Tls, HandshakesAtOnceAreLimited) {
   EXPECT_EQ(shared.tls.counters.waited().get(), 2U);
 }
 
+// A turn has one step of a handshake, whoever's it is; who waits for it goes first in the next.
+TEST(Tls, ATurnHasOneStepOfAHandshake) {
+  Handshakes handshakes(4);
+  bool woken = false;
+  const Waker waker{&woken, [](void* flag) noexcept { *static_cast<bool*>(flag) = true; }};
+  Handshakes::Place first, second, third;
+  for (auto* place : {&first, &second, &third}) EXPECT_TRUE(handshakes.enter(*place, waker));
+  EXPECT_TRUE(handshakes.take_step(first, waker));
+  EXPECT_FALSE(handshakes.turn_is_due());
+  EXPECT_FALSE(handshakes.take_step(second, waker));
+  EXPECT_FALSE(handshakes.take_step(third, waker));
+  EXPECT_TRUE(handshakes.turn_is_due());
+  EXPECT_FALSE(woken);
+  handshakes.begin_turn();
+  EXPECT_TRUE(woken);
+  EXPECT_FALSE(handshakes.take_step(first, waker)) << "it overtook";
+  EXPECT_TRUE(handshakes.take_step(second, waker));
+  EXPECT_FALSE(handshakes.take_step(second, waker)) << "two in one turn";
+  handshakes.leave(third);
+  handshakes.begin_turn();
+  EXPECT_TRUE(handshakes.take_step(first, waker));
+  handshakes.begin_turn();
+  EXPECT_TRUE(handshakes.take_step(second, waker));
+  EXPECT_FALSE(handshakes.turn_is_due());
+}
+
 // A lost connection gives its place to the next.
 TEST(Tls, AnAbortedHandshakeLeavesItsPlace) {
   TlsOptions options = self_signed();

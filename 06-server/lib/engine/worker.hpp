@@ -65,8 +65,9 @@ class Worker {
 
   /// One turn: one system call, the handlers, then what follows from them.
   void run_once() noexcept {
-    ring_.run_once(more_to_grant_ ? 0 : 1);
+    ring_.run_once(more_to_grant_ || turn_is_due(commons_.shared()) ? 0 : 1);
     commons_.budget().begin_turn();
+    begin_turn(commons_.shared());
     advance_ready();
     grant_pooled();
     grant_buffers();

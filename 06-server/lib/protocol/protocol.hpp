@@ -193,6 +193,20 @@ inline constexpr bool dials_out = requires {
   requires P::dials;
 };
 
+/// A protocol's Shared may put off what would make other connections wait: then it has
+/// begin_turn(), which an engine calls before the hooks of a turn, and turn_is_due(). Without them
+/// nothing happens.
+template <class Shared>
+void begin_turn(Shared& shared) noexcept {
+  if constexpr (requires { shared.begin_turn(); }) shared.begin_turn();
+}
+/// @return an engine shall not wait for anything: something was put off until the next turn
+template <class Shared>
+bool turn_is_due(const Shared& shared) noexcept {
+  if constexpr (requires { shared.turn_is_due(); }) return shared.turn_is_due();
+  return false;
+}
+
 inline constexpr std::uint32_t no_deadline = ~std::uint32_t{0};
 
 /// What a protocol gets that says nothing else.

@@ -34,7 +34,7 @@ class Tls {
 
   explicit Tls(Shared& shared) noexcept
       : shared_(shared.tls), inner_(shared.inner), receiver_(shared.tls) {}
-  ~Tls() { shared_.handshakes.leave(handshake_place_); }
+  ~Tls() { shared_.handshakes.leave(handshake_); }
   Tls(const Tls&) = delete;
   Tls& operator=(const Tls&) = delete;
 
@@ -45,6 +45,10 @@ class Tls {
   void on_bytes(auto& io, Segment bytes) noexcept {
     drain_tick_ = io.tick() + drain_ticks;
     if (phase_ == Phase::fresh && !begin(io, bytes)) return;
+    if (phase_ == Phase::handshake && !shared_.handshakes.take_step(handshake_, io.waker())) {
+      io.unread(std::move(bytes));
+      return;
+    }
     run(io, bytes, [](auto&) {});
     if (phase_ == Phase::ended || receiver_.closed() || bytes.empty()) return;
     io.unread(std::move(bytes));
@@ -139,9 +143,9 @@ class Tls {
   bool takes_bytes(auto& io) const noexcept {
     switch (phase_) {
       case Phase::fresh:
-        return handshake_place_.inside;
+        return handshake_.inside;
       case Phase::handshake:
-        return !blocked();
+        return !blocked() && !shared_.handshakes.waits_for_step(handshake_);
       case Phase::open:
         return receiver_.closed() || reads_on(io);
       default:
@@ -160,7 +164,7 @@ class Tls {
       end_with(io, Finish::linger);
       return false;
     }
-    if (!shared_.handshakes.enter(handshake_place_, io.waker())) {
+    if (!shared_.handshakes.enter(handshake_, io.waker())) {
       shared_.counters.waited().add(1);
       io.unread(std::move(bytes));
       return false;
@@ -201,7 +205,7 @@ class Tls {
   void shake_hands(auto& above) noexcept {
     const Step step = session_.handshake();
     if (step == Step::more) return;
-    shared_.handshakes.leave(handshake_place_);
+    shared_.handshakes.leave(handshake_);
     if (step != Step::done) {
       shared_.counters.failed(session_.failure()).add(1);
       how_ = Finish::linger;  // a reset could overtake the alert
@@ -259,7 +263,7 @@ class Tls {
   }
   void close_up() noexcept {
     phase_ = Phase::ended;
-    shared_.handshakes.leave(handshake_place_);
+    shared_.handshakes.leave(handshake_);
     drop_plain();
     session_.end();
     context_.reset();
@@ -288,7 +292,7 @@ class Tls {
   std::shared_ptr<const TlsContext> context_;  ///< of its session
   TlsSession session_;
   Inner inner_;
-  HandshakeGate::Place handshake_place_;
+  Handshakes::Place handshake_;
   TlsSender sender_;
   TlsReceiver<Inner::uses_buffers> receiver_;
   std::uint32_t deadline_ = no_deadline;  ///< of the handshake

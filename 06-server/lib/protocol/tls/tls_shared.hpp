@@ -9,94 +9,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "01-core/lib/assert.hpp"
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/engine/intrusive_list.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
+#include "06-server/lib/protocol/tls/handshakes.hpp"
 #include "06-server/lib/protocol/tls/tls_context.hpp"
 #include "06-server/lib/protocol/tls/tls_counters.hpp"
 
 namespace lab {
-
-/// A connection's place in a line.
-struct TlsPlace {
-  ListLink<TlsPlace> link;     ///< null on both sides: it waits for nothing
-  std::optional<Waker> waker;  ///< of its connection, while it waits
-};
-
-/// Who waits, first come, first served.
-class TlsLine {
- public:
-  /// True when nobody waits.
-  bool empty() const noexcept { return line_.empty(); }
-  /// True while this one waits.
-  bool contains(const TlsPlace& place) const noexcept { return line_.contains(place); }
-  /// Behind all others, unless it waits already.
-  void join(TlsPlace& place, Waker waker) noexcept {
-    place.waker = waker;
-    if (!line_.contains(place)) line_.push_back(place);
-  }
-  /// It wants nothing any more. As often as one likes.
-  void leave(TlsPlace& place) noexcept {
-    if (line_.contains(place)) line_.remove(place);
-  }
-  /// @return whoever was woken; null: nobody waits
-  TlsPlace* wake_first() noexcept {
-    TlsPlace* const first = line_.front();
-    if (first == nullptr) return nullptr;
-    line_.remove(*first);
-    first->waker->wake();
-    return first;
-  }
-
- private:
-  IntrusiveList<TlsPlace, &TlsPlace::link> line_;
-};
-
-/// So many handshakes at once: each takes memory, and a turn's time again and again, and a stranger
-/// can ask for it for nothing.
-class HandshakeGate {
- public:
-  /// A connection's place at the gate.
-  struct Place : TlsPlace {
-    bool inside = false;  ///< its handshake may go on
-  };
-
-  explicit HandshakeGate(unsigned max) noexcept : free_(max) {}
-
-  /// False: it waits, and is woken when it is inside. A place that somebody leaves goes to the
-  /// first who waits, so whoever comes later does not overtake.
-  bool enter(Place& place, Waker waker) noexcept {
-    if (place.inside) return true;
-    if (free_ == 0) {
-      line_.join(place, waker);
-      return false;
-    }
-    --free_;
-    place.inside = true;
-    return true;
-  }
-  /// Its handshake is over, or it waits no longer. As often as one likes.
-  void leave(Place& place) noexcept {
-    line_.leave(place);
-    if (!place.inside) return;
-    place.inside = false;
-    if (TlsPlace* const next = line_.wake_first()) {
-      static_cast<Place*>(next)->inside = true;
-    } else {
-      ++free_;
-    }
-  }
-
- private:
-  unsigned free_;
-  TlsLine line_;
-};
 
 /// Buffers for decrypted bytes. They are no pooled buffers of the engine's, so nobody holds one of
 /// those while he waits for another.
@@ -160,8 +84,8 @@ struct TlsShared {
   /// For connections that come from now on. A reload puts another here; those that are open keep
   /// theirs.
   std::shared_ptr<const TlsContext> context;
-  HandshakeGate handshakes;  ///< who may be in a handshake
-  PlainBuffers plain;        ///< for decrypted bytes
+  Handshakes handshakes;  ///< who may be in one, and whose goes on
+  PlainBuffers plain;     ///< for decrypted bytes
   std::array<std::byte, PlainBuffers::size>
       scratch;           ///< bytes that were looked at, on their way out
   TlsCounters counters;  ///< nobody else sees them, until a worker puts others here
@@ -177,6 +101,15 @@ struct TlsSharedWith {
       : tls(std::move(context)), inner{std::forward<Arguments>(arguments)...} {}
   void on_tick(std::uint32_t now) noexcept {
     if constexpr (requires { inner.on_tick(now); }) inner.on_tick(now);
+  }
+  /// A turn begins.
+  void begin_turn() noexcept {
+    tls.handshakes.begin_turn();
+    lab::begin_turn(inner);
+  }
+  /// Somebody waits for the next turn, so the worker does not wait for anything else.
+  bool turn_is_due() const noexcept {
+    return tls.handshakes.turn_is_due() || lab::turn_is_due(inner);
   }
   /// No connection is left, or it is late. @return whether the worker may end
   bool settle(bool late) noexcept {
