@@ -56,12 +56,18 @@ if(NOT LIBURING_LIBRARY OR LIBURING_VERSION VERSION_LESS 2.9)
 endif()
 message(STATUS "liburing ${LIBURING_VERSION}: ${LIBURING_LIBRARY}")
 
-# lab_library(NAME HEADER LIBRARY): a library of the distribution's as lab::NAME. CMake knows none of these but
-# zlib, and pkg-config need not be there.
+# lab_library(NAME HEADER LIBRARY [OPTIONAL what]): a library of the distribution's as lab::NAME. CMake knows none of
+# these but zlib, and pkg-config need not be there. Without an optional one, `what` is left out and there is no target.
 function(lab_library name header library)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "OPTIONAL" "")
   find_path(LAB_${name}_INCLUDE_DIR ${header})
   find_library(LAB_${name}_LIBRARY ${library})
   mark_as_advanced(LAB_${name}_INCLUDE_DIR LAB_${name}_LIBRARY)
+  if((NOT LAB_${name}_INCLUDE_DIR OR NOT LAB_${name}_LIBRARY) AND arg_OPTIONAL)
+    message(STATUS "lib${library} or its header ${header} is missing: built without ${arg_OPTIONAL}. "
+      "Cure: ./lab setup installs them")
+    return()
+  endif()
   if(NOT LAB_${name}_INCLUDE_DIR OR NOT LAB_${name}_LIBRARY)
     message(FATAL_ERROR "lib${library} and its header ${header} are needed.\nCure: ./lab setup installs them.")
   endif()
@@ -78,6 +84,10 @@ lab_library(zstd zstd.h zstd)
 lab_library(xxhash xxhash.h xxhash)
 lab_library(crypto openssl/crypto.h crypto)
 lab_library(ssl openssl/ssl.h ssl)
+lab_library(uv uv.h uv OPTIONAL "the engine for kernels without io_uring (06-server/lib/portable)")
+if(TARGET lab::uv)
+  set_target_properties(lab::uv PROPERTIES INTERFACE_COMPILE_DEFINITIONS LAB_HAS_LIBUV)
+endif()
 
 add_library(lab_options INTERFACE)
 add_library(lab::options ALIAS lab_options)

@@ -9,7 +9,7 @@ packages_of() {
   case $1 in
     run)
       echo g++ cmake ninja-build libcli11-dev libfmt-dev
-      echo zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev libssl-dev
+      echo zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev libssl-dev libuv1-dev
       ;;
     lessons) packages_of run && echo patch ;;
     test)

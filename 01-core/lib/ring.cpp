@@ -64,6 +64,11 @@ const char* setup_hint(int error) noexcept {
 }  // namespace
 
 Ring::Ring(const RingOptions& options) {
+  if (options.stand_in != nullptr) {
+    ring_ = options.stand_in->queues;
+    replace_kernel(options.stand_in->kernel);
+    return;
+  }
   io_uring_params params{};
   params.cq_entries = options.cq_entries != 0 ? options.cq_entries : 2 * options.sq_entries;
   const unsigned base = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
@@ -78,6 +83,7 @@ Ring::Ring(const RingOptions& options) {
     res = io_uring_queue_init_params(options.sq_entries, &ring_, &params);
   }
   check(res, setup_hint(-res));
+  made_ = true;
   // A registered ring fd spares the file lookup in every enter; without it all works as well.
   registered_fd_ = io_uring_register_ring_fd(&ring_) == 1;
   // A filter of system calls may allow the set-up and nothing else. Here it can still be thrown.
@@ -94,7 +100,7 @@ Ring::Ring(const RingOptions& options) {
 
 Ring::~Ring() {
   LAB_ASSERT(armed_count_ == 0);
-  io_uring_queue_exit(&ring_);
+  if (made_) io_uring_queue_exit(&ring_);
 }
 
 io_uring_sqe* Ring::sqe() noexcept {

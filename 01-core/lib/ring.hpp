@@ -17,7 +17,8 @@ namespace lab {
 
 class Ring;
 
-/// Where the kernel comes in. Tests put a model of the kernel in its place; nobody else does.
+/// Where the kernel comes in. Tests put a model of the kernel in its place, and a supervisor where
+/// there is no io_uring something that does without; nobody else does.
 struct Kernel {
   /// Submits `to_submit` queued SQEs and waits until `wait_for` completions are there, as
   /// io_uring_enter(2).
@@ -25,6 +26,13 @@ struct Kernel {
   /// Monotonic time in nanoseconds.
   std::uint64_t (*now_ns)(void* context) noexcept;
   void* context;  ///< handed to both functions as it is
+};
+
+/// Queues in plain memory, and who takes from them and puts into them: a ring without io_uring.
+/// Lifetime: outlives the ring.
+struct StandIn {
+  io_uring queues;  ///< as io_uring_queue_init(3) leaves them
+  Kernel kernel;    ///< who stands at their other end
 };
 
 /// How a ring is made. Which sizes fit which use: RingPreset (05-performance).
@@ -35,6 +43,7 @@ struct RingOptions {
   bool iopoll = false;        ///< completions are looked for, not interrupted for: only reads and
                               ///< writes with O_DIRECT on a device with poll queues (and NOPs)
   bool disabled = false;      ///< IORING_SETUP_R_DISABLED and never enabled: for the fake kernel
+  const StandIn* stand_in = nullptr;  ///< no ring is made, and nothing above counts
 };
 
 /// What the ring did so far. System calls are what an engine like this saves, so they are counted.
@@ -123,6 +132,7 @@ class Ring {
   io_uring ring_{};
   Kernel kernel_{&enter_kernel, &clock_kernel, nullptr};
   bool registered_fd_ = false;
+  bool made_ = false;  ///< by the kernel, which wants it back
   unsigned armed_count_ = 0;
   unsigned submitted_head_ = 0;  ///< the SQ's head when it was last looked at
   std::uint64_t now_ns_ = 0;

@@ -106,6 +106,7 @@ AccessLogCommand::AccessLogCommand(ServerCommand& command, const CounterPlace& c
 void AccessLogCommand::start() {
   if (const std::string wrong = complaint(); !wrong.empty()) command_.refuse(wrong);
   if (!wanted()) return;
+  command_.require_io_uring("write --access-log");
   for (const std::string& word : trusted_words_) {
     const std::string wrong = parse_network(word, options_.trusted.emplace_back());
     if (!wrong.empty()) command_.refuse("--trusted-proxy: " + wrong);

@@ -13,7 +13,7 @@ set(worker 06-server/lib/engine/worker.hpp)
 set(holder 06-server/lib/engine/buffer_holder.hpp)
 set(queue 06-server/lib/engine/segment_queue.hpp)
 set(inbox 06-server/lib/engine/inbox.hpp)
-set(buffers 06-server/lib/engine/worker_buffers.hpp)
+set(buffers 06-server/lib/engine/pooled_buffers.hpp)
 set(segment 06-server/lib/protocol/segment.hpp)
 set(upkeep 06-server/lib/engine/upkeep.hpp)
 set(acceptor 06-server/lib/engine/acceptor.hpp)
@@ -118,8 +118,9 @@ mutation(no_shutdown_before_the_close FILE ${commons} CAUGHT_BY "liveness: .* ha
   OLD "if (slot_releases()) return;"
   NEW "return;")
 
-mutation(receives_not_renewed FILE ${upkeep} CAUGHT_BY "liveness: the file of .* is kept"
-  OLD "if (!commons_.slot_releases()) commons_.renewal().renew(now);"
+mutation(receives_not_renewed FILE 06-server/lib/engine/commons.hpp
+  CAUGHT_BY "liveness: the file of .* is kept"
+  OLD "if (!slot_releases()) renewal_.renew(now);"
   NEW "")
 
 # What protocols with answers of their own need.

@@ -334,6 +334,7 @@ TEST_F(HttpAccessLog, WhatIsWrongWithItIsSaid) {
       {{"--access-log-format", "json"}, 2, "--access-log-format: there is no access log. Cure: "},
       {{"--trusted-proxy", "10.0.0.0/8"}, 2, "--trusted-proxy: there is no access log. Cure: "},
       {{"--access-log", log(), "--trusted-proxy", "10.0.0.1/8"}, 2, "has bits behind its prefix"},
+      {{"--access-log", log(), "--backend", "portable"}, 2, "--backend: "},
       {{"--access-log", log(), "--access-log-format", "xml"}, 2, "json"}};
   for (const Refusal& refusal : refusals) {
     ServerProcess server(http_server(site_.path(), refusal.flags));

@@ -16,6 +16,9 @@ class HttpRates : public testing::Test {
   HttpRates() { folder_.write("index.html", "hello"); }
 
   ServerProcess::Setup with(std::vector<std::string> flags) const {
+#ifdef LAB_TEST_PORTABLE
+    flags.insert(flags.end(), {"--backend", "portable"});
+#endif
     return http_server(folder_.path(), std::move(flags));
   }
 

@@ -1,7 +1,7 @@
 // The table of tests/http asked of the server over sockets: kept in memory and streamed, with one
 // worker and two, and without what Linux 6.1 has not. Each pair of two of these three stands in a
-// row; in the others each feature is missing alone, one is asked over TLS, and the last has few and
-// small buffers, and files of both kinds.
+// row; in the others each feature is missing alone, one is asked over TLS, one has few and small
+// buffers, and files of both kinds, and the last two are asked of the engine without io_uring.
 
 #include <gtest/gtest.h>
 
@@ -46,6 +46,11 @@ std::vector<Row> rows() {
        .streamed = false,
        .without = {},
        .more = {"--buffer-count", "64", "--buffer-size", "1024", "--memory-limit-file", "500"}});
+#ifdef LAB_HAS_LIBUV
+  const std::vector<std::string> portable{"--backend", "portable"};
+  all.push_back({.workers = "1", .streamed = true, .without = {}, .more = portable});
+  all.push_back({.workers = "2", .streamed = false, .without = {}, .tls = true, .more = portable});
+#endif
   return all;
 }
 

@@ -88,7 +88,8 @@ TEST_P(Refused, EnteringARingIsAnErrorAndNoBug) {
 TEST_P(Refused, EnteringARingIsExplainedByServerAndDoctor) {
   const int error = GetParam();
   const auto refuse = [error] { refuse_calls({SYS_io_uring_enter}, error); };
-  const Ended server = run_program(LAB_ECHO_SERVER, {"--port", "0"}, refuse);
+  const Words io_uring{"--port", "0", "--backend", "io_uring"};
+  const Ended server = run_program(LAB_ECHO_SERVER, io_uring, refuse);
   EXPECT_EQ(server.exit, 1) << server.all();
   EXPECT_THAT(server.errors, HasSubstr("cannot start: "));
   EXPECT_THAT(server.errors, AnyOf(HasSubstr("seccomp profile"), HasSubstr("a sandbox hides it")));
@@ -121,7 +122,7 @@ TEST(RefusedRegister, IsAnErrorAndNoBug) {
            {LAB_RINGIO, {"--buffered", "--count", "4", "--depth", "4", file}},
            {LAB_RING_CP, {file, folder.file("copy")}},
            {LAB_RING_CAT, {file}},
-           {LAB_ECHO_SERVER, {"--port", "0"}},
+           {LAB_ECHO_SERVER, {"--port", "0", "--backend", "io_uring"}},
            {LAB_DOCTOR, {}}}) {
     const Ended run = run_program(program, words, refuse);
     EXPECT_LE(run.exit, 2) << program << ": " << run.all();

@@ -1,13 +1,16 @@
 // The proxy as somebody runs it, with echo servers behind it.
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
 #include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/refuse_calls.hpp"
 #include "tests/server/server_process.hpp"
 #include "tests/server/support.hpp"
 
@@ -127,9 +130,24 @@ TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
             std::string::npos);
   EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--proxy-protocol", "v2"}).find("v1"),
             std::string::npos);
+  EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--backend", "portable"}).find("Cure: "),
+            std::string::npos);
   std::vector<std::string> many;
   for (unsigned i = 0; i < 65; ++i) many.insert(many.end(), {"--to", "127.0.0.1:1"});
   EXPECT_NE(refusal(many).find("too many"), std::string::npos);
+}
+
+// Where other servers serve on libuv.
+TEST(ProxyProgram, WithoutIoUringItDoesNotStartAndSaysWhy) {
+  ServerProcess::Setup setup = proxy_to({1});
+  setup.before = [] { refuse_calls({SYS_io_uring_setup}, EPERM); };
+  ServerProcess proxy(setup);
+  const std::optional<Exit> end = proxy.wait();
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->exited);
+  EXPECT_EQ(end->code, 1);
+  EXPECT_NE(proxy.log().find("proxy: cannot start: "), std::string::npos) << proxy.log();
+  EXPECT_NE(proxy.log().find("Cure: "), std::string::npos) << proxy.log();
 }
 
 }  // namespace

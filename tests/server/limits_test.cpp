@@ -121,6 +121,9 @@ TEST(Limits, AFloodOfTheRefusedLeavesRoomForOthers) {
 // --- the server as a black box ---
 
 std::vector<std::string> flags(std::vector<std::string> named) {
+#ifdef LAB_TEST_PORTABLE
+  named.insert(named.end(), {"--backend", "portable"});
+#endif
   named.insert(named.end(), {"--port", "0", "--connections", "512", "--buffer-count", "256"});
   return named;
 }

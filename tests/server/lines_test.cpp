@@ -58,7 +58,7 @@ constexpr std::size_t big_size = 5'000'000;
 struct LinesServer {
   explicit LinesServer(const WorkerOptions& options = ProtocolThread<Lines>::small(),
                        unsigned line_timeout_ms = 10'000)
-      : worker(options, all_features(), &Worker<Lines>::run,
+      : worker(options, all_features(), &ProtocolThread<Lines>::TestedWorker::run,
                {.files = files, .line_timeout_ms = line_timeout_ms}) {}
 
   bool all_gone() {

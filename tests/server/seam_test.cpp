@@ -58,7 +58,8 @@ void expect_silence_after_the_end() {
   WorkerOptions options = ProtocolThread<Ends>::small();
   options.buffer_size = 64;
   std::atomic<unsigned> told_after = 0;
-  ProtocolThread<Ends> worker(options, all_features(), &Worker<Ends>::run, {&told_after});
+  ProtocolThread<Ends> worker(options, all_features(), &ProtocolThread<Ends>::TestedWorker::run,
+                              {&told_after});
   for (unsigned round = 0; round < 20; ++round) {
     Stream client = connect_to(worker.port());
     client.send(2000, soon());

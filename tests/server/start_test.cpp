@@ -148,6 +148,7 @@ TEST(Start, HelpNamesEveryOption) {
                              "--stats-json",
                              "--admin",
                              "--log-time",
+                             "--backend",
                              "--without"}) {
     EXPECT_NE(server.output().find(std::string(option) + " "), std::string::npos) << option;
   }
@@ -595,7 +596,8 @@ TEST(Start, ListensOnEveryInterface) {
 TEST(Start, WorksWithoutEachFeatureThatIsNotRequired) {
   for (unsigned index = 0; index < static_cast<unsigned>(Feature::count); ++index) {
     const FeatureInfo& info = Features::info(static_cast<Feature>(index));
-    ServerProcess server(flags({"--zero-copy", "always", "--without", info.name}));
+    ServerProcess server(
+        flags({"--zero-copy", "always", "--backend", "io_uring", "--without", info.name}));
     if (info.required) {
       expect_refused(server, {"cannot start"}, 1);
     } else {
@@ -698,14 +700,14 @@ void deny_io_uring(int error) {
 }
 
 TEST(Limits, IoUringSwitchedOffIsAClearError) {
-  ServerProcess server(
-      ServerProcess::Setup{.flags = flags({}), .before = [] { deny_io_uring(EPERM); }});
+  ServerProcess server(ServerProcess::Setup{.flags = flags({"--backend", "io_uring"}),
+                                            .before = [] { deny_io_uring(EPERM); }});
   expect_refused(server, {"cannot start", "switched off", "io_uring_disabled", "seccomp"}, 1);
 }
 
 TEST(Limits, NoIoUringIsAClearError) {
-  ServerProcess server(
-      ServerProcess::Setup{.flags = flags({}), .before = [] { deny_io_uring(ENOSYS); }});
+  ServerProcess server(ServerProcess::Setup{.flags = flags({"--backend", "io_uring"}),
+                                            .before = [] { deny_io_uring(ENOSYS); }});
   expect_refused(server, {"cannot start", "no io_uring", "6.1"}, 1);
 }
 

@@ -1,5 +1,6 @@
 // A worker in a thread of the test, with a listener and a control socket of its own: WorkerThread
-// is the echo's, ProtocolThread<P> any protocol's.
+// is the echo's, ProtocolThread<P> any protocol's. With LAB_TEST_PORTABLE it is one without
+// io_uring.
 #pragma once
 
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,18 +22,27 @@
 #include "03-network/lib/listener.hpp"
 #include "06-server/lib/engine/worker.hpp"
 #include "06-server/lib/protocol/echo.hpp"
+#include "tests/server/all_features.hpp"
 #include "tests/server/support.hpp"
+#ifdef LAB_TEST_PORTABLE
+#include "06-server/lib/portable/portable_worker.hpp"
+#endif
 
 namespace lab {
 
-/// What this kernel has; tried once.
-const Features& all_features();
+#ifdef LAB_TEST_PORTABLE
+template <class P>
+using EngineOfTest = PortableWorker<P>;
+#else
+template <class P>
+using EngineOfTest = Worker<P>;
+#endif
 
 /// P: a Protocol.
 template <class P>
 class ProtocolThread {
  public:
-  using TestedWorker = Worker<P>;
+  using TestedWorker = EngineOfTest<P>;
 
   /// Stands in for run(), in the worker's thread, with what is to be done before and after it.
   using Loop = std::function<bool(TestedWorker&)>;
@@ -116,25 +127,33 @@ class ProtocolThread {
     const Fd control(control_fd);
     std::unique_ptr<TestedWorker> worker;
     try {
-      worker = std::make_unique<TestedWorker>(options_, features_, *stats_, *shared_);
+      worker = make_worker();
+      worker->start(listener_.fd(), control.get());
     } catch (...) {
       started.set_exception(std::current_exception());
       return;
     }
-    worker->start(listener_.fd(), control.get());
     report_ = worker->report();
     started.set_value();
     const bool clean = loop_(*worker);
     if (clean) {
       worker.reset();
     } else {
-      std::fprintf(stderr, "the worker ended with %u connections, %u operations in flight\n",
-                   worker->open_connections(), worker->ring().armed_count());
+      std::fprintf(stderr, "the worker ended with %u connections\n", worker->open_connections());
       // The kernel may still use its memory: it stays, reachable, until the process ends.
       static auto* const kept = new std::vector<std::unique_ptr<TestedWorker>>;
       kept->push_back(std::move(worker));
     }
     ended_.set_value(clean);
+  }
+
+  std::unique_ptr<TestedWorker> make_worker() {
+    if constexpr (std::is_constructible_v<TestedWorker, const WorkerOptions&, WorkerStats&,
+                                          typename P::Shared&>) {
+      return std::make_unique<TestedWorker>(options_, *stats_, *shared_);
+    } else {
+      return std::make_unique<TestedWorker>(options_, features_, *stats_, *shared_);
+    }
   }
 
   const WorkerOptions options_;

@@ -45,7 +45,7 @@ class Admission {
 
  private:
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
-  std::uint64_t now_ns() noexcept { return self().commons().ring().now_ns(); }
+  std::uint64_t now_ns() noexcept { return self().commons().now_ns(); }
 
   bool turned_away_ = false;
 };

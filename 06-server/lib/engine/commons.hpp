@@ -36,6 +36,7 @@ template <class P>
 class Commons {
  public:
   using Client = Connection<P>;
+  static constexpr bool uses_buffers = P::uses_buffers;
 
   /// @param limit_counters see ClientLimits
   /// @throws std::system_error, std::bad_alloc
@@ -71,7 +72,6 @@ class Commons {
   Connections<Client>& connections() noexcept { return connections_; }
   const Connections<Client>& connections() const noexcept { return connections_; }
   BufferLine<Client, P::uses_buffers>& buffer_line() noexcept { return buffer_line_; }
-  ReceiveRenewal<Client>& renewal() noexcept { return renewal_; }
   BufferRing& buffers() noexcept { return memory_.buffers; }
   ReceivedBuffers& received() noexcept { return memory_.received; }
   PooledBuffers& pooled() noexcept { return memory_.pooled; }
@@ -81,6 +81,8 @@ class Commons {
   WorkerStats& stats() noexcept { return stats_; }
   /// Null: there are none.
   ClientLimits* limits() noexcept { return limits_ ? &*limits_ : nullptr; }
+  /// The clock that the limits go by.
+  std::uint64_t now_ns() const noexcept { return ring_.now_ns(); }
   /// Counts time in steps of tick_ms, from start_clock() on.
   std::uint32_t tick() const noexcept {
     return static_cast<std::uint32_t>((ring_.now_ns() - start_ns_) / tick_ns);
@@ -191,6 +193,10 @@ class Commons {
     return buffer_line_.contains(client);
   }
   void leave_pooled(Client& client) noexcept { buffer_line_.leave(client); }
+  /// Once a tick: what a kernel before 6.13 needs.
+  void renew_receives(std::uint32_t now) noexcept {
+    if (!slot_releases()) renewal_.renew(now);
+  }
   void receive_begins(Client& client) noexcept { renewal_.begins(client); }
   void receive_ended(Client& client) noexcept { renewal_.ended(client); }
 

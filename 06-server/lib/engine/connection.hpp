@@ -38,10 +38,10 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
                                public Lingering<Connection<P>, P::uses_buffers>,
                                public BufferHolder<Connection<P>, P::uses_buffers>,
                                public Pair<Connection<P>, dials_out<P>> {
-  using Sending = Sender<Connection>;
   using Phase = ConnectionPhase;
 
  public:
+  using Sending = Sender<Connection>;
   /// @param slot nothing: it is dialled, and has none yet
   Connection(Commons<P>& commons, std::optional<FileSlot> slot) noexcept
       : Sending(commons.segment_nodes()),

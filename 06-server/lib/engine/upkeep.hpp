@@ -10,33 +10,33 @@
 #include <optional>
 
 #include "05-performance/lib/worker_stats.hpp"
-#include "06-server/lib/engine/commons.hpp"
-#include "06-server/lib/engine/connection.hpp"
 #include "06-server/lib/engine/connections.hpp"
+#include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
-/// Times are ticks.
-template <class P>
+/// Times are ticks. Commons: what the connections of an engine have in common; it has
+/// renew_receives(now) where its kernel needs that.
+template <class Commons>
 class Upkeep {
  public:
-  using Client = Connection<P>;
+  using Client = typename Commons::Client;
 
-  explicit Upkeep(Commons<P>& commons) noexcept
+  explicit Upkeep(Commons& commons) noexcept
       : commons_(commons), idle_ticks_(in_ticks(commons.options().idle_timeout_ms)) {}
 
   void tick(std::uint32_t now) noexcept {
     commons_.budget().note_free(commons_.buffers().free(), now);
     close_idle(now);
     shed(now);
-    if (ClientLimits* limits = commons_.limits()) limits->tick(commons_.ring().now_ns());
-    if (!commons_.slot_releases()) commons_.renewal().renew(now);
-    if constexpr (P::uses_buffers) check_deadlines(now);
+    if (auto* limits = commons_.limits()) limits->tick(commons_.now_ns());
+    if constexpr (requires { commons_.renew_receives(now); }) commons_.renew_receives(now);
+    if constexpr (Commons::uses_buffers) check_deadlines(now);
     if constexpr (requires { commons_.shared().on_tick(now); }) commons_.shared().on_tick(now);
   }
 
  private:
-  static constexpr unsigned tick_ms = Commons<P>::tick_ms;
+  static constexpr unsigned tick_ms = protocol_tick_ms;
   static constexpr unsigned shed_per_tick_max = 64;
   static constexpr std::uint32_t stuck_ticks = 250 / tick_ms;
   static constexpr std::uint32_t held_ticks_max = 2;
@@ -71,9 +71,9 @@ class Upkeep {
       const std::uint32_t since = connections_.first_waiting()->receiving_since();
       const std::uint32_t wanted = std::min(connections_.waiting(), commons_.budget().reserve());
       shed_stuck(now, since, wanted);
-      if constexpr (P::uses_buffers) shed_holders(now, since, wanted);
+      if constexpr (Commons::uses_buffers) shed_holders(now, since, wanted);
     }
-    if constexpr (P::uses_buffers) {
+    if constexpr (Commons::uses_buffers) {
       const auto& line = commons_.buffer_line();
       if (!line.empty()) shed_holders(now, line.first_since(), line.size());
     }
@@ -86,7 +86,7 @@ class Upkeep {
     std::array<Client*, shed_per_tick_max> found;
     for (Client* client : connections_.longest_stuck(now, stuck_ticks, found)) {
       if (wanted == 0) return;
-      const Sender<Client>& unsent = *client;
+      const typename Client::Sending& unsent = *client;
       wanted -= std::min(wanted, std::max(unsent.held(), 1U));
       reset(*client);
     }
@@ -123,7 +123,7 @@ class Upkeep {
     }
   }
 
-  Commons<P>& commons_;
+  Commons& commons_;
   Connections<Client>& connections_ = commons_.connections();
   WorkerStats& stats_ = commons_.stats();
   std::uint32_t idle_ticks_;

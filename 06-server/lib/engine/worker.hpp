@@ -282,7 +282,7 @@ class Worker {
   bool more_to_grant_ = false;
   Stage stage_ = Stage::serving;
 
-  Upkeep<P> upkeep_{commons_};
+  Upkeep<Commons<P>> upkeep_{commons_};
   Drain drain_{commons_.options().drain_deadline_ms / tick_ms, 1000 / tick_ms};
   using Ask = typename Acceptor<Worker>::Ask;
   Acceptor<Worker> acceptor_{ring_, *this, tick_ms,

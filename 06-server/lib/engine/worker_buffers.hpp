@@ -1,16 +1,13 @@
 // Whose bytes a worker's segments are: the receive buffers, and pooled buffers for what protocols
-// write. One arena for both.
+// write (pooled_buffers.hpp). One arena for both.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
-#include <vector>
 
-#include "01-core/lib/assert.hpp"
-#include "01-core/lib/poison.hpp"
 #include "03-network/lib/buffer_ring.hpp"
+#include "06-server/lib/engine/pooled_buffers.hpp"
 #include "06-server/lib/protocol/segment.hpp"
 
 namespace lab {
@@ -38,71 +35,6 @@ class ReceivedBuffers final : public SegmentOwner {
   }
 
   BufferRing& ring_;
-};
-
-/// Buffers of one size. The last segment that reads one brings it home.
-/// Lifetime: its memory outlives it, and it outlives its segments; the destructor asserts it.
-class PooledBuffers final : public SegmentOwner {
- public:
-  /// @param memory at least count * size bytes
-  PooledBuffers(std::span<std::byte> memory, unsigned count, unsigned size)
-      : SegmentOwner(SegmentKind::pooled, &on_share, &on_give_back),
-        memory_(memory.data()),
-        size_(size),
-        readers_(count),
-        home_(count) {
-    LAB_ASSERT(memory.size() >= std::size_t{count} * size);
-    for (unsigned id = 0; id < count; ++id) home_[id] = count - 1 - id;
-    free_ = count;
-    poison(memory_, std::size_t{count} * size);
-  }
-  ~PooledBuffers() {
-    LAB_ASSERT(free_ == count());
-    unpoison(memory_, std::size_t{count()} * size_);
-  }
-
-  unsigned count() const noexcept { return static_cast<unsigned>(home_.size()); }
-  unsigned size() const noexcept { return size_; }
-  unsigned free() const noexcept { return free_; }
-
-  // For tests that stand in the kernel's place.
-  bool is_home(std::uint32_t id) const noexcept { return readers_[id] == 0; }
-  std::byte* address(std::uint32_t id) const noexcept { return memory_ + std::size_t{id} * size_; }
-  /// The buffer that this byte lies in, or -1.
-  int id_of(const std::byte* byte) const noexcept {
-    if (byte < memory_ || byte >= address(count())) return -1;
-    return static_cast<int>(static_cast<std::size_t>(byte - memory_) / size_);
-  }
-
-  /// @return none when all are out
-  PooledBuffer take() noexcept {
-    if (free_ == 0) return {};
-    const std::uint32_t id = home_[--free_];
-    LAB_ASSERT(readers_[id] == 0);
-    readers_[id] = 1;
-    unpoison(address(id), size_);
-    return {*this, id, {address(id), size_}};
-  }
-
- private:
-  static void on_share(SegmentOwner& owner, std::uint32_t id) noexcept {
-    auto& self = static_cast<PooledBuffers&>(owner);
-    LAB_ASSERT(self.readers_[id] > 0);
-    ++self.readers_[id];
-  }
-  static void on_give_back(SegmentOwner& owner, std::uint32_t id) noexcept {
-    auto& self = static_cast<PooledBuffers&>(owner);
-    LAB_ASSERT(self.readers_[id] > 0);
-    if (--self.readers_[id] > 0) return;
-    poison(self.address(id), self.size_);
-    self.home_[self.free_++] = id;
-  }
-
-  std::byte* memory_;
-  unsigned size_;
-  unsigned free_ = 0;
-  std::vector<std::uint16_t> readers_;
-  std::vector<std::uint32_t> home_;  ///< the first free_ of them are: the latest is warm
 };
 
 }  // namespace lab

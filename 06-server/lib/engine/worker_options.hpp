@@ -35,6 +35,7 @@ struct WorkerOptions {
   bool sqpoll = false;
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies
   bool disabled_ring = false;      ///< for the fake kernel
+  bool portable = false;           ///< the engine on libuv: nothing of io_uring is used
 };
 
 /// What a worker found and took, for the first line of the log, or why it could not. Fits into one
@@ -50,6 +51,7 @@ struct WorkerReport {
   bool can_reset = false;          ///< socket options on slots
   bool slot_releases = false;      ///< closing a slot is enough, and receives are not renewed
   bool zero_copy_reports = false;
+  char engine[32] = {};  ///< what moves the bytes, where it is not io_uring
   char pages[32] = {};   ///< what the arena got
   char error[256] = {};  ///< why it ended; empty: it serves
 };

@@ -22,7 +22,7 @@ constexpr unsigned drain_deadline_ms = 500;
 constexpr std::uint64_t end_max_ns = 1'000'000'000;
 
 // For a few who ask every few seconds: it takes little memory, which nobody missed before.
-constexpr WorkerOptions small() {
+constexpr WorkerOptions small(bool portable) {
   return {.connections_max = 64,
           .accepts_max = 64,
           .buffer_count = 64,
@@ -31,7 +31,8 @@ constexpr WorkerOptions small() {
           .pooled_size = 4096,
           .zero_copy = ZeroCopyMode::never,
           .idle_timeout_ms = 60'000,
-          .drain_deadline_ms = drain_deadline_ms};
+          .drain_deadline_ms = drain_deadline_ms,
+          .portable = portable};
 }
 
 struct HasSource {
@@ -73,7 +74,7 @@ AdminProcess::AdminProcess(Ring& ring, ServerLog& log, const AdminOptions& optio
 int AdminProcess::serve(const void* self, const WorkerContext& context) {
   const auto& admin = *static_cast<const AdminProcess*>(self);
   return run_worker<Metrics>(
-      small(), *admin.options_.features, context,
+      small(admin.options_.portable), *admin.options_.features, context,
       std::make_unique<MetricsShared>(admin.shown_, HttpCounters(context.counters)));
 }
 

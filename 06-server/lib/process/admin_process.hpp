@@ -21,6 +21,7 @@ struct AdminOptions {
   bool on = false;
   ListenerOptions listener;
   const Features* features = nullptr;  ///< what the kernel has
+  bool portable = false;               ///< it does without io_uring, too
 };
 
 class AdminProcess {

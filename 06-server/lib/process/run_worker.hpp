@@ -9,22 +9,20 @@
 #include <utility>
 
 #include "06-server/lib/engine/worker.hpp"
+#ifdef LAB_HAS_LIBUV
+#include "06-server/lib/portable/portable_worker.hpp"
+#endif
 #include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
 
-/// @param shared what the connections have in common; it may derive from P::Shared. If it has
-/// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on; if it has on_ring(Ring&)
-/// noexcept, it gets the worker's ring for operations of its own
-/// @param limit_counters what its limits count; none, where there are no limits
-/// @return the exit code
-template <Protocol P, class Shared>
-int run_worker(const WorkerOptions& options, const Features& features, const WorkerContext& context,
-               std::unique_ptr<Shared> shared, std::span<Counter> limit_counters = {}) {
-  auto worker =
-      std::make_unique<Worker<P>>(options, features, *context.stats, *shared, limit_counters);
+namespace detail {
+
+template <Protocol P, class Engine, class Shared>
+int run_engine(std::unique_ptr<Engine> worker, const WorkerContext& context,
+               std::unique_ptr<Shared> shared) {
   if constexpr (requires(Shared & made, Fd parcel) {
                   made.on_parcel(Reload::Kind{}, std::move(parcel));
                 }) {
@@ -41,6 +39,31 @@ int run_worker(const WorkerOptions& options, const Features& features, const Wor
   worker.release();
   shared.release();
   return 0;
+}
+
+}  // namespace detail
+
+/// @param options which engine it is, too
+/// @param shared what the connections have in common; it may derive from P::Shared. If it has
+/// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on; if it has on_ring(Ring&)
+/// noexcept, it gets the worker's ring for operations of its own, where there is one
+/// @param limit_counters what its limits count; none, where there are no limits
+/// @return the exit code
+template <Protocol P, class Shared>
+int run_worker(const WorkerOptions& options, const Features& features, const WorkerContext& context,
+               std::unique_ptr<Shared> shared, std::span<Counter> limit_counters = {}) {
+#ifdef LAB_HAS_LIBUV
+  if constexpr (!dials_out<P>) {
+    if (options.portable) {
+      auto worker =
+          std::make_unique<PortableWorker<P>>(options, *context.stats, *shared, limit_counters);
+      return detail::run_engine<P>(std::move(worker), context, std::move(shared));
+    }
+  }
+#endif
+  auto worker =
+      std::make_unique<Worker<P>>(options, features, *context.stats, *shared, limit_counters);
+  return detail::run_engine<P>(std::move(worker), context, std::move(shared));
 }
 
 }  // namespace lab

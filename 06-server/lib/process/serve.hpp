@@ -37,6 +37,7 @@ auto call_with_counters(const MakeShared& make_shared, std::span<Counter> counte
 /// @return the exit code
 template <Protocol P, class MakeShared>
 int serve(ServerCommand& command, const MakeShared& make_shared) {
+  if constexpr (dials_out<P>) command.require_io_uring("dial out");
   const auto worker_main = [](const void* argument, const WorkerContext& context) -> int {
     const auto& given = *static_cast<const ServerCommand::WorkerArgument*>(argument);
     const ServerOptions& options = given.options;

@@ -42,6 +42,28 @@ Feature feature_named(const std::string& name) {
   return Feature::count;
 }
 
+#ifdef LAB_HAS_LIBUV
+constexpr bool has_libuv = true;
+#else
+constexpr bool has_libuv = false;
+#endif
+
+void take_portable(ServerOptions& options, std::string reason) {
+  options.worker.portable = options.supervisor.portable = options.supervisor.admin.portable = true;
+  options.backend_reason = std::move(reason);
+}
+
+// What forbids io_uring; a shortage does not, for it has a cure that costs less speed.
+bool forbids(int error) noexcept { return error != ENOMEM && error != EMFILE && error != ENFILE; }
+
+// Why there is no io_uring, from the first feature that is missing.
+std::string why_portable(Feature missing, int error) {
+  if (missing == Feature::ring) return "io_uring cannot be used: " + explain_setup_error(error);
+  const FeatureInfo& info = Features::info(missing);
+  return fmt::format("io_uring lacks {} (Linux {}): {}", info.name, info.since,
+                     std::generic_category().message(error));
+}
+
 }  // namespace
 
 void check_together(const CommandLine& line, ServerOptions& options) {
@@ -66,6 +88,10 @@ void check_together(const CommandLine& line, ServerOptions& options) {
   }
   check_steering(options.supervisor);
   check_limits(line, worker.limits, options.limit_words);
+  if (worker.sqpoll && options.backend == Backend::portable) {
+    throw std::invalid_argument(
+        "--sqpoll: the kernel's thread submits to io_uring, which --backend portable does without");
+  }
   const ListenerOptions& listener = options.supervisor.listener;
   if (listener.v6_only && listener.address.find(':') == std::string::npos) {
     throw std::invalid_argument(
@@ -87,10 +113,21 @@ void try_features(ServerOptions& options) {
     }
     options.features.pretend(feature, EOPNOTSUPP);
   }
+  if (options.backend == Backend::portable) {
+    if (!has_libuv) {
+      throw std::invalid_argument(
+          "--backend: this program was built without libuv, so it has no portable one. Cure: "
+          "./lab setup installs libuv; build again");
+    }
+    return take_portable(options, {});
+  }
   const Feature missing = options.features.missing();
   if (missing == Feature::count) return;
   const FeatureInfo& info = Features::info(missing);
   const int error = options.features.error(missing);
+  if (options.backend == Backend::automatic && has_libuv && forbids(error)) {
+    return take_portable(options, why_portable(missing, error));
+  }
   if (missing == Feature::ring || error == ENOMEM || error == EPERM) {
     throw std::runtime_error("cannot start: " + explain_setup_error(error));
   }

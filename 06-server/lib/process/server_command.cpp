@@ -1,6 +1,7 @@
 #include "06-server/lib/process/server_command.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -32,6 +33,13 @@ std::string signals_and_codes(const ServerCommand::About& about) {
          (about.on_usr1 == nullptr ? "" : std::string(", and ") + about.on_usr1) +
          ".\n"
          "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
+}
+
+// A server that does without io_uring, though nobody asked for that, begins with the reason.
+std::string first_line(const ServerOptions& options, const std::string& limits) {
+  if (!options.worker.portable || options.backend == Backend::portable) return limits;
+  return "the portable engine serves: " + options.backend_reason +
+         (limits.empty() ? "" : "; " + limits);
 }
 
 bool has_descriptor(int fd) { return fcntl(fd, F_GETFD) != -1; }
@@ -77,7 +85,7 @@ void ServerCommand::parse(int argc, const char* const* argv) {
   } catch (const std::exception& error) {
     fail(explain(error));
   }
-  options_.supervisor.warning = fit_to_limits(options_.worker);
+  options_.supervisor.warning = first_line(options_, fit_to_limits(options_.worker));
 }
 
 void ServerCommand::use_stdout(const std::string& option) {
@@ -96,6 +104,15 @@ void ServerCommand::refuse(const std::string& message) const {
 void ServerCommand::fail(const std::string& message) const {
   complain("{}: {}", options_.supervisor.name, message);
   std::exit(exit_failed);
+}
+
+void ServerCommand::require_io_uring(const char* what) const {
+  if (!options_.worker.portable) return;
+  const std::string cause = fmt::format("the portable engine does not {}", what);
+  if (options_.backend == Backend::portable) {
+    refuse("--backend: " + cause + ". Cure: --backend io_uring");
+  }
+  fail("cannot start: " + cause + ", and " + options_.backend_reason);
 }
 
 int ServerCommand::run(int (*worker_main)(const void*, const WorkerContext&), const void* own) {

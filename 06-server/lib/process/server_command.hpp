@@ -76,6 +76,11 @@ class ServerCommand {
   [[noreturn]] void refuse(const std::string& message) const;
   [[noreturn]] void fail(const std::string& message) const;
 
+  /// After parse(): only io_uring can serve this. Ends the program where that cannot be used, or
+  /// another engine was asked for.
+  /// @param what the portable engine does not do, in words: "dial out"
+  void require_io_uring(const char* what) const;
+
   /// The argument of a worker's main.
   struct WorkerArgument {
     const ServerOptions& options;

@@ -36,8 +36,17 @@ std::string zero_copy_text(const ServerOptions& options, const WorkerReport& rep
 std::string describe_server(const ServerOptions& options, const WorkerReport& report) {
   const std::string limits = limits_text(options.worker.limits);
   const bool plain = options.supervisor.listener.socket_options == SocketOptions::plain;
+  if (options.worker.portable) {
+    return fmt::format(
+        "Linux {}: the portable engine, {}{}, {} connections a worker, {} buffers of {} bytes in "
+        "{}, {} sockets{}{}",
+        kernel_release(), report.engine,
+        options.backend == Backend::portable ? " (--backend portable)" : "", report.connections_max,
+        options.worker.buffer_count, options.worker.buffer_size, report.pages,
+        plain ? "plain" : "tuned", limits.empty() ? "" : ", limits: ", limits);
+  }
   return fmt::format(
-      "Linux {}: {}{}{}{}, {} connections a worker, {} buffers of {} bytes in {}, {}, {} "
+      "Linux {}: io_uring, {}{}{}{}, {} connections a worker, {} buffers of {} bytes in {}, {}, {} "
       "sockets{}{}{}{}{}",
       kernel_release(),
       (report.setup_flags & IORING_SETUP_SQPOLL) != 0 ? "SQPOLL" : "DEFER_TASKRUN",

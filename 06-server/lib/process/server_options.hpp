@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,11 +24,19 @@ struct CounterPlace {
   std::span<Counter> of(std::span<Counter> all) const noexcept { return all.subspan(first, size); }
 };
 
+enum class Backend : std::uint8_t {
+  automatic,  ///< io_uring where it works, else libuv
+  io_uring,
+  portable
+};
+
 struct ServerOptions {
   SupervisorOptions supervisor;
   WorkerOptions worker;
   LimitWords limit_words;
-  CounterPlace limit_counters;       ///< none, where there are no limits
+  CounterPlace limit_counters;  ///< none, where there are no limits
+  Backend backend = Backend::automatic;
+  std::string backend_reason;        ///< why automatic took the portable one, in words
   std::vector<std::string> without;  ///< names of features, as if the kernel lacked them
   Features features;                 ///< what the kernel has, less those; see try_features()
 };

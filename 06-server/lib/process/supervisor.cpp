@@ -11,7 +11,6 @@
 #include <exception>
 #include <utility>
 
-#include "01-core/lib/check.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/ring_end.hpp"
 
@@ -38,9 +37,6 @@ Supervisor::Supervisor(const SupervisorOptions& options)
                   .pin = options.pin,
                   .steering = options.steering,
                   .source_prefix_bits = options.source_prefix_bits}) {
-  // A mapping in a worker would keep the ring alive after our death, and with it the requests that
-  // hold the control sockets: the workers would not see their end. madvise(2), MADV_DONTFORK
-  check(io_uring_ring_dontfork(ring_.raw()), "io_uring_ring_dontfork");
   for (unsigned index = 0; index < options_.workers; ++index)
     children_.push_back(std::make_unique<Child>(*this, ring_, index));
   const AdminProcess::Shown shown{statistics_.shared(), statistics_.infos(), options_.workers};

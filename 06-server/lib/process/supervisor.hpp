@@ -25,6 +25,7 @@
 #include "06-server/lib/process/server_signals.hpp"
 #include "06-server/lib/process/server_statistics.hpp"
 #include "06-server/lib/process/supervised_worker.hpp"
+#include "06-server/lib/process/supervisor_ring.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 
 namespace lab {
@@ -35,6 +36,7 @@ struct SupervisorOptions {
   std::string warning;          ///< the log's first line; empty: none
   ListenerOptions listener;     ///< reuse_port is the supervisor's own choice
   unsigned workers = 1;
+  bool portable = false;  ///< there is no io_uring
   bool pin = true;
   Steering steering = Steering::automatic;
   unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
@@ -124,7 +126,8 @@ class Supervisor {
 
   const SupervisorOptions options_;
   ServerSignals signals_;
-  Ring ring_{{.sq_entries = 256}};
+  SupervisorRing supervisor_ring_{!options_.portable};
+  Ring& ring_ = supervisor_ring_.ring();
   ServerLog log_;
   Output stdout_;
   ServerStatistics statistics_;

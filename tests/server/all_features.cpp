@@ -1,4 +1,4 @@
-#include "tests/server/worker_thread.hpp"
+#include "tests/server/all_features.hpp"
 
 namespace lab {
 
