@@ -186,7 +186,8 @@ function(lab_test name)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${LAB_TEST_SECONDS})
 endfunction()
 
-# lab_lessons(): every folder of this chapter that has a facts.txt. Call it after the components.
+# lab_lessons([WITHOUT lesson...]): every folder of this chapter that has a facts.txt, but for those that need a
+# library which is missing. Call it after the components.
 # A lesson's target is its chapter's and its own number and its name: 03-07-multishot-recv. Beside it:
 #   -broken                 its program with break.diff applied to it, or to a header of its own
 #   -exercise, -solution    where it has an exercise; -mine once a learner has begun one
@@ -195,10 +196,14 @@ endfunction()
 # subject: where the title or the features in facts.txt say "memory", "lifetime" or "AddressSanitizer". The
 # lesson itself always is.
 function(lab_lessons)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "WITHOUT")
   file(GLOB facts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/[0-9][0-9]-*/facts.txt)
   foreach(file IN LISTS facts)
     get_filename_component(folder ${file} DIRECTORY)
-    lab_lesson(${folder})
+    get_filename_component(lesson ${folder} NAME)
+    if(NOT lesson IN_LIST arg_WITHOUT)
+      lab_lesson(${folder})
+    endif()
   endforeach()
 endfunction()
 

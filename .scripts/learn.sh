@@ -343,6 +343,7 @@ lesson_sources() {
         while ((getline line < list[i]) > 0) {
           if (line ~ /^#include <fmt\//) fmt = " -lfmt"
           if (line ~ /^#include <openssl\//) ssl = " -lssl -lcrypto"
+          if (line ~ /^#include <uv\.h>/) uv = " -luv"
           if (line !~ /^#include "0[1-6]-/) continue
           split(line, quoted, "\"")
           target = quoted[2]
@@ -358,7 +359,7 @@ lesson_sources() {
         }
         close(list[i])
       }
-      printf "%s%s%s", sources, fmt, ssl
+      printf "%s%s%s%s", sources, fmt, ssl, uv
       exit
     }' "$1"/*.cpp
 }

@@ -36,7 +36,7 @@ lesson_new() {
 chapter_find() {
   for folder in 0"$1"-*/; do
     [ -f "${folder}CMakeLists.txt" ] || die "no chapter 0$1. They are: $(echo 0[1-6]-*)"
-    grep -q '^lab_lessons()' "${folder}CMakeLists.txt" ||
+    grep -q '^lab_lessons(' "${folder}CMakeLists.txt" ||
       die "${folder%/} has no lessons yet. Cure: lab_lessons() in ${folder}CMakeLists.txt"
     printf '%s\n' "${folder%/}"
   done

@@ -35,6 +35,7 @@ class UvFileReader {
  private:
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
 
+  // [walk read]
   void start() noexcept {
     const auto space = static_cast<std::uint32_t>(buffer_.space().size());
     const uv_buf_t place = uv_buf_init(reinterpret_cast<char*>(buffer_.space().data()),
@@ -45,6 +46,7 @@ class UvFileReader {
                                   static_cast<std::int64_t>(range_.offset), &on_read);
     LAB_ASSERT(result == 0);  // it only fails without a callback
   }
+  // [/walk]
 
   static void on_read(uv_fs_t* request) {
     Connection& connection = *static_cast<Connection*>(request->data);

@@ -139,6 +139,7 @@ class UvReceiver {
     return *static_cast<Connection*>(handle_data);
   }
 
+  // [walk buffer]
   // libuv knows that the socket is readable. Without a buffer it says UV_ENOBUFS to on_read().
   static void give_buffer(uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
     UvReceiver& receiver = of(handle->data);
@@ -146,10 +147,12 @@ class UvReceiver {
     *buffer =
         uv_buf_init(reinterpret_cast<char*>(space.data()), static_cast<unsigned>(space.size()));
   }
+  // [/walk]
   static void on_read(uv_stream_t* stream, ssize_t result, const uv_buf_t*) {
     static_cast<UvReceiver&>(of(stream->data)).on_result(result);
   }
 
+  // [walk space]
   std::span<std::byte> space() noexcept {
     if (discards_) return commons().waste();
     // What is left is for those whose turn it is.
@@ -160,6 +163,7 @@ class UvReceiver {
     asked_ = bite_ > 0 && granted_ ? bite_ : static_cast<std::uint32_t>(all.size());
     return all.first(asked_);
   }
+  // [/walk]
 
   void on_result(ssize_t result) noexcept {
     PooledBuffer buffer = std::move(commons().in_hand());

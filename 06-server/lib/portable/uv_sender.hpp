@@ -54,6 +54,7 @@ class UvSender {
   }
 
  protected:
+  // [walk send]
   /// Sends what the socket takes, and hands its next piece to libuv, which waits for room.
   void send_next() noexcept {
     if (writes_ || outbox_.empty()) return;
@@ -79,6 +80,7 @@ class UvSender {
     if (!outbox_.empty()) write_front();
     commons().take_turn_later(self());  // there is room again
   }
+  // [/walk]
 
   SegmentQueue outbox_;  ///< what is not sent, in order; see the rule
 
