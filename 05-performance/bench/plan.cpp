@@ -16,6 +16,12 @@ std::string system_congestion() {
   return name.empty() ? "cubic" : name;
 }
 
+#ifdef LAB_HAS_LIBUV
+constexpr bool has_portable = true;
+#else
+constexpr bool has_portable = false;
+#endif
+
 constexpr std::size_t operator""_KiB(unsigned long long value) { return value << 10; }
 constexpr std::size_t operator""_MiB(unsigned long long value) { return value << 20; }
 
@@ -117,6 +123,10 @@ std::vector<Variant> all_variants(bool ablate) {
       {"capstone-plain", capstone, {"--socket-options", "plain"}},
       {"epoll-tuned", baseline, {"--socket-options", "tuned"}},
   };
+  if (has_portable) {
+    variants.push_back(
+        {"portable-tuned", capstone, {"--backend", "portable", "--socket-options", "tuned"}});
+  }
   if (ablate) {
     const std::string congestion = system_congestion();
     variants.push_back(
@@ -145,6 +155,10 @@ std::vector<Comparison> all_comparisons(bool ablate) {
       {"options-epoll", "what the options are worth: epoll tuned / plain", "epoll-tuned",
        "epoll-plain"},
   };
+  if (has_portable) {
+    comparisons.push_back({"portable", "the same echo and options: capstone on io_uring / on libuv",
+                           "capstone-tuned", "portable-tuned"});
+  }
   if (ablate) {
     comparisons.push_back({"reno-capstone", "one option: capstone plain + reno / plain",
                            "capstone-plain+reno", "capstone-plain"});

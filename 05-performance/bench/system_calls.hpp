@@ -13,7 +13,7 @@
 namespace lab {
 
 /// Totals of a server at one moment. io_uring_enter is the only call of the capstone's data path;
-/// epoll-echo counts all of its own.
+/// epoll-echo counts all of its own. The portable engine leaves them to libuv and counts none.
 struct Totals {
   double calls = 0;
   double bytes = 0;
@@ -29,7 +29,7 @@ struct Totals {
 
 /// System calls a byte while the load ran: not while its connections were opened or closed.
 /// @param lines what the server wrote from the run's beginning on, a line each
-/// @return nothing when too few lines fell into that time
+/// @return nothing when too few lines fell into that time, or the server counts no calls
 inline std::optional<double> system_calls_per_byte(const std::string& lines) {
   std::vector<Totals> all;
   std::istringstream stream(lines);
@@ -45,7 +45,7 @@ inline std::optional<double> system_calls_per_byte(const std::string& lines) {
   while (last != all.end() && busy(*last)) ++last;
   if (last - first < 2) return std::nullopt;  // too short to see
   --last;
-  if (last->bytes <= first->bytes) return std::nullopt;
+  if (last->bytes <= first->bytes || last->calls == 0) return std::nullopt;
   return (last->calls - first->calls) / (last->bytes - first->bytes);
 }
 

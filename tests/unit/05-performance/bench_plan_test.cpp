@@ -43,6 +43,24 @@ TEST(SystemCalls, TooLittleIsNothing) {
   EXPECT_EQ(system_calls_per_byte(cut), std::nullopt);
 }
 
+TEST(SystemCalls, ThatNobodyCountsAreNotNone) {
+  EXPECT_EQ(system_calls_per_byte(line("enters", 0, 64, 8) + line("enters", 0, 128, 8) +
+                                  line("enters", 0, 192, 8) + line("enters", 0, 192, 8)),
+            std::nullopt);
+}
+
+TEST(Comparisons, AreOfVariantsThatThereAre) {
+  for (const bool ablate : {false, true}) {
+    const std::vector<Variant> variants = all_variants(ablate);
+    for (const Comparison& comparison : all_comparisons(ablate)) {
+      EXPECT_EQ(std::ranges::count(variants, comparison.first, &Variant::name), 1)
+          << comparison.name;
+      EXPECT_EQ(std::ranges::count(variants, comparison.second, &Variant::name), 1)
+          << comparison.name;
+    }
+  }
+}
+
 TEST(LessonRows, AreManyAndBounded) {
   std::set<std::string> names;
   for (const Row& row : lesson_rows()) {
