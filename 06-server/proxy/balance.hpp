@@ -42,7 +42,10 @@ inline Task balance(FramePool&, SessionIo& session, Balancer& balancer) {
       // The places of those that have just ended are not free yet. A statement of its own: g++ 12
       // awaits what stands behind &&, whatever is in front.
       const SessionResult slept = co_await session.sleep(1);
-      if (slept != SessionResult::ok) break;
+      if (slept == SessionResult::lost) co_return 0;  // no hook runs: nothing may be asked
+      if (slept != SessionResult::timeout) continue;
+      balancer.counters.unserved().add(1);
+      co_return 0;
     }
     if (result == SessionResult::lost) co_return 0;  // the client has gone
     if (result != SessionResult::ok) {
