@@ -73,6 +73,10 @@ class Receiver {
       note_pause();
       cancel_receive();
     }
+    // Begun before it had another one: whether this one can send says nothing any more.
+    if (recv_.armed() && carries_ == Carries::poll && self().relays() && !stopping_) {
+      cancel_receive();
+    }
     const bool wanted = !unwanted_ && !self().paced();
     if (!wanted) pause();
     join_cancel();
