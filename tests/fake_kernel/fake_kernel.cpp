@@ -44,6 +44,7 @@ int FakeKernel::enter(unsigned to_submit, unsigned wait_for) {
   }
   take_provided();
   scribble_pooled();
+  if (watch_pairs_) watch_pairs_();
   const unsigned taken = submit(to_submit);
   limits_.turn_over();
   progress();
@@ -124,6 +125,10 @@ FakeKernel::Op FakeKernel::parse(const io_uring_sqe& sqe) {
       op->length = sqe.len;
       op->payload.position = sqe.off;
       break;
+    case IORING_OP_SOCKET:
+      op->kind = Operation::Kind::socket;
+      if (!parse_dialling(sqe, *op)) trace_.fail("safety", "a socket that nobody needs");
+      break;
     default:
       parse_on_slot(sqe, op);
   }
@@ -135,6 +140,7 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
     trace_.fail("safety", "opcode {} without IOSQE_FIXED_FILE", sqe.opcode);
   }
   op->slot = sqe.fd;
+  if (dials() && parse_dialling(sqe, *op)) return;
   switch (sqe.opcode) {
     case IORING_OP_RECV:
       op->kind = Operation::Kind::receive;
@@ -246,6 +252,8 @@ void FakeKernel::begin(const Op& op) {
       judge_slot(started.slot, "FIN");
       started.socket = table_[static_cast<std::size_t>(started.slot)];
       trace_.note("sqe #{} FIN", started.socket->id);
+      ++started.socket->own;
+      if (dials()) judge_fin(*started.socket);
       if (started.socket->unsent() > 0 && !off_script()) {
         trace_.fail("content", "FIN on #{} with {} B unsent", started.socket->id,
                     started.socket->unsent());
@@ -280,6 +288,12 @@ void FakeKernel::begin(const Op& op) {
       } else {
         cancel(op, started.length);
       }
+      break;
+    case Kind::socket:
+    case Kind::connect:
+    case Kind::room:
+    case Kind::knob:
+      begin_dialling(started);
       break;
     case Kind::accept:
       if (started.multishot) accept_data_ = started.user_data;
@@ -335,6 +349,14 @@ void FakeKernel::attempt(const Op& op) {
       return attempt_read(*op);
     case Kind::fin:
       return attempt_fin(*op);
+    case Kind::socket:
+      return attempt_socket(*op);
+    case Kind::connect:
+      return attempt_connect(*op);
+    case Kind::room:
+      return attempt_room(*op);
+    case Kind::knob:
+      return finish(*op, 0);
     case Kind::cancel:
       trace_.note("cqe cancel: {}", op->result);
       return finish(*op, op->result);
@@ -346,6 +368,10 @@ void FakeKernel::finish(Operation& op, int result, unsigned flags) {
   if (op.socket != nullptr) {
     if (op.socket->receive == &op) op.socket->receive = nullptr;
     if (op.socket->send == &op) op.socket->send = nullptr;
+    using Kind = Operation::Kind;
+    const bool own = op.kind == Kind::fin || op.kind == Kind::connect || op.kind == Kind::room ||
+                     op.kind == Kind::knob;
+    if (own) --op.socket->own;
   }
   post(op.user_data, result, flags);
   if (op.linked != nullptr) begin(op.linked);

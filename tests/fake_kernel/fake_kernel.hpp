@@ -5,8 +5,9 @@
 // What is legal and drawn here: an accept's CQE before the close's of the same slot; receives that
 // end with data, with nothing, or for lack of a buffer while there is no data; data after the
 // cancel; a cancel's CQE first or last, and -ENOENT for what is just going on; short sends, and
-// partial counts of cancelled ones; notifications long after the result and after the close; and,
-// on kernels that keep the files of closed slots, the end of a connection long after its close.
+// partial counts of cancelled ones; notifications long after the result and after the close;
+// connects that are refused, late or never answered; and, on kernels that keep the files of closed
+// slots, the end of a connection long after its close.
 // What only a bug in the server can do ends the seed: Trace::fail.
 #pragma once
 
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <unordered_set>
 #include <vector>
@@ -46,7 +48,11 @@ struct Operation {
     option,
     timer,
     read,
-    fin
+    fin,
+    socket,
+    connect,
+    room,  ///< a poll on behalf of the other one of a pair
+    knob   ///< an option before the connect
   };
 
   Kind kind;
@@ -78,6 +84,7 @@ struct Operation {
   std::byte* memory = nullptr;       ///< of a read; of an accept, where the address goes; or null
   socklen_t* memory_size = nullptr;  ///< of an accept: the space, then the address's size
   int fd = -1;
+  unsigned upstream = 0;  ///< of a connect: its number
 };
 
 /// The second CQE of a zero-copy send, which comes when the peer has acknowledged its bytes.
@@ -106,6 +113,11 @@ class FakeKernel {
   /// REQUIRES: every buffer of the ring is provided.
   void attach(Ring& ring, const BufferRing& buffers, PooledBuffers& pooled);
   Kernel kernel() noexcept { return {&FakeKernel::enter, &FakeKernel::now, this}; }
+
+  /// Called in each enter before anything is submitted: joins those that relay.
+  void watch_pairs(std::function<void()> watch) { watch_pairs_ = std::move(watch); }
+  /// The server sends on between these two slots, for all their life.
+  void join(int client_slot, int upstream_slot);
 
   /// From here on connections may be closed when they are quiet, and no more are accepted.
   void draining() noexcept {
@@ -164,6 +176,7 @@ class FakeKernel {
 
   // operations (fake_operations.cpp)
   void attempt_accept(Operation& op);
+  std::size_t free_slot();
   static void write_address(const Operation& op, const Socket& socket);
   void attempt_receive(Operation& op);
   void finish_at_end(Operation& op);
@@ -181,6 +194,20 @@ class FakeKernel {
   void attempt_read(Operation& op);
   void attempt_fin(Operation& op);
   void discard(Operation& op);
+
+  // dialling (fake_dialling.cpp)
+  bool parse_dialling(const io_uring_sqe& sqe, Operation& op);
+  bool is_room(const io_uring_sqe& sqe) const;
+  void begin_dialling(Operation& op);
+  void attempt_socket(Operation& op);
+  void attempt_connect(Operation& op);
+  void attempt_room(Operation& op);
+  void judge_half(Socket& socket);
+  void judge_alone(const Socket& socket);
+  void judge_fin(const Socket& socket);
+  void judge_close_of_half(Socket& socket);
+  bool may_be_cut(const Socket& socket);
+  bool ends_by_cancel(const Socket& socket) const noexcept;
   void cancel(const Op& op, std::uint64_t target);
   void cancel_all(const Op& op);
   void end_cancelled(Operation& op);
@@ -221,6 +248,8 @@ class FakeKernel {
   Trace& trace_;
   Network& network_;
   LimitsOracle limits_;
+  std::function<void()> watch_pairs_;
+  std::uint64_t dials_failed_ = 0;
   Ring* ring_ = nullptr;
   const BufferRing* buffers_ = nullptr;
   PooledBuffers* pooled_ = nullptr;

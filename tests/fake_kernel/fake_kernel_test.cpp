@@ -84,6 +84,11 @@ void judge_end(Rig& rig) {
                kernel.operations_in_flight());
   expect_equal(trace, "slots taken", 0, kernel.slots_taken());
   expect_equal(trace, "open connections", rig.worker.open_connections(), 0);
+  SlotCounts& places = rig.worker.commons().slots();
+  const unsigned slots = rig.scenario.options.connections_max;
+  const unsigned dialled = dials_out<Tested> ? slots - slots / 2 : 0;
+  expect_equal(trace, "places for clients", places.clients_left(), slots - dialled);
+  expect_equal(trace, "places for dialled ones", places.dialled_left(), dialled);
   expect_equal(trace, "accepted", stats.get(Stat::accepted), kernel.accepted());
   expect_equal(trace, "closed", stats.get(Stat::closed), kernel.accepted());
   if (ClientLimits* limits = rig.worker.commons().limits()) {
@@ -146,6 +151,20 @@ void plant(Subject& subject, std::uint64_t seed) {
   if constexpr (requires { subject.plant(seed); }) subject.plant(seed);
 }
 
+// What the model cannot see: whose bytes go where.
+void watch_pairs(Rig& rig) {
+  if constexpr (dials_out<Tested>) {
+    rig.kernel.watch_pairs([&rig] {
+      auto& connections = rig.worker.commons().connections();
+      for (auto* client = connections.oldest(); client != nullptr;
+           client = connections.next(*client)) {
+        if (client->dialled() || !client->relays()) continue;
+        rig.kernel.join(index(client->slot()), index(client->sink().slot()));
+      }
+    });
+  }
+}
+
 void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   trace.begin(seed, verbose);
   trace.forget_stderr();
@@ -156,6 +175,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
                      rig->worker.commons().pooled());
   attach(rig->subjected, rig->worker.ring());
   plant(rig->subjected, seed);
+  watch_pairs(*rig);
   rig->network.start();
   rig->worker.start(rig->listener.get(), -1);
   serve(*rig);

@@ -33,15 +33,11 @@ void FakeKernel::attempt_accept(Operation& op) {
       trace_.note("cqe accept: error {}", error);
       return finish(op, -error);
     }
-    const unsigned size = static_cast<unsigned>(table_.size());
-    unsigned slot = scenario_.rotating_slots ? slot_hint_ : 0;
-    for (unsigned tried = 0; tried < size && table_[slot % size] != nullptr; ++tried) ++slot;
-    slot %= size;
+    const std::size_t slot = free_slot();
     if (table_[slot] != nullptr) {
       trace_.fail("accepting", "accept on a full table: #{}, who waited, is destroyed",
                   queue.front()->id);
     }
-    slot_hint_ = slot + 1;
     table_[slot] = network_.accept();
     table_[slot]->slot = static_cast<int>(slot);
     ++accepted_;
@@ -54,6 +50,16 @@ void FakeKernel::attempt_accept(Operation& op) {
     if (last) return finish(op, static_cast<int>(slot));
     post(op.user_data, static_cast<int>(slot), IORING_CQE_F_MORE);
   }
+}
+
+// One that is taken: there is none.
+std::size_t FakeKernel::free_slot() {
+  const std::size_t size = table_.size();
+  std::size_t slot = scenario_.rotating_slots ? slot_hint_ : 0;
+  for (std::size_t tried = 0; tried < size && table_[slot % size] != nullptr; ++tried) ++slot;
+  slot %= size;
+  slot_hint_ = static_cast<unsigned>(slot + 1);
+  return slot;
 }
 
 void FakeKernel::write_address(const Operation& op, const Socket& socket) {
@@ -129,6 +135,7 @@ void FakeKernel::deliver(Operation& op, bool last) {
   if (socket.unsent() == 0) socket.all_sent_at = clock_.now();
   socket.delivered += count;
   bytes_delivered_ += count;
+  socket.heard_at = clock_.now();
   limits_.request(op.socket);
   if (!socket.ending) socket.rouse(clock_.now());
   socket.recent.emplace_back(clock_.now(), count);
@@ -363,8 +370,9 @@ void FakeKernel::cancel(const Op& op, std::uint64_t target) {
   } else {
     Operation& hit = **found;
     if (hit.socket) hit.socket->ending = true;
-    const bool elusive =
-        hit.kind == Kind::receive || hit.kind == Kind::poll || hit.kind == Kind::send;
+    const bool elusive = hit.kind == Kind::receive || hit.kind == Kind::poll ||
+                         hit.kind == Kind::send || hit.kind == Kind::room ||
+                         hit.kind == Kind::connect;
     if (elusive && hit.missed < 2 && (hit.going_on || random_.chance(chances_.cancel_misses))) {
       ++hit.missed;
       op->result = -ENOENT;
@@ -406,7 +414,10 @@ void FakeKernel::end_cancelled(Operation& op) {
     }
     return finish_send(op, op.done > 0 ? static_cast<int>(op.done) : -ECANCELED);
   }
-  if (op.kind == Kind::poll && natural) return finish(op, POLLOUT);
+  if ((op.kind == Kind::poll || op.kind == Kind::room) && natural) return finish(op, POLLOUT);
+  if (op.kind == Kind::connect && natural && op.socket->dial.at <= clock_.now()) {
+    return attempt_connect(op);
+  }
   if (op.kind == Kind::receive && natural && !op.discards) {
     const Socket& socket = *op.socket;
     while (op.multishot && socket.unread() > 0 && home_count_ > 0 && random_.chance(500)) {

@@ -84,8 +84,13 @@ void FakeKernel::judge_close(const Operation& op) {
   if (socket.send != nullptr) {
     trace_.fail("safety", "close of #{} with a send in flight", socket.id);
   }
+  if (socket.own > 0) {
+    trace_.fail("safety", "close of #{} with {} of its own operations in flight", socket.id,
+                socket.own);
+  }
   socket.closing = true;
   limits_.leaves(socket, draining_at_ != 0);
+  if (dials()) return judge_close_of_half(socket);
   // Who listens says by itself whether that was right.
   if (socket.script->listens()) return give_up(socket);
   if (limits_.refuses(socket) || off_script()) return;
@@ -148,7 +153,7 @@ void FakeKernel::judge_rest() {
   }
   for (const auto& socket : table_) {
     const bool ends = socket == nullptr || socket->closing || socket->close_begun;
-    if (!ends) judge_connection(*socket);
+    if (!ends) dials() ? judge_half(*socket) : judge_connection(*socket);
   }
   judge_kept();
   if (draining_at_ == 0) {
@@ -220,9 +225,12 @@ void FakeKernel::judge_connection(Socket& socket) {
 
 // Somebody who reads what it is sent must not wait for a buffer because others do not.
 void FakeKernel::judge_hunger(Socket& socket) {
-  const bool hungry = (socket.unread() > 0 || socket.fin) && socket.unsent() == 0 &&
-                      socket.notifications_due == 0 && socket.writable() && !socket.dead &&
-                      !socket.end_told && !socket.error_told && !limits_.paces(socket);
+  // What it says goes to somebody else, where two are one.
+  const Socket& sink = socket.other != nullptr ? *socket.other : socket;
+  const bool hungry = (socket.unread() > 0 || socket.fin) && sink.unsent() == 0 &&
+                      sink.notifications_due == 0 && sink.writable() && !socket.dead &&
+                      !sink.dead && !socket.end_told && !socket.error_told &&
+                      !limits_.paces(socket);
   if (!hungry) {
     socket.hungry_at = 0;
   } else if (socket.hungry_at == 0 || socket.hungry_delivered != socket.delivered) {
@@ -273,13 +281,22 @@ void FakeKernel::judge_silence(Socket& socket) {
 void FakeKernel::judge_accepting() {
   std::erase_if(zombies_, [](const auto& socket) { return socket->notifications_due == 0; });
   std::size_t slots = slots_taken();
+  // Half of them are for connections that the server dials.
+  const std::size_t for_clients = dials() ? table_.size() / 2 : table_.size();
+  if (dials()) {
+    slots -= static_cast<std::size_t>(
+        std::count_if(table_.begin(), table_.end(),
+                      [](const auto& socket) { return socket != nullptr && socket->dialled; }));
+  }
   for (const Op& op : operations_) {
     if (op->kind == Operation::Kind::accept) return;
-    if (op->kind == Operation::Kind::close && !op->fresh) ++slots;
+    const bool counts = op->kind == Operation::Kind::close && !op->fresh;
+    if (counts && !(dials() && op->socket->dialled)) ++slots;
   }
   // The server has one object for each slot and 64 for what is closed and awaits notifications.
   const std::size_t objects = table_.size() + 64;
-  const bool has_room = slots < table_.size() && slots + zombies_.size() < objects;
+  const std::size_t others = dials() ? table_.size() - for_clients : 0;
+  const bool has_room = slots < for_clients && slots + others + zombies_.size() < objects;
   if (!has_room || clock_.now() < accept_again_at_ || cancel_in_flight(accept_data_)) return;
   trace_.fail("liveness", "nothing accepts though {} of {} slots are free", table_.size() - slots,
               table_.size());

@@ -256,3 +256,62 @@ mutation(fin_without_close_notify OF tls FILE ${tls} CAUGHT_BY "content: .* FIN 
 mutation(record_kept_while_blocked OF tls FILE ${tls_sender} CAUGHT_BY "content: |liveness: |assertion: "
   OLD "if (!front.empty()) continue;"
   NEW "")
+
+# Two connections that are one: what is dialled, and what of the one is the other's.
+set(pair 06-server/lib/engine/pair.hpp)
+set(dialler 06-server/lib/engine/dialler.hpp)
+
+mutation(close_with_connect_in_flight OF proxy FILE ${pair}
+  CAUGHT_BY "safety: close of .* in flight|assertion: "
+  OLD "return this->dial_joined() && !fin_.armed()"
+  NEW "return !fin_.armed()")
+
+mutation(close_with_fin_in_flight OF proxy FILE ${pair}
+  CAUGHT_BY "safety: close of .* in flight|assertion: "
+  OLD "return this->dial_joined() && !fin_.armed() &&"
+  NEW "return this->dial_joined() &&")
+
+mutation(close_with_poll_for_the_other_in_flight OF proxy FILE ${pair}
+  CAUGHT_BY "safety: close of .* in flight|assertion: "
+  OLD "!install_.armed() && !writable_.armed() &&"
+  NEW "!install_.armed() &&")
+
+mutation(fin_before_the_last_byte OF proxy FILE ${pair} CAUGHT_BY "content: FIN on"
+  OLD "if (!fin_wanted_ || !self().all_sent()) return;"
+  NEW "if (!fin_wanted_) return;")
+
+mutation(fin_not_passed_on OF proxy FILE ${pair} CAUGHT_BY "liveness: .* does not hear of it"
+  OLD "other_->fin_wanted_ = true;"
+  NEW "")
+
+mutation(a_loss_looks_like_an_end OF proxy FILE ${pair} CAUGHT_BY "content: "
+  OLD "      other->reset();
+    } else {
+      other->dial_error_ = error;"
+  NEW "      relayed ? other->finish(Finish::close) : other->reset();
+    } else {
+      other->dial_error_ = error;")
+
+mutation(failed_connect_keeps_its_slot OF proxy FILE ${pair} CAUGHT_BY "liveness: .* it is not closed"
+  OLD "    lose_other(error);
+    self().reset();"
+  NEW "    lose_other(error);")
+
+mutation(place_of_a_failed_socket_lost OF proxy FILE ${dialler}
+  CAUGHT_BY "statistics: places for dialled|assertion: "
+  OLD "self().commons().slots().give_up(true);"
+  NEW "")
+
+mutation(connect_not_cancelled OF proxy FILE ${dialler} CAUGHT_BY "liveness: "
+  OLD "cancel_.pursue(self().commons().ring(), connect_);"
+  NEW "")
+
+# Who has another one waits for that one's room, from the moment on that it has one.
+mutation(waits_for_its_own_room OF proxy FILE ${receiver} CAUGHT_BY "liveness: |guarantee: "
+  OLD "carries_ == Carries::poll && self().relays() && !stopping_"
+  NEW "carries_ == Carries::poll && !self().relays() && stopping_")
+
+mutation(asks_on_behalf_of_a_lost_client OF proxy FILE 06-server/proxy/balance.hpp
+  CAUGHT_BY "assertion: .*LAB_ASSERT.io_ != nullptr"
+  OLD "if (slept == SessionResult::lost) co_return 0;"
+  NEW "if (slept == SessionResult::lost) break;")

@@ -56,6 +56,7 @@ void Network::connect(Peer& peer) {
   socket->peer_room = peer.plan.receive_room;
   socket->error_before_data = random_.chance(scenario_.chances.error_first);
   peer.socket = socket;
+  if (dials()) sockets_of_pairs_.push_back(socket);
   peer.in_queue = true;
   queue_.push_back(socket);
   trace_.note("#{} connects: {}, {} B in messages of {} B", socket->id, name(peer.plan.behaviour),
@@ -93,7 +94,10 @@ void Network::taken(const std::shared_ptr<Socket>& socket, std::uint64_t bytes) 
   pump(socket);
 }
 
-void Network::send_end(const std::shared_ptr<Socket>& socket) { shut_down(socket); }
+void Network::send_end(const std::shared_ptr<Socket>& socket) {
+  socket->half = true;
+  shut_down(socket);
+}
 
 void Network::shut_down(const std::shared_ptr<Socket>& socket) {
   socket->closed = true;
@@ -103,6 +107,7 @@ void Network::shut_down(const std::shared_ptr<Socket>& socket) {
 
 void Network::closed(const std::shared_ptr<Socket>& socket, bool reset) {
   socket->closed = true;
+  socket->half = false;
   // Closing with data that nobody received sends a reset too (RFC 2525, 2.17).
   if (reset || socket->unread() > 0) {
     kill(*socket, ECONNRESET);
@@ -128,6 +133,7 @@ void Network::step(Peer& peer) {
     finish(peer);
     return;
   }
+  if (dials()) return socket.dialled ? serve(peer) : talk_through(peer);
   if (socket.script->listens()) {
     listen_and_talk(peer);
   } else {
@@ -220,7 +226,7 @@ void Network::listen_and_talk(Peer& peer) {
 // As much of it as the server's window takes, in segments of some sizes.
 void Network::send(Peer& peer, std::uint64_t bytes) {
   Socket& socket = *peer.socket;
-  if (socket.fin || socket.closed) return;
+  if (socket.fin || (socket.closed && !(socket.half && dials()))) return;
   const std::uint64_t window =
       socket.unread() < scenario_.receive_room ? scenario_.receive_room - socket.unread() : 0;
   std::uint64_t count = std::min({bytes, window, socket.script->ready(socket.sent) - socket.sent});
@@ -236,7 +242,7 @@ void Network::send(Peer& peer, std::uint64_t bytes) {
 void Network::finish(Peer& peer) {
   if (peer.done) return;
   peer.done = true;
-  ++done_;
+  if (!peer.socket->dialled) ++done_;
   trace_.note("#{} is done: {} B sent, {} B read{}{}", peer.socket->id, peer.socket->sent,
               peer.socket->read, peer.answered ? ", all answered" : "",
               peer.socket->dead ? ", reset" : "");

@@ -16,6 +16,13 @@ namespace lab::fake {
 
 struct Operation;
 struct Peer;
+struct Socket;
+
+/// How a connect will end.
+struct DialPlan {
+  std::uint64_t at = 0;  ///< when the other side has answered
+  int error = 0;         ///< what it said; 0: it took the connection
+};
 
 /// One connection, from the client's connect until both sides have forgotten it.
 struct Socket {
@@ -30,7 +37,10 @@ struct Socket {
   std::uint64_t unread_at = 0;  ///< since when something waits to be received
   std::uint64_t unread() const noexcept { return sent - delivered; }
   /// Bytes that the server has to send for what it has received.
-  std::uint64_t unsent() const { return script->listens() ? 0 : script->due(delivered) - taken; }
+  std::uint64_t unsent() const {
+    if (other != nullptr) return other->delivered - taken;
+    return script->listens() || dials() ? 0 : script->due(delivered) - taken;
+  }
 
   // Towards the client.
   std::uint64_t taken = 0;    ///< by sends of the server
@@ -54,7 +64,21 @@ struct Socket {
   bool error_before_data = false;
   bool vanished = false;
   bool closed = false;  ///< by the server, or shut down
+  bool half = false;    ///< of closed: the server sends no more, and still receives
   bool linger = false;  ///< closing resets it
+
+  // Where the server dials.
+  Socket* other = nullptr;      ///< whose bytes are sent here, from when the two are joined
+  bool dialled = false;         ///< the server made it
+  DialPlan dial;                ///< from its connect on
+  bool connecting = false;      ///< a connect was begun
+  bool connected = false;       ///< and has succeeded, as the server was told
+  bool cut = false;             ///< it was closed before its time, for a reason
+  unsigned options = 0;         ///< set on it before its connect
+  std::uint64_t heard_at = 0;   ///< the latest data received
+  std::uint64_t dial_data = 0;  ///< user_data of its connect
+  std::uint64_t room_data = 0;  ///< user_data of its poll for the other one
+  unsigned own = 0;             ///< operations in flight that are no receive and no send
 
   // What the server has in flight here, and what it was told.
   int slot = -1;
@@ -119,6 +143,13 @@ class Network {
   void hurry();
   void abort_first_in_queue();
 
+  /// The server makes a socket of its own.
+  std::shared_ptr<Socket> make_socket();
+  /// And connects it to the upstream with this number: what will come of it.
+  void dial(const std::shared_ptr<Socket>& socket, unsigned upstream);
+  /// What the one says is what the other hears.
+  static void join(Socket& client, Socket& upstream);
+
   /// The server received: the client's window opens.
   void received(const std::shared_ptr<Socket>& socket);
   /// The server sent: what was taken travels.
@@ -136,6 +167,9 @@ class Network {
   void step(Peer& peer);
   void read_and_write(Peer& peer);
   void listen_and_talk(Peer& peer);
+  void talk_through(Peer& peer);
+  void serve(Peer& peer);
+  void judge_end(const Socket& socket);
   void send(Peer& peer, std::uint64_t bytes);
   void finish(Peer& peer);
   void end_of_life(Peer& peer);
@@ -149,6 +183,8 @@ class Network {
   Clock& clock_;
   Trace& trace_;
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<std::unique_ptr<Peer>> upstream_peers_;      ///< those that the server has dialled
+  std::vector<std::shared_ptr<Socket>> sockets_of_pairs_;  ///< they know each other: none dies
   std::deque<std::shared_ptr<Socket>> queue_;
   std::size_t done_ = 0;
   unsigned sockets_ = 0;

@@ -48,6 +48,17 @@ struct PeerPlan {
   sockaddr_in6 address{};
 };
 
+inline constexpr unsigned upstreams_max = 3;
+inline constexpr unsigned first_port = 9001;  ///< of the first of them, and so on
+
+/// How one upstream takes connections, in per mille; and who they are that serve there.
+struct UpstreamPlan {
+  unsigned refuses;
+  unsigned hangs;  ///< nobody answers, ever
+  unsigned late;   ///< the answer takes a second or more
+  unsigned weights[static_cast<std::size_t>(Behaviour::count)];
+};
+
 /// In per mille.
 struct Chances {
   unsigned at_once;  ///< an operation that can complete does so in the enter that submits it
@@ -99,6 +110,10 @@ struct Scenario {
   Ending ending;
   std::uint64_t ending_ns;  ///< when, unless all are served
   std::vector<PeerPlan> peers;
+  std::vector<UpstreamPlan> upstreams;  ///< where the server dials
 };
+
+/// Who takes one connection at an upstream.
+PeerPlan draw_upstream_peer(const UpstreamPlan& kind, const Scenario& scenario, Random& random);
 
 }  // namespace lab::fake

@@ -12,7 +12,17 @@
 namespace lab::fake {
 
 /// Which protocol the worker speaks.
-enum class Subject : std::uint8_t { echo, lines, http, awkward, wrapping, session, limited, tls };
+enum class Subject : std::uint8_t {
+  echo,
+  lines,
+  http,
+  awkward,
+  wrapping,
+  session,
+  limited,
+  tls,
+  proxy
+};
 
 /// What a client that listens is going to do.
 struct Talk {
@@ -43,6 +53,8 @@ class Script {
   /// not asked, and says() is endless until the last byte is known.
   virtual bool listens() const { return false; }
   virtual void begin(const Talk&) const {}
+  /// What the other one says is what is heard here: the two are the ends of a proxy.
+  virtual void joins(const Script&) const {}
   /// Bytes that can be said by now, when so many have left.
   virtual std::uint64_t ready(std::uint64_t) const { return says(); }
   /// The server's FIN came behind so many bytes, orderly. False: it may not have come now.
@@ -57,6 +69,8 @@ extern const Subject subject;
 inline bool plainly_echoes() noexcept {
   return subject == Subject::echo || subject == Subject::limited;
 }
+/// Each client has a second connection, which the server has dialled for it.
+inline bool dials() noexcept { return subject == Subject::proxy; }
 /// What an open file of the model holds: no file system is asked. Nothing: there is no such file.
 std::optional<std::string_view> file_content(int fd);
 
