@@ -1,7 +1,7 @@
 # The benchmarks: ./lab bench. Sourced by lab.
 # Each one writes its figures and plots into a folder of its own in build/bench.
 
-BENCHES="echo http tls ringio files load"
+BENCHES="echo http tls proxy ringio files load"
 
 bench() {
   case ${1:-} in
@@ -40,6 +40,12 @@ bench_http() {
 bench_tls() {
   build release http-server
   sh .scripts/bench_tls.sh build/bench/tls "$@"
+}
+
+# haproxy and nginx are taken as found, as in bench_http.
+bench_proxy() {
+  build release proxy echo-server ringload
+  sh .scripts/bench_proxy.sh build/bench/proxy "$@"
 }
 
 bench_ringio() {
