@@ -61,6 +61,9 @@ class Acceptor {
     }
   }
 
+  /// True while another client may come.
+  bool armed() const noexcept { return multishot_.armed() || ones_armed_ > 0; }
+
   /// No more accepts: ends those in flight and sends those away who wait in the backlog.
   void stop() noexcept {
     stopped_ = true;

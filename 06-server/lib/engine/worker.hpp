@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <ctime>
 #include <optional>
 #include <span>
 #include <utility>
@@ -20,6 +19,9 @@
 #include "06-server/lib/engine/commons.hpp"
 #include "06-server/lib/engine/control.hpp"
 #include "06-server/lib/engine/drain.hpp"
+#include "06-server/lib/engine/handover.hpp"
+#include "06-server/lib/engine/reactor_inlet.hpp"
+#include "06-server/lib/engine/ring_statistics.hpp"
 #include "06-server/lib/engine/upkeep.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 
@@ -43,11 +45,15 @@ class Worker {
   /// Begins to accept and to tick.
   /// @param control_fd the supervisor's socketpair; -1: none
   void start(int listener_fd, int control_fd) noexcept {
-    control_fd_ = control_fd;
-    commons_.start_clock();
-    start_tick();
-    if (control_fd_ >= 0) read_control_.start(ring_, control_fd_);
+    begin(control_fd);
     acceptor_.start(listener_fd);
+  }
+
+  /// In place of start(): connections come from an acceptor's ring, which runs in another thread.
+  /// @param handover the way they come; it outlives the worker
+  void start_as_reactor(Handover& handover, int control_fd) {
+    begin(control_fd);
+    inlet_.emplace(ring_, *this, handover, commons_.asks_for_addresses());
   }
 
   /// What its supervisor sends while it serves goes to the protocol's side: something that was read
@@ -72,7 +78,7 @@ class Worker {
     grant_pooled();
     grant_buffers();
     if (stage_ == Stage::serving) {
-      acceptor_.steer();
+      inlet_ ? inlet_->steer() : acceptor_.steer();
     } else {
       steer_draining();
     }
@@ -83,7 +89,7 @@ class Worker {
     if (stage_ != Stage::serving) return;
     stage_ = Stage::draining;
     drain_.begin(tick());
-    acceptor_.stop();
+    if (!inlet_) acceptor_.stop();
     for (Client* client = connections_.oldest(); client != nullptr;
          client = connections_.next(*client)) {
       client->drain();
@@ -148,6 +154,13 @@ class Worker {
   static constexpr unsigned tick_ms = Commons<P>::tick_ms;
   static constexpr std::uint32_t quiet_ticks = 200 / tick_ms;
 
+  void begin(int control_fd) noexcept {
+    control_fd_ = control_fd;
+    commons_.start_clock();
+    start_tick();
+    if (control_fd_ >= 0) read_control_.start(ring_, control_fd_);
+  }
+
   void advance_ready() noexcept {
     while (Client* client = connections_.pop_ready()) client->advance();
   }
@@ -204,19 +217,7 @@ class Worker {
 
   void publish() noexcept {
     stats_.heartbeat.add(1);
-    const RingCounters& counters = ring_.counters();
-    publish(Stat::enters, counters.enters);
-    publish(Stat::completions, counters.completions);
-    publish(Stat::cq_overflows, counters.overflows);
-    publish(Stat::ring_errors, counters.unowned_errors + commons_.shutdown_errors());
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    publish(Stat::cpu_ns, static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-                              static_cast<std::uint64_t>(time.tv_nsec));
-  }
-  // What is counted elsewhere begins at 0 with this process; the block does not.
-  void publish(Stat stat, std::uint64_t counted) noexcept {
-    stats_[stat].set(before_[static_cast<std::size_t>(stat)] + counted);
+    counted_.publish(commons_.shutdown_errors());
   }
 
   // --- stopping ---
@@ -274,7 +275,7 @@ class Worker {
   Ring& ring_ = commons_.ring();
   Connections<Client>& connections_ = commons_.connections();
   WorkerStats& stats_ = commons_.stats();
-  const StatValues before_ = stats_.read();  ///< what the processes before this one counted
+  RingStatistics counted_{ring_, stats_};
 
   int control_fd_ = -1;
   HandleParcel handle_parcel_ = nullptr;
@@ -287,6 +288,8 @@ class Worker {
   using Ask = typename Acceptor<Worker>::Ask;
   Acceptor<Worker> acceptor_{ring_, *this, tick_ms,
                              commons_.asks_for_addresses() ? Ask::address : Ask::nothing};
+  /// Where its connections come from, when it is a reactor.
+  std::optional<ReactorInlet<Worker>> inlet_;
   Bind<Timer, &Worker::on_tick> timer_{*this};
   Bind<ReadControl, &Worker::on_control> read_control_{*this};
   Bind<Cancel, &Worker::on_cancel_all> cancel_all_{*this};

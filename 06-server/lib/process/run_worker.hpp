@@ -5,14 +5,13 @@
 
 #include <memory>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 #include "06-server/lib/engine/worker.hpp"
 #ifdef LAB_HAS_LIBUV
 #include "06-server/lib/portable/portable_worker.hpp"
 #endif
-#include "06-server/lib/process/reload.hpp"
+#include "06-server/lib/process/shared_hooks.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
@@ -23,14 +22,7 @@ namespace detail {
 template <Protocol P, class Engine, class Shared>
 int run_engine(std::unique_ptr<Engine> worker, const WorkerContext& context,
                std::unique_ptr<Shared> shared) {
-  if constexpr (requires(Shared & made, Fd parcel) {
-                  made.on_parcel(Reload::Kind{}, std::move(parcel));
-                }) {
-    worker->handle_parcels([](typename P::Shared& of_worker, unsigned kind, Fd parcel) noexcept {
-      static_cast<Shared&>(of_worker).on_parcel(Reload::Kind(kind), std::move(parcel));
-    });
-  }
-  if constexpr (requires { shared->on_ring(worker->ring()); }) shared->on_ring(worker->ring());
+  attach_hooks<P>(*worker, *shared);
   worker->start(context.listener_fd, context.control_fd);
   const WorkerReport report = worker->report();
   send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL);
@@ -44,9 +36,7 @@ int run_engine(std::unique_ptr<Engine> worker, const WorkerContext& context,
 }  // namespace detail
 
 /// @param options which engine it is, too
-/// @param shared what the connections have in common; it may derive from P::Shared. If it has
-/// on_parcel(Reload::Kind, Fd) noexcept, it gets what a Reload passes on; if it has on_ring(Ring&)
-/// noexcept, it gets the worker's ring for operations of its own, where there is one
+/// @param shared what the connections have in common; see attach_hooks()
 /// @param limit_counters what its limits count; none, where there are no limits
 /// @return the exit code
 template <Protocol P, class Shared>
