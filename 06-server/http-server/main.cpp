@@ -126,10 +126,12 @@ int main(int argc, char** argv) {
   command.reload_with(source->reload());
   command.hint(curl_words(tls.context().get()));
   std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());
+  const bool alone = command.options().supervisor.topology == lab::Topology::reuseport;
+  const auto first_site = [&source, alone] { return alone ? source->take() : source->copy(); };
   if (over_tls) {
     using Site = WorkerSite<Https, std::shared_ptr<const lab::TlsContext>>;
     return lab::serve<Https>(command, [&](std::span<lab::Counter> of_worker) {
-      auto site = std::make_unique<Site>(options.http, source->take(),
+      auto site = std::make_unique<Site>(options.http, first_site(),
                                          lab::HttpCounters(counters.of(of_worker)), tls.context());
       site->tls.counters = tls.counters(of_worker);
       site->log_to(log);
@@ -137,7 +139,7 @@ int main(int argc, char** argv) {
     });
   }
   return lab::serve<Http>(command, [&](std::span<lab::Counter> of_worker) {
-    auto site = std::make_unique<WorkerSite<Http>>(options.http, source->take(),
+    auto site = std::make_unique<WorkerSite<Http>>(options.http, first_site(),
                                                    lab::HttpCounters(counters.of(of_worker)));
     site->log_to(log);
     return site;

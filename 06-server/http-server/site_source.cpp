@@ -1,13 +1,24 @@
 #include "06-server/http-server/site_source.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <utility>
 
+#include "01-core/lib/check.hpp"
 #include "06-server/lib/site/site_builder.hpp"
 #include "06-server/lib/site/site_parcel.hpp"
 
 namespace lab {
+
+namespace {
+
+Fd duplicate(const Fd& fd) {
+  return Fd(check_errno(fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1), "dup of the site"));
+}
+
+}  // namespace
 
 SiteSource::SiteSource(const SiteOptions& options, bool watches, std::vector<int>& descriptors)
     : options_(options), descriptors_(descriptors) {
@@ -18,6 +29,13 @@ SiteSource::SiteSource(const SiteOptions& options, bool watches, std::vector<int
 void SiteSource::make_current(SiteFiles files) {
   current_ = std::make_unique<Generation>(std::move(files));
   descriptors_ = current_->descriptors();
+}
+
+std::unique_ptr<Generation> SiteSource::copy() const {
+  const SiteFiles& all = current_->files();
+  SiteFiles files{.memory = duplicate(all.memory), .streamed = {}};
+  for (const Fd& streamed : all.streamed) files.streamed.push_back(duplicate(streamed));
+  return std::make_unique<Generation>(std::move(files));
 }
 
 std::string SiteSource::describe() const {

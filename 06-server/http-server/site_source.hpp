@@ -27,6 +27,9 @@ class SiteSource {
 
   /// A generation for a worker that was just forked: it has the mapping and the descriptors.
   std::unique_ptr<Generation> take() noexcept { return std::move(current_); }
+  /// The same for one of several in a process: the memory is there once, the tables for each.
+  /// @throws std::system_error
+  std::unique_ptr<Generation> copy() const;
   /// "12 files of DIR, 0.2 MB in memory"
   std::string describe() const;
   Reload reload() noexcept;

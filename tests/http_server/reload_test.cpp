@@ -52,6 +52,23 @@ std::size_t mappings_of(pid_t process) {
   return static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'));
 }
 
+// A parcel can be read once, so each gets its own; and the memory is there once, with descriptors
+// of it for each.
+TEST(HttpReload, EachReactorGetsTheNewSite) {
+  const Folder folder;
+  folder.write("index.html", "0");
+  ServerProcess server(http_server(folder.path(), {"--topology", "reactors", "--workers", "2"}));
+  HttpClient first(server.port());
+  HttpClient second(server.port());
+  for (unsigned time = 1; time <= 3; ++time) {
+    replace(folder, "index.html", std::to_string(time));
+    reload(server);
+    EXPECT_TRUE(serves(first, "/", std::to_string(time)));
+    EXPECT_TRUE(serves(second, "/", std::to_string(time)));
+  }
+  expect_drains(server);
+}
+
 TEST(HttpReload, WhatIsAddedChangedAndDeletedIsSeenOnAnOpenConnection) {
   const Folder folder;
   folder.write("index.html", "old");

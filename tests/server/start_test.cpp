@@ -142,6 +142,8 @@ TEST(Start, HelpNamesEveryOption) {
                              "--deny",
                              "--workers",
                              "--steer",
+                             "--topology",
+                             "--connection-balance",
                              "--no-pin",
                              "--drain-deadline-ms",
                              "--stats-interval-ms",
@@ -239,6 +241,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Steer", {"--steer", "left"}, {"--steer", "left", "auto", "cpu", "hash", "source"}},
         Refusal{
             "SteerByCpuUnpinned", {"--steer", "cpu", "--no-pin"}, {"--steer", "cpu", "--no-pin"}},
+        Refusal{
+            "Topology", {"--topology", "ring"}, {"--topology", "ring", "reuseport", "reactors"}},
+        Refusal{"SteerReactors",
+                {"--topology", "reactors", "--steer", "hash"},
+                {"--steer", "reactors", "--connection-balance"}},
+        Refusal{"BalanceOfProcesses",
+                {"--connection-balance", "fewest"},
+                {"--connection-balance", "--topology reactors", "--steer"}},
         Refusal{"SocketOptions",
                 {"--socket-options", "fast"},
                 {"--socket-options", "fast", "tuned", "plain"}},

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "06-server/lib/process/run_reactors.hpp"
 #include "06-server/lib/process/run_worker.hpp"
 #include "06-server/lib/process/server_command.hpp"
 #include "06-server/lib/process/worker_process.hpp"
@@ -26,10 +27,11 @@ auto call_with_counters(const MakeShared& make_shared, std::span<Counter> counte
 
 }  // namespace detail
 
-/// Serves a protocol: worker processes, each with a ring, until a signal ends them.
+/// Serves a protocol: worker processes or reactors, each with a ring, until a signal ends them.
 /// @param command after its parse()
-/// @param make_shared called in each worker process before its loop: what all connections of the
-/// worker have in common, as a std::unique_ptr. What it captures was made before the fork, so all
+/// @param make_shared called in each worker process before its loop, or for each reactor in its
+/// thread, one after the other: what all connections of the worker have in common, as a
+/// std::unique_ptr. What it captures was made before the fork, so all
 /// workers have one copy. It may take a std::span<Counter>: the worker's counters, see
 /// ServerCommand::add_counters(). An exception of it ends the server, in its words. What it
 /// makes may derive from P::Shared; if it has on_parcel(Reload::Kind, Fd) noexcept, it gets what a
@@ -38,13 +40,20 @@ auto call_with_counters(const MakeShared& make_shared, std::span<Counter> counte
 template <Protocol P, class MakeShared>
 int serve(ServerCommand& command, const MakeShared& make_shared) {
   if constexpr (dials_out<P>) command.require_io_uring("dial out");
+  if (command.options().supervisor.topology == Topology::reactors) {
+    command.require_io_uring("have reactors");
+  }
   const auto worker_main = [](const void* argument, const WorkerContext& context) -> int {
     const auto& given = *static_cast<const ServerCommand::WorkerArgument*>(argument);
     const ServerOptions& options = given.options;
-    return run_worker<P>(
-        options.worker, options.features, context,
-        detail::call_with_counters(*static_cast<const MakeShared*>(given.own), context.counters),
-        options.limit_counters.of(context.counters));
+    const auto make = [&given](std::span<Counter> counters) {
+      return detail::call_with_counters(*static_cast<const MakeShared*>(given.own), counters);
+    };
+    if (options.supervisor.topology == Topology::reactors) {
+      return run_reactors<P>(options, context, make);
+    }
+    return run_worker<P>(options.worker, options.features, context, make(context.counters),
+                         options.limit_counters.of(context.counters));
   };
   return command.run(worker_main, &make_shared);
 }

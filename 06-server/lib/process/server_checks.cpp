@@ -14,6 +14,7 @@
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/limit_flags.hpp"
+#include "06-server/lib/process/topology_flags.hpp"
 
 namespace lab {
 
@@ -86,6 +87,7 @@ void check_together(const CommandLine& line, ServerOptions& options) {
   if (line.count("--workers") == 0) {
     options.supervisor.workers = static_cast<unsigned>(allowed_cpus().size());
   }
+  check_topology(line, options.supervisor);
   check_steering(options.supervisor);
   check_limits(line, worker.limits, options.limit_words);
   if (worker.sqpoll && options.backend == Backend::portable) {

@@ -17,6 +17,7 @@
 #include "06-server/lib/process/server_description.hpp"
 #include "06-server/lib/process/server_signals.hpp"
 #include "06-server/lib/process/supervisor.hpp"
+#include "06-server/lib/process/topology_flags.hpp"
 
 namespace lab {
 
@@ -80,6 +81,7 @@ void ServerCommand::parse(int argc, const char* const* argv) {
       refuse("--stats-json: - is standard output, which is closed");
     }
     try_features(options_);
+    try_topology(options_.supervisor, options_.features);
   } catch (const std::invalid_argument& error) {
     refuse(error.what());
   } catch (const std::exception& error) {

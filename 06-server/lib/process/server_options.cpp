@@ -14,6 +14,7 @@
 
 #include "02-files/lib/fd.hpp"
 #include "05-performance/bench/host_port.hpp"
+#include "06-server/lib/process/topology_flags.hpp"
 
 namespace lab {
 
@@ -158,7 +159,7 @@ void add_process_options(CommandLine& line, ServerOptions& options) {
   SupervisorOptions& supervisor = options.supervisor;
   const std::string group = "Processes";
   line.add_option("-w,--workers", supervisor.workers,
-                  "Worker processes; default: one per allowed CPU")
+                  "Worker processes, or reactors; default: one per allowed CPU")
       .check(in_range(1U, 1024U))
       .group(group);
   line.add_choice(
@@ -235,6 +236,7 @@ void add_server_options(CommandLine& line, ServerOptions& options) {
   add_worker_options(line, options.worker);
   add_limit_flags(line, options.worker.limits, options.limit_words);
   add_process_options(line, options);
+  add_topology_flags(line, options.supervisor);
 }
 
 }  // namespace lab

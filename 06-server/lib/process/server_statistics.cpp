@@ -42,18 +42,18 @@ Fd open_file(const std::string& path) {
 
 }  // namespace
 
-ServerStatistics::ServerStatistics(Ring& ring, unsigned workers, std::span<const CounterInfo> own,
-                                   const std::string& json_file)
-    : workers_(workers),
+ServerStatistics::ServerStatistics(Ring& ring, const ProcessLayout& layout,
+                                   std::span<const CounterInfo> own, const std::string& json_file)
+    : layout_(layout),
       json_file_(json_file),
       infos_(all_infos(own)),
-      shared_(workers, own.size()),
-      lost_(workers),
+      shared_(layout.blocks(), own.size()),
+      lost_(layout.processes()),
       reported_(infos_.size()) {
   if (json_file.empty()) return;
   if (json_file != "-") file_ = open_file(json_file);
   json_.emplace(ring, file_ ? file_.get() : STDOUT_FILENO,
-                std::max(json_waiting_max, 2 * json_size_max(infos_, workers)));
+                std::max(json_waiting_max, 2 * json_size_max(infos_, layout.blocks())));
 }
 
 void ServerStatistics::begin(std::uint64_t now_ns) {
@@ -65,12 +65,23 @@ void ServerStatistics::begin(std::uint64_t now_ns) {
   start_ns_ = reported_ns_ = now_ns;
 }
 
-// Until the next process is there, nobody else writes to the block.
-void ServerStatistics::retire(unsigned worker) {
-  WorkerStats& stats = shared_[worker];
-  const std::uint64_t accepted = stats.get(Stat::accepted);
-  lost_[worker] = accepted - std::min(stats.get(Stat::closed), accepted);
-  stats[Stat::closed].set(accepted);
+// Until the next process is there, nobody else writes to its blocks.
+void ServerStatistics::retire(unsigned process) {
+  lost_[process] = 0;
+  for (unsigned block = layout_.first_block(process); block < layout_.end_block(process); ++block) {
+    WorkerStats& stats = shared_[block];
+    const std::uint64_t accepted = stats.get(Stat::accepted);
+    lost_[process] += accepted - std::min(stats.get(Stat::closed), accepted);
+    stats[Stat::closed].set(accepted);
+  }
+}
+
+std::uint64_t ServerStatistics::of_process(unsigned process, Stat stat) const noexcept {
+  std::uint64_t sum = 0;
+  for (unsigned block = layout_.first_block(process); block < layout_.end_block(process); ++block) {
+    sum += shared_[block].get(stat);
+  }
+  return sum;
 }
 
 void ServerStatistics::report_interval(ServerLog& log, std::uint64_t now_ns, bool asked) {
@@ -89,8 +100,8 @@ void ServerStatistics::report_interval(ServerLog& log, std::uint64_t now_ns, boo
 
 void ServerStatistics::report_summary(ServerLog& log, std::uint64_t now_ns) {
   const std::vector<CounterValues> workers = all();
-  for (std::size_t index = 0; workers.size() > 1 && index < workers.size(); ++index) {
-    log("worker {}: {} accepted | {}", index, value(workers[index], Stat::accepted),
+  for (unsigned index = 0; workers.size() > 1 && index < workers.size(); ++index) {
+    log("{}: {} accepted | {}", layout_.name(index), value(workers[index], Stat::accepted),
         describe(workers[index], workers[index], seconds(now_ns)));
   }
   const CounterValues total = sum(workers, infos_.size());
@@ -117,7 +128,8 @@ void ServerStatistics::report_losses(ServerLog& log) {
 
 std::vector<CounterValues> ServerStatistics::all() const {
   std::vector<CounterValues> workers;
-  for (unsigned index = 0; index < workers_; ++index) workers.push_back(shared_.read(index));
+  for (unsigned index = 0; index < layout_.blocks(); ++index)
+    workers.push_back(shared_.read(index));
   return workers;
 }
 

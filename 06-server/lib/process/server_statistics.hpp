@@ -13,6 +13,7 @@
 #include "06-server/lib/process/output.hpp"
 #include "06-server/lib/process/server_log.hpp"
 #include "06-server/lib/process/server_report.hpp"
+#include "06-server/lib/process/topology.hpp"
 
 namespace lab {
 
@@ -24,7 +25,7 @@ class ServerStatistics {
   /// @param own what the workers count beside the statistics of all servers
   /// @param json_file one JSON object per report goes there; "-": standard output; "": nowhere
   /// @throws std::system_error; ENXIO for a FIFO that nobody reads
-  ServerStatistics(Ring& ring, unsigned workers, std::span<const CounterInfo> own,
+  ServerStatistics(Ring& ring, const ProcessLayout& layout, std::span<const CounterInfo> own,
                    const std::string& json_file);
 
   /// The server has its port: the file is emptied, and time begins.
@@ -38,10 +39,12 @@ class ServerStatistics {
   const SharedStats& shared() const noexcept { return shared_; }
   /// Of all counters of a worker.
   std::span<const CounterInfo> infos() const noexcept { return infos_; }
-  /// Its process is gone, and its connections are closed.
-  void retire(unsigned worker);
-  /// Connections that were open when its process was retired.
-  std::uint64_t lost(unsigned worker) const noexcept { return lost_[worker]; }
+  /// A process is gone, and its connections are closed.
+  void retire(unsigned process);
+  /// Connections that were open when the process was retired.
+  std::uint64_t lost(unsigned process) const noexcept { return lost_[process]; }
+  /// One counter of all that count in the process.
+  std::uint64_t of_process(unsigned process, Stat stat) const noexcept;
 
   /// Since the last report; an idle server is silent in the log, unless somebody asked.
   void report_interval(ServerLog& log, std::uint64_t now_ns, bool asked);
@@ -67,10 +70,10 @@ class ServerStatistics {
     return static_cast<double>(now_ns - start_ns_) / 1e9;
   }
 
-  const unsigned workers_;
+  const ProcessLayout layout_;
   const std::string json_file_;
   const std::vector<CounterInfo> infos_;  ///< of all counters: those of Stat, then the own ones
-  SharedStats shared_;                    ///< one block per worker
+  SharedStats shared_;                    ///< who has which block: ProcessLayout
   std::vector<std::uint64_t> lost_;       ///< see lost()
   Fd file_;
   std::optional<Output> json_;

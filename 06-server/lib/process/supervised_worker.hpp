@@ -11,12 +11,12 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "01-core/lib/ring.hpp"
 #include "05-performance/lib/worker_stats.hpp"
 #include "06-server/lib/engine/control.hpp"
+#include "06-server/lib/engine/control_sender.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
 #include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/restart_policy.hpp"
@@ -68,29 +68,19 @@ class SupervisedWorker {
   /// Tells it to serve its clients to their ends and to take no more.
   void drain() noexcept {
     if (running()) (*stats_)[Stat::serving].set(0);
-    constexpr char command = 'd';
-    if (running() && send(process_.control.get(), &command, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
+    if (running() && !send_control(process_.control.get(), command_drain)) {
       end();  // it is gone, or it has read nothing for a long time
     }
   }
 
+  /// @param what has kind(), and parcel(), a new one each time. It may throw
+  /// @param count so many of them, one for each who shares the process
   /// @return false when it takes no more: it has read nothing for a long time
-  bool send_parcel(Reload::Kind kind, const Fd& parcel) noexcept {
-    char command = static_cast<char>(command_parcel + static_cast<char>(kind));
-    iovec byte{&command, 1};
-    alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &byte;
-    message.msg_iovlen = 1;
-    message.msg_control = space;
-    message.msg_controllen = sizeof space;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = parcel.get();
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return sendmsg(process_.control.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+  template <class What>
+  bool send_parcels(What& what, unsigned count) {
+    const char command = static_cast<char>(command_parcel + static_cast<char>(what.kind()));
+    while (count > 0 && send_control(process_.control.get(), command, what.parcel())) --count;
+    return count == 0;
   }
 
   /// Kills its process; on_worker_exit() follows.

@@ -30,16 +30,16 @@ Supervisor::Supervisor(const SupervisorOptions& options)
     : options_(options),
       log_(ring_, STDERR_FILENO, {.name = options.name, .with_time = options.log_time}),
       stdout_(ring_, STDOUT_FILENO, 4096),
-      statistics_(ring_, options.workers, options.counters, options.stats_json),
+      statistics_(ring_, layout_, options.counters, options.stats_json),
       alarms_(options.alarms),
       listeners_({.listener = options.listener,
-                  .workers = options.workers,
+                  .workers = layout_.processes(),
                   .pin = options.pin,
                   .steering = options.steering,
                   .source_prefix_bits = options.source_prefix_bits}) {
-  for (unsigned index = 0; index < options_.workers; ++index)
+  for (unsigned index = 0; index < layout_.processes(); ++index)
     children_.push_back(std::make_unique<Child>(*this, ring_, index));
-  const AdminProcess::Shown shown{statistics_.shared(), statistics_.infos(), options_.workers};
+  const AdminProcess::Shown shown{statistics_.shared(), statistics_.infos(), layout_.blocks()};
   if (options_.admin.on) admin_.emplace(ring_, log_, options_.admin, shown);
   for (const Reload& reload : options_.reloads)
     reloading_.push_back(std::make_unique<Reloading<Supervisor>>(*this, ring_, log_, reload));
@@ -74,12 +74,14 @@ int Supervisor::run() {
 
 void Supervisor::start(Child& child) {
   const Listener& listener = *listeners_.of(child.index);
+  const unsigned block = layout_.block_of(child.index);
   child.start(options_.worker_main,
               {.index = child.index,
-               .cpu = listeners_.cpu(child.index),
+               .cpu = layout_.has_reactors() ? -1 : listeners_.cpu(child.index),
                .listener_fd = listener.fd(),
-               .stats = &statistics_.block(child.index),
-               .counters = statistics_.own(child.index)},
+               .stats = &statistics_.block(block),
+               .counters = statistics_.own(block),
+               .blocks = &statistics_.shared()},
               signals_, options_.drain_deadline_ms / 1000 + 2);
 }
 
@@ -105,8 +107,8 @@ void Supervisor::on_worker_ready(Child& child) {
   if (state_ != State::starting || !all) return;
   state_ = State::serving;
   served_ = true;
-  log_("{}; {} worker{}, {}", options_.describe(options_.worker_main.argument, child.report()),
-       options_.workers, plural(options_.workers), listeners_.steering_words());
+  log_("{}; {}", options_.describe(options_.worker_main.argument, child.report()),
+       layout_.describe(listeners_.steering_words()));
   announce();
 }
 
@@ -211,8 +213,7 @@ void Supervisor::on_tick(Cqe cqe) noexcept {
   if (state_ == State::serving) {
     watch();
     restart_due();
-    const std::uint64_t interval = options_.stats_interval_ms;
-    if (interval != 0 && now_ms() - reported_ms_ >= interval) {
+    if (options_.stats_interval_ms != 0 && now_ms() - reported_ms_ >= options_.stats_interval_ms) {
       statistics_.report_interval(log_, ring_.now_ns(), false);
       reported_ms_ = now_ms();
     }
@@ -225,15 +226,16 @@ void Supervisor::on_tick(Cqe cqe) noexcept {
 
 // A worker writes no line of its own; what it counts is said here.
 void Supervisor::watch() {
-  alarms_.look(statistics_.shared(), options_.workers, now_ms(), log_);
+  alarms_.look(statistics_.shared(), layout_.blocks(), now_ms(), log_);
+  if (children_.front()->serves()) reactors_.look(statistics_.shared(), tick_ms, log_);
   for (auto& child : children_) {
-    const WorkerStats& stats = statistics_.block(child->index);
-    if (const std::uint64_t silent = child->silent_ms(stats, tick_ms)) {
+    const unsigned block = layout_.block_of(child->index);
+    if (const std::uint64_t silent = child->silent_ms(statistics_.block(block), tick_ms)) {
       log_("worker {} (process {}) gave no sign of life for {} ms: killed", child->index,
            child->pid(), silent);
       child->end();
     }
-    const std::uint64_t shed = stats.get(Stat::shed);
+    const std::uint64_t shed = statistics_.of_process(child->index, Stat::shed);
     if (const std::uint64_t grew = child->untold_shed(shed)) {
       log_("worker {}: buffers ran out, reset {} client{} that did not read ({} so far)",
            child->index, grew, plural(grew), shed);
@@ -252,7 +254,7 @@ void Supervisor::on_read_anew(Reloading<Supervisor>& what) {
 // One that cannot get it is started again, and inherits it.
 void Supervisor::pass_on(Reloading<Supervisor>& what, Child& child) {
   try {
-    if (child.send_parcel(what.kind(), what.parcel())) return;
+    if (child.send_parcels(what, layout_.workers / layout_.processes())) return;
     log_("worker {} does not take what was read anew: started again", child.index);
   } catch (const std::exception& error) {
     log_("worker {}: {}: started again", child.index, explain(error));

@@ -20,12 +20,14 @@
 #include "06-server/lib/process/counter_alarms.hpp"
 #include "06-server/lib/process/listener_group.hpp"
 #include "06-server/lib/process/output.hpp"
+#include "06-server/lib/process/reactor_watch.hpp"
 #include "06-server/lib/process/reload.hpp"
 #include "06-server/lib/process/server_log.hpp"
 #include "06-server/lib/process/server_signals.hpp"
 #include "06-server/lib/process/server_statistics.hpp"
 #include "06-server/lib/process/supervised_worker.hpp"
 #include "06-server/lib/process/supervisor_ring.hpp"
+#include "06-server/lib/process/topology.hpp"
 #include "06-server/lib/process/worker_process.hpp"
 
 namespace lab {
@@ -37,6 +39,8 @@ struct SupervisorOptions {
   ListenerOptions listener;     ///< reuse_port is the supervisor's own choice
   unsigned workers = 1;
   bool portable = false;  ///< there is no io_uring
+  Topology topology = Topology::reuseport;
+  ConnectionBalance balance = ConnectionBalance::round_robin;  ///< of Topology::reactors
   bool pin = true;
   Steering steering = Steering::automatic;
   unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
@@ -53,6 +57,10 @@ struct SupervisorOptions {
   std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
+
+  ProcessLayout layout() const noexcept {
+    return {.topology = topology, .balance = balance, .workers = workers};
+  }
 };
 
 /// REQUIRES: a process with a single thread, as it forks.
@@ -87,7 +95,10 @@ class Supervisor {
   }
   void on_worker_ready(Child& child);
   void announce();
-  void on_worker_exit(Child& child) { statistics_.retire(child.index); }
+  void on_worker_exit(Child& child) {
+    statistics_.retire(child.index);
+    reactors_.forget();
+  }
   void on_worker_ended(Child& child);
   void plan_restart(Child& child, const std::string& what);
 
@@ -125,6 +136,7 @@ class Supervisor {
   std::uint64_t now_ms() const noexcept { return ring_.now_ns() / 1'000'000U; }
 
   const SupervisorOptions options_;
+  const ProcessLayout layout_ = options_.layout();
   ServerSignals signals_;
   SupervisorRing supervisor_ring_{!options_.portable};
   Ring& ring_ = supervisor_ring_.ring();
@@ -132,6 +144,7 @@ class Supervisor {
   Output stdout_;
   ServerStatistics statistics_;
   CounterAlarms alarms_;
+  ReactorWatch reactors_{layout_.has_reactors() ? layout_.workers : 0};
   ListenerGroup listeners_;
   std::vector<std::unique_ptr<Child>> children_;
   std::optional<AdminProcess> admin_;

@@ -22,6 +22,8 @@ struct WorkerContext {
   int control_fd = -1;          ///< commands come, one WorkerReport goes; end of file means drain
   WorkerStats* stats;           ///< its block in shared memory
   std::span<Counter> counters;  ///< its protocol's
+  /// The blocks of all workers, for a process that has several of them.
+  const SharedStats* blocks = nullptr;
 };
 
 /// The body of a worker process.
