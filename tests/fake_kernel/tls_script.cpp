@@ -12,12 +12,21 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <ctime>
 #include <string>
 #include <utility>
 
 #include "tests/fake_kernel/random.hpp"
 #include "tests/fake_kernel/script.hpp"
 #include "tests/fake_kernel/tls_world.hpp"
+
+// OpenSSL's clock, for the whole program: a certificate has its date in it, and the length of a
+// signature depends on what is signed. A run of a seed is the same at any time.
+extern "C" std::time_t time(std::time_t* told) noexcept {
+  constexpr std::time_t always = 1'800'000'000;
+  if (told != nullptr) *told = always;
+  return always;
+}
 
 namespace lab::fake {
 

@@ -502,5 +502,27 @@ TEST(Tls, WithoutABufferForPlainBytes) {
   EXPECT_EQ(talk.client.text, "later");
 }
 
+// Whoever is lost between being woken for a buffer and taking it leaves it to the next in line.
+TEST(Tls, TheLostLeaveTheirBufferToTheNext) {
+  TlsOptions options = self_signed();
+  options.plain_buffers = 1;
+  const auto one = std::make_shared<const TlsContext>(options);
+  Tls<Echo>::Shared shared(one);
+  TlsTalk<Tls<Echo>> second(shared);
+  ASSERT_TRUE(second.connect());
+  TlsPlace place;
+  {
+    TlsTalk<Tls<Echo>> first(shared);
+    ASSERT_TRUE(first.connect());
+    PooledBuffer taken = shared.tls.plain.take(place, first.server.io.waker());
+    first.say("first");
+    second.say("second");
+    taken = {};
+    EXPECT_TRUE(first.server.io.woken);
+  }
+  second.go_on();
+  EXPECT_EQ(second.client.text, "second");
+}
+
 }  // namespace
 }  // namespace lab::test

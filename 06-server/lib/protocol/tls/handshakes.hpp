@@ -17,6 +17,7 @@ namespace lab {
 struct TlsPlace {
   ListLink<TlsPlace> link;     ///< null on both sides: it waits for nothing
   std::optional<Waker> waker;  ///< of its connection, while it waits
+  bool called = false;         ///< it was woken, and has not said what it does with that
 };
 
 /// Who waits, first come, first served.
@@ -40,6 +41,7 @@ class TlsLine {
     TlsPlace* const first = line_.front();
     if (first == nullptr) return nullptr;
     line_.remove(*first);
+    first->called = true;
     first->waker->wake();
     return first;
   }

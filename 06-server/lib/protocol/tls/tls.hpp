@@ -226,6 +226,7 @@ class Tls {
       inner_.on_bytes(above, std::move(plain));
       if (phase_ == Phase::open) receiver_.taken(session_);
     }
+    receiver_.rest();
     if (receiver_.failed() && phase_ == Phase::open) fail();
   }
 

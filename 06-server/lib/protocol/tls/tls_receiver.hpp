@@ -51,6 +51,9 @@ class TlsReceiver {
     return std::move(plain).filled(read.count);
   }
 
+  /// No more is asked for in this hook.
+  void rest() noexcept { shared_.plain.pass_on(place_); }
+
   /// The protocol was told of them: what it has not given back is taken from OpenSSL.
   void taken(TlsSession& session) noexcept {
     const std::uint32_t count = std::exchange(looked_at_, 0);

@@ -43,6 +43,7 @@ class PlainBuffers final : public SegmentOwner {
 
   /// @return none: the place's connection is woken when one is home
   PooledBuffer take(TlsPlace& place, Waker waker) noexcept {
+    place.called = false;
     if (free_ == 0) {
       line_.join(place, waker);
       return {};
@@ -51,8 +52,16 @@ class PlainBuffers final : public SegmentOwner {
     readers_[id] = 1;
     return {*this, id, {memory_.get() + std::size_t{id} * size, size}};
   }
-  /// It waits for no buffer any more.
-  void leave(TlsPlace& place) noexcept { line_.leave(place); }
+  /// It waits for no buffer any more. As often as one likes.
+  void leave(TlsPlace& place) noexcept {
+    line_.leave(place);
+    pass_on(place);
+  }
+  /// It needs none now: if it was woken for one, the next in line is in its place. Without this
+  /// all could wait while all buffers are home.
+  void pass_on(TlsPlace& place) noexcept {
+    if (std::exchange(place.called, false) && free_ > 0) line_.wake_first();
+  }
 
  private:
   static void on_share(SegmentOwner& owner, std::uint32_t id) noexcept {
