@@ -32,6 +32,9 @@ int main(int argc, char** argv) {
   } catch (const std::invalid_argument& error) {
     command.line().refuse("--to", error.what());
   }
+  if (command.options().worker.connections_max < 2) {
+    command.line().refuse("--connections", "a client takes two. Cure: 2 or more");
+  }
   const lab::CounterPlace counters = command.add_counters(lab::ProxyCounters::infos(options.to));
   const lab::CounterPlace of_sessions = command.add_counters(lab::SessionCounters::infos());
   command.hint("try: nc, and what an upstream speaks, to {}");

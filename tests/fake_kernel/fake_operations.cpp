@@ -428,6 +428,7 @@ void FakeKernel::end_cancelled(Operation& op) {
     if (socket.unread() > 0) return deliver(op, true);
     if (socket.fin) return finish_at_end(op);
   }
+  if (op.kind == Operation::Kind::connect) ++dials_failed_;  // it was not waited for any longer
   if (op.socket) trace_.note("cqe #{} cancelled", op.socket->id);
   finish(op, -ECANCELED);
 }

@@ -9,10 +9,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <span>
-#include <ctime>
 #include <string>
 #include <utility>
 

@@ -1,8 +1,14 @@
 // The proxy as somebody runs it, with echo servers behind it.
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <memory>
@@ -10,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "02-files/lib/fd.hpp"
 #include "tests/refuse_calls.hpp"
 #include "tests/server/server_process.hpp"
 #include "tests/server/support.hpp"
@@ -130,11 +137,46 @@ TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
             std::string::npos);
   EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--proxy-protocol", "v2"}).find("v1"),
             std::string::npos);
+  EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--connections", "1"}).find("a client takes two"),
+            std::string::npos);
   EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--backend", "portable"}).find("Cure: "),
             std::string::npos);
   std::vector<std::string> many;
   for (unsigned i = 0; i < 65; ++i) many.insert(many.end(), {"--to", "127.0.0.1:1"});
   EXPECT_NE(refusal(many).find("too many"), std::string::npos);
+}
+
+// A server that answers without having read the question, and closes: its kernel resets. What came
+// before the reset is the client's.
+TEST(ProxyProgram, WhatCameBeforeAResetArrives) {
+  constexpr int rounds = 20;
+  const std::string answer = "413 too large";
+  const Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener.get(), rounds), 0);
+  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  ServerProcess proxy(proxy_to({ntohs(address.sin_port)}));
+  const std::vector<char> question(20'000, 'q');
+  for (int round = 0; round < rounds; ++round) {
+    SCOPED_TRACE(round);
+    const Stream client = connect_to(proxy.port());
+    ASSERT_EQ(send(client.fd(), question.data(), question.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(question.size()));
+    Fd upstream(accept(listener.get(), nullptr, nullptr));
+    char unread = 0;
+    ASSERT_EQ(recv(upstream.get(), &unread, 1, MSG_PEEK), 1);
+    send(upstream.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    upstream.reset();
+    pollfd bytes{.fd = client.fd(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(poll(&bytes, 1, 30'000), 1);
+    std::array<char, 64> heard;
+    const ssize_t count = recv(client.fd(), heard.data(), heard.size(), 0);
+    EXPECT_EQ(std::string(heard.data(), static_cast<std::size_t>(std::max(count, ssize_t{0}))),
+              answer);
+  }
+  expect_drains(proxy);
 }
 
 // Where other servers serve on libuv.

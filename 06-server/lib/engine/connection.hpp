@@ -79,6 +79,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
         break;
       case Phase::open:
         turn();
+        if (this->lost() && !this->anything_unread()) return abort_broken();
         this->send_next();
         this->send_fin();
         this->steer_receiving();
@@ -137,6 +138,12 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   void reset() noexcept {
     this->want_reset();
     abort();
+  }
+
+  /// What is queued is sent; then the peer gets a reset, where the kernel can (6.7).
+  void finish_with_reset() noexcept {
+    this->want_reset();
+    finish(Finish::close);
   }
 
   // --- what its worker asks and tells ---
@@ -214,6 +221,11 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   void abort_broken() noexcept {
     if (phase_ != Phase::aborting) commons_.stats()[Stat::tcp_ended].add(1);
     abort();
+  }
+
+  /// The same; what came before is passed on first.
+  void on_tcp_error() noexcept {
+    if (!this->outlives_error()) abort_broken();
   }
 
   /// Something moved. Once a tick at most: the list by age need not be finer.

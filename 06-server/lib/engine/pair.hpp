@@ -151,6 +151,16 @@ class Pair : public Dialler<Connection, On> {
 
   // --- what Dialler and Sender tell ---
 
+  /// TCP has ended it, and what came before that has not been passed on yet.
+  /// @return false: there is nothing to pass on
+  bool outlives_error() noexcept {
+    if (!relays_ || !self().open()) return false;
+    lost_ = true;
+    return true;
+  }
+  /// It ends as soon as what it has received is passed on.
+  bool lost() const noexcept { return lost_; }
+
   /// The connect is done: it is open, and relays.
   void dial_succeeded() noexcept {
     relays_ = true;
@@ -170,9 +180,10 @@ class Pair : public Dialler<Connection, On> {
 
  protected:
   /// No bytes are on their way through the two, and no answer is due: whoever sent last was the
-  /// one that was dialled.
+  /// one that was dialled, or that one sends no more.
   bool pair_is_quiet() const noexcept {
-    return !relays_ || (other_->nothing_moves() && (dialled_ ? !other_->asks_ : !asks_));
+    return !relays_ || (other_->nothing_moves() && (dialled_ ? no_answer_is_due(*other_, *this)
+                                                             : no_answer_is_due(*this, *other_)));
   }
   /// After its last byte, while it still receives.
   void send_fin() noexcept {
@@ -202,12 +213,15 @@ class Pair : public Dialler<Connection, On> {
     }
     return other;
   }
-  /// This one is lost, or nobody took it.
+  /// This one is lost, or nobody took it. What it has passed on is sent before the other one is
+  /// lost, too.
   void lose_other(int error = ECONNRESET) noexcept {
     const bool relayed = other_ != nullptr && other_->relays_;
     Connection* other = part();
     if (other == nullptr) return;
-    if (relayed || other->dialled_) {
+    if (relayed && other->open()) {
+      other->finish_with_reset();
+    } else if (relayed || other->dialled_) {
       other->reset();
     } else {
       other->dial_error_ = error;  // its protocol may try another
@@ -231,6 +245,10 @@ class Pair : public Dialler<Connection, On> {
 
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   const Connection& self() const noexcept { return static_cast<const Connection&>(*this); }
+
+  static bool no_answer_is_due(const Pair& client, const Pair& upstream) noexcept {
+    return !client.asks_ || upstream.passed_end_;
+  }
 
   // Its own operation on its own slot, so the other one's end need not wait for it.
   void tell_when_writable() noexcept {
@@ -274,6 +292,7 @@ class Pair : public Dialler<Connection, On> {
   bool relays_ = false;      ///< what it receives goes to the other one, which there is
   bool fin_wanted_ = false;  ///< after what is in the outbox
   bool passed_end_ = false;  ///< its peer has sent all
+  bool lost_ = false;        ///< TCP has ended it
   bool asks_ = false;        ///< the latest bytes that went through the pair came from here
 };
 
@@ -289,6 +308,8 @@ class Pair<Connection, false> : public Dialler<Connection, false> {
   const Connection& sink() const noexcept { return static_cast<const Connection&>(*this); }
   bool other_rests() const noexcept { return true; }
   void rouse_source() noexcept {}
+  bool outlives_error() noexcept { return false; }
+  bool lost() const noexcept { return false; }
 
  protected:
   bool pair_is_quiet() const noexcept { return true; }

@@ -18,7 +18,8 @@ namespace lab {
 
 /// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), held(),
 /// paced(), relays(), ask_sink(), sink(), whose all_sent() and outbox_empty() it asks,
-/// on_received(lease), count_discarded(bytes), on_end(), abort_broken(), receiving_link.
+/// on_received(lease), count_discarded(bytes), on_end(), on_tcp_error(),
+/// abort_broken(), receiving_link.
 template <class Connection>
 class Receiver {
  public:
@@ -211,7 +212,7 @@ class Receiver {
       commons().stats()[Stat::no_buffers].add(1);
     } else if (res < 0 && !goes_on(res)) {
       peer_ended_ = receive_ended_ = true;
-      self().abort_broken();
+      self().on_tcp_error();
     }
   }
 

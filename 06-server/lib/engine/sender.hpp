@@ -42,7 +42,7 @@ class ZeroCopySend {
   Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};
 };
 
-/// Connection derives from it and has: commons(), slot(), touch(), abort_broken(),
+/// Connection derives from it and has: commons(), slot(), touch(), on_tcp_error(),
 /// on_buffer_home(), rouse_source().
 template <class Connection>
 class Sender {
@@ -165,7 +165,7 @@ class Sender {
       outbox_.consume(static_cast<std::uint32_t>(cqe.res));
       if (outbox_.pooled() < pooled) self().on_buffer_home();
     } else if (cqe.res != -EINTR && cqe.res != -EAGAIN) {
-      self().abort_broken();
+      self().on_tcp_error();
     }
   }
 
@@ -191,7 +191,7 @@ class Sender {
     if (fall_back || cqe.res == -EINTR || cqe.res == -EAGAIN) {
       outbox_.push_front(send.bytes.rest_after(0));
     } else if (cqe.res <= 0) {
-      self().abort_broken();
+      self().on_tcp_error();
     } else if (static_cast<std::uint32_t>(cqe.res) < send.bytes.size()) {
       outbox_.push_front(send.bytes.rest_after(static_cast<std::uint32_t>(cqe.res)));
     }
