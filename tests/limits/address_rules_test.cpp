@@ -99,6 +99,15 @@ TEST(AddressRules, AnAllowLeavesOutTheOthers) {
   EXPECT_FALSE(rules.lets_in(client("2001:db8::1")));
 }
 
+TEST(AddressRules, ANetworkOfIPv6HasNoIPv4Clients) {
+  for (const char* all : {"::/0", "::/1", "::/64"}) {
+    const AddressRules rules({network(all)}, {});
+    EXPECT_FALSE(rules.lets_in(client("192.0.2.7"))) << all;
+    EXPECT_TRUE(rules.lets_in(client("::1"))) << all;
+  }
+  EXPECT_TRUE(AddressRules({network("::ffff:0:0/96")}, {}).lets_in(client("192.0.2.7")));
+}
+
 TEST(AddressRules, TheLongestDecidesInAnyOrder) {
   for (const bool turned : {false, true}) {
     auto allowed = networks({"10.0.0.0/8", "10.1.2.0/24"});

@@ -17,8 +17,10 @@ struct NetworkPrefix {
   ClientAddress address;  ///< zeros behind the prefix
   unsigned length = 0;    ///< bits, of 128: an IPv4 network has 96 more than it is written with
 
-  /// True when the client's address begins with the network's bits.
+  /// True when the client's address begins with the network's bits. An IPv4 client is in no
+  /// network that is written as one of IPv6, ::/0 neither.
   bool contains(const ClientAddress& client) const noexcept {
+    if (length < ClientAddress::ipv4_offset && client.is_ipv4()) return false;
     return client.prefix(length) == address;
   }
   bool operator==(const NetworkPrefix&) const = default;
