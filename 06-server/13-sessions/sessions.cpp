@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -20,11 +21,11 @@
 
 namespace {
 
-constexpr unsigned think_ms = 200;
+constexpr unsigned think_ms = 1000;
 
 // What the sessions of the worker have in common. One thread runs them all, so there is no lock.
 struct Told {
-  unsigned begun = 0;  ///< questions that were heard
+  std::atomic<unsigned> begun = 0;  ///< questions that were heard; the clients' thread looks, too
   std::string answered;
 };
 
@@ -49,10 +50,11 @@ using Answers = lab::Session<answer>;
 // [walk clients]
 // The first thinks, the second asks meanwhile; when both have their answers, the third begins to
 // think, and hears the server's end behind its answer.
-std::string ask(std::uint16_t port) {
+std::string ask(std::uint16_t port, const Told& told) {
   const int first = lab::connect_to(port);
   const int second = lab::connect_to(port);
   lab::send_all(first, "think\n");
+  while (told.begun == 0) usleep(1000);
   lab::send_all(second, "quick\n");
   lab::receive(second, 6);
   lab::receive(first, 6);
@@ -81,7 +83,7 @@ int main(int argc, char** argv) {
   std::uint16_t port = 0;
   const int listener = lab::listen_on_loopback(port);
   std::string heard;
-  lab::ClientThread client([&] { heard = ask(port); });
+  lab::ClientThread client([&] { heard = ask(port, shared.state); });
   worker.start(listener, -1);
   // [walk drain]
   std::uint32_t frames = 0;
