@@ -87,6 +87,8 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
       case Phase::finishing:
         this->stop_receiving();
         turn();
+        // It is lost already: whoever takes nothing of the rest is not waited for.
+        if (this->wants_reset() && !this->peer_takes()) return abort();
         this->send_next();
         if (answered()) end();
         break;
@@ -96,7 +98,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
       case Phase::aborting:
         this->stop_receiving();
         this->stop_sending();
-        this->stop_pair();
         close_join();
         break;
     }
@@ -168,7 +169,8 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     const std::uint32_t deadline = protocol_.deadline();
     const auto late = static_cast<std::int32_t>(commons_.tick() - deadline);
     const bool over = deadline != no_deadline && late >= 0;
-    if (over || phase_ == Phase::lingering) commons_.mark_ready(*this);
+    const bool is_last = phase_ == Phase::lingering || this->wants_reset();
+    if (over || is_last) commons_.mark_ready(*this);
   }
 
   /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
@@ -277,6 +279,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   // An operation in flight keeps a closed slot's file open, so the results come first.
   // Notifications do not: a peer that is gone may owe them until TCP gives up.
   void close_join() noexcept {
+    this->stop_pair();
     if (!this->receive_joined() || !this->results_joined() || this->closes()) return;
     if (this->reads() || this->fin_in_flight() || !protocol_.at_rest()) return;
     if (!this->pair_joined()) return;

@@ -214,12 +214,12 @@ class Pair : public Dialler<Connection, On> {
     return other;
   }
   /// This one is lost, or nobody took it. What it has passed on is sent before the other one is
-  /// lost, too.
+  /// lost, too, unless that one's peer takes nothing.
   void lose_other(int error = ECONNRESET) noexcept {
     const bool relayed = other_ != nullptr && other_->relays_;
     Connection* other = part();
     if (other == nullptr) return;
-    if (relayed && other->open()) {
+    if (relayed && other->open() && other->peer_takes()) {
       other->finish_with_reset();
     } else if (relayed || other->dialled_) {
       other->reset();

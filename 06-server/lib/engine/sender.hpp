@@ -80,6 +80,11 @@ class Sender {
   }
   /// The tick of the latest progress of its sends.
   std::uint32_t stuck_since() const noexcept { return progress_tick_; }
+  /// Its peer has taken something lately, or nothing is due to it.
+  bool peer_takes() const noexcept {
+    constexpr std::uint32_t patience_ticks = 2;
+    return !sending() || commons().tick() - progress_tick_ < patience_ticks;
+  }
 
  protected:
   // One unfinished send at a time, or the stream could be reordered. It ends as soon as the socket
@@ -115,6 +120,7 @@ class Sender {
 
   Connection& self() noexcept { return static_cast<Connection&>(*this); }
   auto& commons() noexcept { return self().commons(); }
+  const auto& commons() const noexcept { return static_cast<const Connection&>(*this).commons(); }
 
   static constexpr std::size_t kinds = 3;
 

@@ -32,6 +32,7 @@ class SlotCloser {
  protected:
   bool closes() const noexcept { return close_.armed(); }
   void want_reset() noexcept { reset_ = true; }
+  bool wants_reset() const noexcept { return reset_; }
 
   // A reset drops what the peer does not read, and brings the notifications at once. The two SQEs
   // are one chain, hard-linked: the slot is closed even where the option fails. Source:
