@@ -22,7 +22,8 @@ std::string parse_network(const std::string& text, NetworkPrefix& network) {
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data() + slash + 1, end, length);
     if (error != std::errc() || rest != end || length > longest) {
-      return "'" + text + "' has no length from /0 to /" + std::to_string(longest);
+      return "'" + text + "' has no length from /0 to /" + std::to_string(longest) +
+             ". Cure: as many bits as the network has, or none for one address";
     }
   }
   const ClientAddress client = is_ipv4 ? ClientAddress(ipv4) : ClientAddress(ipv6);

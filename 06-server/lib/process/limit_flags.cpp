@@ -93,7 +93,7 @@ void add_limit_flags(CommandLine& line, LimitOptions& limits, LimitWords& words)
       .group(group);
   line.add_option("--allow", words.allowed,
                   "Only this network is let in: 192.0.2.0/24, 2001:db8::/32 or one address. Again, "
-                  "for more of them")
+                  "for more of them; 0.0.0.0/0 is all of IPv4, ::/0 all of IPv6")
       .type_name("CIDR")
       .allow_extra_args(false)
       .check(&check_network)
