@@ -62,10 +62,9 @@ inline Task balance(FramePool&, SessionIo& session, Balancer& balancer) {
       const ProxyLine line = known ? ProxyLine(ends) : ProxyLine();
       co_await upstream.write(line.text());
     }
-    if (co_await upstream.relay() != SessionResult::end) {
-      balancer.counters.lost().add(1);
-      session.reset();
-    }
+    const SessionResult end = co_await upstream.relay();
+    if (end != SessionResult::end) balancer.counters.lost().add(1);
+    if (end == SessionResult::refused) session.reset();  // it was lost before it began
     co_return 0;
   }
   balancer.counters.unserved().add(1);

@@ -220,6 +220,7 @@ class Pair : public Dialler<Connection, On> {
     Connection* other = part();
     if (other == nullptr) return;
     if (relayed && other->open() && other->peer_takes()) {
+      other->dial_error_ = error;
       other->finish_with_reset();
     } else if (relayed || other->dialled_) {
       other->reset();

@@ -198,7 +198,8 @@ class [[nodiscard]] Upstream::RelayWait final : public SessionWait {
       Upstream::begin_relay(self.session_);
     }
     if (io.relays()) return false;
-    self.result_ = SessionResult::end;
+    const bool lost = io.dial_state() == DialState::failed;
+    self.result_ = lost ? SessionResult::lost : SessionResult::end;
     self.session_.finish(Finish::close);  // so does the other connection, at this moment
     return true;
   }
