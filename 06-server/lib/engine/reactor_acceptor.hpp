@@ -97,12 +97,14 @@ class ReactorAcceptor {
   std::uint32_t tick() const noexcept {
     return static_cast<std::uint32_t>((ring_.now_ns() - start_ns_) / tick_ns);
   }
+  // [walk pass]
   /// Clients that may be accepted: credits of those that are awake.
   unsigned room() const noexcept {
     std::uint32_t credits = 0;
     for (const auto& outlet : outlets_) credits += outlet->room();
     return std::min(credits, passings_.free());
   }
+  // [/walk]
   /// A client has come.
   void adopt(FileSlot slot) noexcept { pass(slot, {}); }
   /// The same with its address. The reactor judges: the limits are its own.
@@ -140,6 +142,7 @@ class ReactorAcceptor {
     return static_cast<unsigned>(reactors) * Handover::places_max + spare_passings;
   }
 
+  // [walk pass]
   void pass(FileSlot slot, const sockaddr_in6& address) noexcept {
     for (std::size_t index = 0; index < outlets_.size(); ++index) {
       candidates_[index] = outlets_[index]->candidate();
@@ -151,6 +154,7 @@ class ReactorAcceptor {
     LAB_ASSERT(passing != nullptr);  // the acceptor counts on room()
     passing->start(ring_);
   }
+  // [/walk]
 
   void on_tick(Cqe) noexcept {
     if (stage_ != Stage::ending) timer_.start(ring_, tick_ns);
