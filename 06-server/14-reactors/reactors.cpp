@@ -135,9 +135,10 @@ void drain(const Server& server, const std::array<Clients, reactor_count>& of) {
 
 int main(int argc, char** argv) {
   const lab::Lesson lesson(argc, argv, "", 20);
+  const lab::Features features = lab::Features::detect();  // the reactors go on asking it
   try {
     Server server;
-    server.start(lab::Features::detect());
+    server.start(features);
     // [walk main]
     lab::ClientThread clients([&server] {
       auto of = fill(server);
