@@ -43,7 +43,7 @@ set(failed "")
 set(table "")
 get_property(names GLOBAL PROPERTY names)
 foreach(name ${names})
-  execute_process(COMMAND ${PROGRAMS}/fake_kernel_mutant_${name} --seeds ${SEEDS} TIMEOUT 120
+  execute_process(COMMAND ${PROGRAMS}/fake_kernel_mutant_${name} --seeds ${SEEDS} TIMEOUT 400
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(result EQUAL 77)
     message("${output}")  # the line "SKIP: reason"
