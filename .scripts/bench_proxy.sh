@@ -215,28 +215,6 @@ for work in messages streams; do
       messages) title="64 x 64 B, requests/s, us: $name" ;;
       *) title="4 streams, MB/s, ns/KiB: $name" ;;
     esac
-    awk -v title="$title" '
-      function median(list, count,   i, j, kept) {
-        for (i = 2; i <= count; ++i) {
-          kept = list[i]
-          for (j = i; j > 1 && list[j - 1] > kept; --j) list[j] = list[j - 1]
-          list[j] = kept
-        }
-        return count % 2 ? list[(count + 1) / 2] : (list[count / 2] + list[count / 2 + 1]) / 2
-      }
-      {
-        our_rate[NR] = $1
-        our_cpu[NR] = $2
-        their_rate[NR] = $3
-        their_cpu[NR] = $4
-        rates[NR] = ($3 > 0 ? $1 / $3 : 0)
-        cpus[NR] = ($4 > 0 ? $2 / $4 : 0)
-      }
-      END {
-        printf "%-34s%10.0f%10.0f%8.2f", title, median(our_rate, NR), median(their_rate, NR),
-          median(rates, NR)
-        printf "%12.1f%12.1f%8.2f\n", median(our_cpu, NR), median(their_cpu, NR), median(cpus, NR)
-      }
-    ' "$folder/$work.$name.tsv"
+    awk -v title="$title" -v widths="34 12" -f .scripts/pairs.awk "$folder/$work.$name.tsv"
   done
 done

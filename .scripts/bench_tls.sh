@@ -167,27 +167,5 @@ for work in load_1k load_1m handshakes_full handshakes_resumed; do
     handshakes_full) title='handshakes, full, TLS 1.3' ;;
     *) title='handshakes, resumed, TLS 1.2' ;;
   esac
-  awk -v title="$title" '
-    function median(list, count,   i, j, kept) {
-      for (i = 2; i <= count; ++i) {
-        kept = list[i]
-        for (j = i; j > 1 && list[j - 1] > kept; --j) list[j] = list[j - 1]
-        list[j] = kept
-      }
-      return count % 2 ? list[(count + 1) / 2] : (list[count / 2] + list[count / 2 + 1]) / 2
-    }
-    {
-      our_rate[NR] = $1
-      our_cpu[NR] = $2
-      their_rate[NR] = $3
-      their_cpu[NR] = $4
-      rates[NR] = ($3 > 0 ? $1 / $3 : 0)
-      cpus[NR] = ($4 > 0 ? $2 / $4 : 0)
-    }
-    END {
-      printf "%-30s%10.0f%10.0f%8.2f", title, median(our_rate, NR), median(their_rate, NR),
-        median(rates, NR)
-      printf "%14.1f%14.1f%8.2f\n", median(our_cpu, NR), median(their_cpu, NR), median(cpus, NR)
-    }
-  ' "$folder/$work.tsv"
+  awk -v title="$title" -v widths="30 14" -f .scripts/pairs.awk "$folder/$work.tsv"
 done
