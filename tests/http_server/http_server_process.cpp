@@ -24,13 +24,4 @@ ServerProcess::Setup http_server(const std::string& folder, std::vector<std::str
   return http_server_with(std::move(named));
 }
 
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end) << "it did not end";
-  EXPECT_TRUE(end->exited) << "by signal " << end->code;
-  EXPECT_EQ(end->code, 0);
-  EXPECT_TRUE(server.all_gone());
-}
-
 }  // namespace lab

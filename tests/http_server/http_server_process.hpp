@@ -13,7 +13,4 @@ ServerProcess::Setup http_server(const std::string& folder, std::vector<std::str
 /// Nothing but these words.
 ServerProcess::Setup http_server_with(std::vector<std::string> words);
 
-/// SIGTERM, and it leaves in order.
-void expect_drains(ServerProcess& server);
-
 }  // namespace lab

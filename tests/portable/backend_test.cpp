@@ -29,21 +29,6 @@ std::vector<std::string> flags(std::vector<std::string> named) {
 
 std::string first_line(const std::string& log) { return log.substr(0, log.find('\n')); }
 
-void expect_serves(ServerProcess& server) {
-  Stream client = connect_to(server.port());
-  ping(client, 100'000);
-  client.finish_and_check(soon());
-}
-
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end);
-  EXPECT_TRUE(end->exited);
-  EXPECT_EQ(end->code, 0) << server.log();
-  EXPECT_TRUE(server.all_gone());
-}
-
 // A ring is a descriptor that leads to "anon_inode:[io_uring]".
 bool has_ring(pid_t process) {
   const std::filesystem::path folder = "/proc/" + std::to_string(process) + "/fd";

@@ -40,15 +40,6 @@ ServerProcess::Setup echo(const std::string& address = "127.0.0.1") {
   return {.flags = {"--port", "0", "--workers", "1", "--connections", "512", "--address", address}};
 }
 
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end);
-  EXPECT_TRUE(end->exited);
-  EXPECT_EQ(end->code, 0) << server.log();
-  EXPECT_TRUE(server.all_gone());
-}
-
 TEST(ProxyProgram, AnUpstreamThatIsKilledLosesItsConnectionsAndNoOther) {
   auto one = std::make_unique<ServerProcess>(echo());
   ServerProcess two(echo());

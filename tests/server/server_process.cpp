@@ -252,6 +252,21 @@ bool ServerProcess::all_gone(Clock::duration limit) const {
       limit);
 }
 
+void expect_drains(ServerProcess& server) {
+  server.signal(SIGTERM);
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end) << "it did not end";
+  EXPECT_TRUE(end->exited) << "by signal " << end->code;
+  EXPECT_EQ(end->code, 0) << server.log();
+  EXPECT_TRUE(server.all_gone());
+}
+
+void expect_serves(ServerProcess& server, const std::string& host) {
+  Stream client = connect_to(server.port(), {}, host);
+  ping(client, 100'000);
+  client.finish_and_check(soon());
+}
+
 StatsJson::StatsJson() {
   char name[] = "/tmp/lab-stats-XXXXXX";
   const Fd file(check_errno(mkostemp(name, O_CLOEXEC), "mkostemp"));

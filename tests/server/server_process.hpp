@@ -99,6 +99,11 @@ class ServerProcess {
   std::optional<std::uint16_t> port_;
 };
 
+/// SIGTERM ends it in order, and nobody of it is left.
+void expect_drains(ServerProcess& server);
+/// Echoes bytes to a client, and its end.
+void expect_serves(ServerProcess& server, const std::string& host = "127.0.0.1");
+
 /// A file for --stats-json that goes away with the test.
 class StatsJson {
  public:

@@ -45,21 +45,6 @@ std::vector<std::string> flags(std::vector<std::string> named) {
   return named;
 }
 
-void expect_serves(ServerProcess& server, const std::string& host = "127.0.0.1") {
-  Stream client = connect_to(server.port(), {}, host);
-  ping(client, 100'000);
-  client.finish_and_check(soon());
-}
-
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end);
-  EXPECT_TRUE(end->exited);
-  EXPECT_EQ(end->code, 0);
-  EXPECT_TRUE(server.all_gone());
-}
-
 // It does not start, and says why: with each of these words.
 void expect_refused(ServerProcess& server, const std::vector<std::string>& words,
                     std::optional<int> code = std::nullopt) {

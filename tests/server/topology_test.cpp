@@ -33,14 +33,6 @@ double of_block(const Json& line, std::size_t block, const char* what) {
   return line["workers"].array()[block][what].number();
 }
 
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end);
-  EXPECT_TRUE(end->exited);
-  EXPECT_EQ(end->code, 0) << server.log();
-}
-
 TEST(Topology, OneProcessServesWithAThreadForEachReactor) {
   const StatsJson stats;
   ServerProcess server(flags(stats));

@@ -21,15 +21,6 @@ ServerProcess::Setup example(const char* program) {
   return {.flags = {"--port", "0", "--workers", "1", "--connections", "64"}, .program = program};
 }
 
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end);
-  EXPECT_TRUE(end->exited);
-  EXPECT_EQ(end->code, 0) << server.log();
-  EXPECT_TRUE(server.all_gone());
-}
-
 // What is heard after these words, until so many bytes have come, or the end.
 std::string hear(Stream& client, std::string_view words, std::size_t bytes) {
   EXPECT_EQ(send(client.fd(), words.data(), words.size(), MSG_NOSIGNAL),

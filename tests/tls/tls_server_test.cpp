@@ -104,14 +104,6 @@ std::string text_of_size(std::size_t size) {
   return text;
 }
 
-void expect_drains(ServerProcess& server) {
-  server.signal(SIGTERM);
-  const std::optional<Exit> end = server.wait();
-  ASSERT_TRUE(end);
-  EXPECT_TRUE(end->exited);
-  EXPECT_EQ(end->code, 0) << server.log();
-}
-
 TEST(TlsServer, EchoesMegabytes) {
   ServerProcess server(with({"--tls", "self-signed"}));
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
