@@ -6,6 +6,8 @@
 # CAUGHT_BY matches "oracle: what it said".
 
 set(connection 06-server/lib/engine/connection.hpp)
+set(side 06-server/lib/engine/protocol_side.hpp)
+set(line 06-server/lib/engine/buffer_line.hpp)
 set(receiver 06-server/lib/engine/receiver.hpp)
 set(sender 06-server/lib/engine/sender.hpp)
 set(commons 06-server/lib/engine/commons.hpp)
@@ -132,9 +134,9 @@ mutation(buffer_given_back_twice OF lines FILE ${segment} CAUGHT_BY "assertion: 
   OLD "        owner_(std::exchange(other.owner_, nullptr)),"
   NEW "        owner_(other.owner_),")
 
-mutation(no_turn_when_room_comes_back OF lines FILE ${connection} CAUGHT_BY "liveness: |guarantee: |safety: "
-  OLD "    protocol_.on_turn(*this);"
-  NEW "    if (this->anything_unread()) protocol_.on_turn(*this);")
+mutation(no_turn_when_room_comes_back OF lines FILE ${side} CAUGHT_BY "liveness: |guarantee: |safety: "
+  OLD "    self().protocol_.on_turn(self());"
+  NEW "    if (self().anything_unread()) self().protocol_.on_turn(self());")
 
 mutation(file_piece_out_of_order OF lines FILE ${connection} CAUGHT_BY "content: "
   OLD "this->outbox_.push(std::move(bytes));"
@@ -161,7 +163,7 @@ mutation(pieces_need_no_room OF awkward FILE ${queue} CAUGHT_BY "assertion: .*LA
   OLD "if (kind != SegmentKind::received || segment.is_piece()) {"
   NEW "if (kind != SegmentKind::received) {")
 
-mutation(a_turn_for_each_buffer_however_often OF awkward FILE ${worker}
+mutation(a_turn_for_each_buffer_however_often OF awkward FILE ${line}
   CAUGHT_BY "assertion: .*turns_in_vain_"
   OLD "turns > 0 && pooled.free() > 0"
   NEW "pooled.free() > 0")

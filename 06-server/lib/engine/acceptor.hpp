@@ -15,6 +15,7 @@
 
 #include "01-core/lib/cancel.hpp"
 #include "03-network/lib/accept_multishot.hpp"
+#include "06-server/lib/engine/accept_failure.hpp"
 
 namespace lab {
 
@@ -128,31 +129,16 @@ class Acceptor {
     on_multishot(cqe);
   }
 
-  // Any error ends a multishot accept. What belongs to one client is tried again at once, what is a
-  // shortage with a growing pause.
+  // Any error ends a multishot accept.
   void on_failed(int res) noexcept {
-    switch (-res) {
-      case ECANCELED:
-        return;
-      case EINVAL:  // the supervisor has shut the listener down: its word to drain is on the way
-        retry_tick_ = sink_.tick() + retry_ticks_max_;
-        return;
-      case ECONNABORTED:
-      case EPROTO:
-      case EINTR:
-      case EAGAIN:
-      case EPERM:
-      case ENETDOWN:
-      case ENETUNREACH:
-      case EHOSTDOWN:
-      case EHOSTUNREACH:
-      case ETIMEDOUT:
-        sink_.accept_failed();
-        return;
-      default:
-        break;
+    if (res == -ECANCELED) return;
+    const AcceptFailure failure = accept_failure(-res);
+    if (failure == AcceptFailure::listener_shut) {
+      retry_tick_ = sink_.tick() + retry_ticks_max_;
+      return;
     }
     sink_.accept_failed();
+    if (failure == AcceptFailure::of_one_client) return;
     retry_tick_ = sink_.tick() + retry_wait_;
     retry_wait_ = std::min(2 * retry_wait_, retry_ticks_max_);
   }

@@ -39,15 +39,19 @@ class BufferLine {
   void leave(Client& client) noexcept {
     if (line_.contains(client)) line_.remove(client);
   }
-  /// The first in line has a turn: until end_turn() it may take.
-  Client& begin_turn() noexcept {
-    Place& place = *line_.front();
-    line_.remove(place);
-    turn_ = &place;
-    return static_cast<Client&>(place);
+  /// Whoever has waited gets a turn for each buffer that is home, in the order of the line: one
+  /// turn, or a protocol that gives back what it took would have another for ever.
+  /// @param pooled the buffers that are waited for
+  /// @param turn called with a client, which may take meanwhile
+  void grant(const auto& pooled, const auto& turn) noexcept {
+    for (unsigned turns = size(); turns > 0 && pooled.free() > 0 && !empty(); --turns) {
+      Place& place = *line_.front();
+      line_.remove(place);
+      turn_ = &place;
+      turn(static_cast<Client&>(place));
+      turn_ = nullptr;
+    }
   }
-  /// Nobody has a turn any more.
-  void end_turn() noexcept { turn_ = nullptr; }
   /// True when nobody waits, or it is this one's turn.
   bool may_take(const Client& client) const noexcept { return line_.empty() || turn_ == &client; }
 
@@ -63,6 +67,7 @@ class BufferLine<Client, false> {
  public:
   bool empty() const noexcept { return true; }
   bool contains(const Client&) const noexcept { return false; }
+  void grant(const auto&, const auto&) noexcept {}
   void leave(Client&) noexcept {}
 };
 

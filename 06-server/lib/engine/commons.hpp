@@ -154,14 +154,8 @@ class Commons {
   }
   /// @param due notifications of this kind that the connection awaits already
   bool may_send_zero_copy(SegmentKind kind, std::uint32_t due) const noexcept {
-    switch (kind) {
-      case SegmentKind::stable:
-        return true;
-      case SegmentKind::pooled:
-        return memory_.pooled.free() >= memory_.pooled.count() / 2;
-      case SegmentKind::received:
-        break;
-    }
+    if (kind == SegmentKind::stable) return true;
+    if (kind == SegmentKind::pooled) return memory_.pooled.free() >= memory_.pooled.count() / 2;
     return budget_.may_send_zero_copy(due, memory_.buffers.free());
   }
   ZeroCopySend<Client>* create_zero_copy_send(Sender<Client>& owner) noexcept {
@@ -269,13 +263,8 @@ class Commons {
   }
 
   ZeroCopyMode zero_copy_mode() const noexcept {
-    if (options_.zero_copy == ZeroCopyMode::always && features_.has(Feature::send_zero_copy)) {
-      return ZeroCopyMode::always;
-    }
-    const bool can_judge = features_.has(Feature::send_zero_copy) &&
-                           features_.has(Feature::zero_copy_report) && !options_.peers_on_loopback;
-    return options_.zero_copy == ZeroCopyMode::automatic && can_judge ? ZeroCopyMode::automatic
-                                                                      : ZeroCopyMode::never;
+    return possible(options_.zero_copy, features_.has(Feature::send_zero_copy),
+                    features_.has(Feature::zero_copy_report) && !options_.peers_on_loopback);
   }
 
   // A peer that has reset its connection leaves nothing to shut down.

@@ -17,10 +17,10 @@
 #include "06-server/lib/engine/lingering.hpp"
 #include "06-server/lib/engine/pair.hpp"
 #include "06-server/lib/engine/phase.hpp"
+#include "06-server/lib/engine/protocol_side.hpp"
 #include "06-server/lib/engine/receiver.hpp"
 #include "06-server/lib/engine/sender.hpp"
 #include "06-server/lib/engine/slot_closer.hpp"
-#include "06-server/lib/limits/refused.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
 namespace lab {
@@ -37,8 +37,10 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
                                public Inbox<Connection<P>, P::uses_buffers>,
                                public Lingering<Connection<P>, P::uses_buffers>,
                                public BufferHolder<Connection<P>, P::uses_buffers>,
-                               public Pair<Connection<P>, dials_out<P>> {
+                               public Pair<Connection<P>, dials_out<P>>,
+                               public ProtocolSide<Connection<P>, P> {
   using Phase = ConnectionPhase;
+  friend class ProtocolSide<Connection, P>;
 
  public:
   using Sending = Sender<Connection>;
@@ -64,13 +66,6 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     protocol_.on_open(*this);
   }
 
-  /// The slot is ours, and a limit keeps its client out.
-  void turn_away(Refused why) noexcept {
-    activity_tick_ = commons_.tick();
-    if constexpr (requires { P::refusal(why); }) send(Segment::stable(P::refusal(why)));
-    finish(this->begin_to_turn_away() ? Finish::linger : Finish::close);
-  }
-
   /// Decides what happens next. Called once after each batch in which something happened here; it
   /// may end with this object's death.
   void advance() noexcept {
@@ -78,15 +73,15 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
       case Phase::dialling:
         break;
       case Phase::open:
-        turn();
-        if (this->lost() && !this->anything_unread()) return abort_broken();
+        this->turn();
+        if (this->lost() && !this->anything_unread()) return this->abort_broken();
         this->send_next();
         this->send_fin();
         this->steer_receiving();
         break;
       case Phase::finishing:
         this->stop_receiving();
-        turn();
+        this->turn();
         // It is lost already: whoever takes nothing of the rest is not waited for.
         if (this->wants_reset() && !this->peer_takes()) return abort();
         this->send_next();
@@ -110,75 +105,16 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     this->note_holding();
     this->outbox_.push(std::move(bytes));
   }
-  PooledBuffer take_buffer() noexcept {
-    // Its own share: sending it brings the next turn.
-    if (this->outbox_.pooled() >= commons_.pooled_cap()) return {};
-    this->note_holding();
-    return commons_.take_pooled(*this);
-  }
-  std::uint32_t tick() const noexcept { return commons_.tick(); }
   ClientAddress peer() const noexcept { return commons_.peer(this->slot()); }
-  Waker waker() noexcept {
-    return {this, [](void* connection) noexcept {
-              auto& self = *static_cast<Connection*>(connection);
-              self.commons_.mark_ready(self);
-            }};
-  }
-
-  void finish(Finish how) noexcept {
-    if (phase_ == Phase::open) phase_ = Phase::finishing;
-    this->want_bytes(false);
-    this->close_inbox();
-    if (how == Finish::linger) this->want_to_linger();
-    this->finish_other();
-    commons_.mark_ready(*this);
-  }
-
-  /// Everything is dropped and the peer gets a reset, where the kernel can (6.7); else TCP's
-  /// timeout ends it.
-  void reset() noexcept {
-    this->want_reset();
-    abort();
-  }
-
   /// What is queued is sent; then the peer gets a reset, where the kernel can (6.7).
   void finish_with_reset() noexcept {
     this->want_reset();
-    finish(Finish::close);
+    this->finish(Finish::close);
   }
 
   // --- what its worker asks and tells ---
 
-  /// No more is received; what has come is answered, then the connection closes. What its protocol
-  /// does not want is thrown away: closing over it would be a reset.
-  void wind_up() noexcept {
-    if (phase_ != Phase::open) return;
-    phase_ = Phase::finishing;
-    if (!this->wants_bytes()) this->want_to_linger();
-    protocol_.on_wind_up(*this);
-    this->finish_other();
-    commons_.mark_ready(*this);
-  }
-  void drain() noexcept {
-    if (phase_ != Phase::open) return;
-    protocol_.on_drain(*this);
-    commons_.mark_ready(*this);
-  }
-  /// Once a second: somebody's time may be over.
-  void check_deadline() noexcept {
-    const std::uint32_t deadline = protocol_.deadline();
-    const auto late = static_cast<std::int32_t>(commons_.tick() - deadline);
-    const bool over = deadline != no_deadline && late >= 0;
-    const bool is_last = phase_ == Phase::lingering || this->wants_reset();
-    if (over || is_last) commons_.mark_ready(*this);
-  }
-
-  /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
-  bool stuck() const noexcept { return !aborting() && !this->slot_closed() && this->holds_up(); }
-  std::uint32_t last_activity() const noexcept { return activity_tick_; }
   bool dialling() const noexcept { return phase_ == Phase::dialling; }
-  bool open() const noexcept { return phase_ == Phase::open; }
-  bool aborting() const noexcept { return phase_ == Phase::aborting; }
   /// Nothing is on the way to the peer, and its protocol has nothing to do.
   bool quiet() const noexcept { return nothing_moves() && this->pair_is_quiet(); }
   bool nothing_moves() const noexcept {
@@ -193,48 +129,10 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   std::uint32_t held() const noexcept {
     return this->passed_on() + this->unread_buffers() + protocol_.leases();
   }
-  bool keeps_pooled_buffers() const noexcept { return protocol_.buffers() > 0; }
-  bool keeps_received() const noexcept { return this->anything_unread() || protocol_.leases() > 0; }
 
-  void on_received(BufferLease bytes) noexcept {
-    touch();
-    Segment segment = commons_.received().segment(std::move(bytes));
-    if constexpr (P::uses_buffers) {
-      this->note_holding();
-      this->inbox_.push(std::move(segment));  // they come in turn()
-    } else if (this->wants_bytes()) {
-      protocol_.on_bytes(*this, std::move(segment));
-    }
-  }
-
-  /// The peer's FIN.
-  void on_end() noexcept {
-    if (!this->keep_end() && phase_ == Phase::open) protocol_.on_end(*this);
-  }
-
-  void on_piece(Segment bytes) noexcept {
-    if (phase_ == Phase::open || phase_ == Phase::finishing) {
-      protocol_.on_file(*this, std::move(bytes));
-    }
-  }
-
-  /// TCP has ended it. Not told apart by the error: after one operation has reported -ETIMEDOUT the
-  /// next one gets -EPIPE.
-  void abort_broken() noexcept {
-    if (phase_ != Phase::aborting) commons_.stats()[Stat::tcp_ended].add(1);
-    abort();
-  }
-
-  /// The same; what came before is passed on first.
+  /// TCP has ended it; what came before is passed on first.
   void on_tcp_error() noexcept {
-    if (!this->outlives_error()) abort_broken();
-  }
-
-  /// Something moved. Once a tick at most: the list by age need not be finer.
-  void touch() noexcept {
-    if (activity_tick_ == commons_.tick()) return;
-    activity_tick_ = commons_.tick();
-    commons_.move_to_youngest(*this);
+    if (!this->outlives_error()) this->abort_broken();
   }
 
  private:
@@ -246,18 +144,13 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
     commons_.mark_ready(*this);
   }
 
-  // The turn of its protocol: first what happened, then what has come, in order, then the end.
-  void turn() noexcept {
-    if (this->turned_away()) return;
-    protocol_.on_turn(*this);
-    this->hand_on(protocol_);
-  }
-
   // Its protocol had its turn and left nothing to send, to read or to wait for.
   bool answered() const noexcept {
     return this->outbox_empty() && !this->reads() && !this->unread_is_due() &&
            !commons_.waits_for_pooled(*this);
   }
+  // Nothing but time may end what it waits for.
+  bool looks_again() const noexcept { return phase_ == Phase::lingering || this->wants_reset(); }
   void end() noexcept {
     if (!this->lingers() || this->peer_ended()) return close_join();
     if (!this->receive_joined() || !this->results_joined()) return;

@@ -6,7 +6,6 @@
 // is steered by the outbox that its bytes go to, which is the other's.
 #pragma once
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,38 +19,10 @@
 #include "02-files/lib/file_table.hpp"
 #include "06-server/lib/engine/dialler.hpp"
 #include "06-server/lib/engine/sender.hpp"
+#include "06-server/lib/engine/slot_operations.hpp"
 #include "06-server/lib/protocol/dialling.hpp"
 
 namespace lab {
-
-/// An ordinary descriptor for a slot, for those calls that know no slots. res: the descriptor, or
-/// -errno. Source: io_uring_prep_fixed_fd_install(3), Linux 6.8.
-class InstallFd : public Completion {
- public:
-  using Completion::Completion;
-
-  /// The descriptor is the caller's to close.
-  void start(Ring& ring, FileSlot slot) noexcept {
-    io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_fixed_fd_install(sqe, index(slot), 0);
-    ring.arm(sqe, *this);
-  }
-};
-
-/// Whether a slot can take bytes. res: a poll mask, or -errno.
-/// Source: io_uring_prep_poll_add(3), Linux 5.1.
-class PollWritable : public Completion {
- public:
-  using Completion::Completion;
-
-  /// Once.
-  void start(Ring& ring, FileSlot slot) noexcept {
-    io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_poll_add(sqe, index(slot), POLLOUT);
-    sqe->flags |= IOSQE_FIXED_FILE;
-    ring.arm(sqe, *this);
-  }
-};
 
 /// Connection derives from it and has: commons(), slot(), open(), aborting(), all_sent(), quiet
 /// parts, send(segment), finish(how), reset(), and what Dialler needs.

@@ -18,7 +18,7 @@ namespace lab {
 
 /// Connection derives from it and has: commons(), slot(), open(), aborting(), quiet(), held(),
 /// paced(), relays(), ask_sink(), sink(), whose all_sent() and outbox_empty() it asks,
-/// on_received(lease), count_discarded(bytes), on_end(), on_tcp_error(),
+/// on_received(segment), count_discarded(bytes), on_end(), on_tcp_error(),
 /// abort_broken(), receiving_link.
 template <class Connection>
 class Receiver {
@@ -238,7 +238,7 @@ class Receiver {
     stats[Stat::receives].add(1);
     stats[Stat::bytes_in].add(lease.size());
     if (carries_ == Carries::one_buffer) stats[Stat::receives_one_shot].add(1);
-    self().on_received(std::move(lease));
+    self().on_received(commons().received().segment(std::move(lease)));
   }
 
   void cancel_receive() noexcept {

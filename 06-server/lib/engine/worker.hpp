@@ -165,18 +165,11 @@ class Worker {
     while (Client* client = connections_.pop_ready()) client->advance();
   }
 
-  // Whoever has waited gets a turn for each buffer that is home, in the order of the line: one
-  // turn, or a protocol that gives back what it took would have another for ever.
   void grant_pooled() noexcept {
-    if constexpr (P::uses_buffers) {
-      auto& line = commons_.buffer_line();
-      const PooledBuffers& pooled = commons_.pooled();
-      for (unsigned turns = line.size(); turns > 0 && pooled.free() > 0 && !line.empty(); --turns) {
-        commons_.mark_ready(line.begin_turn());
-        advance_ready();
-        line.end_turn();
-      }
-    }
+    commons_.buffer_line().grant(commons_.pooled(), [this](Client& client) noexcept {
+      commons_.mark_ready(client);
+      advance_ready();
+    });
   }
 
   // First come, first served.

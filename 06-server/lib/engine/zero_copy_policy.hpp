@@ -14,6 +14,15 @@ enum class ZeroCopyMode : std::uint8_t {
   never       ///< plain sends alone
 };
 
+/// What comes of that here.
+/// @param can_send the kernel has zero-copy sends
+/// @param reports_tell it says which of them it copied, and that depends on the peer: over loopback
+/// it always copies
+constexpr ZeroCopyMode possible(ZeroCopyMode wanted, bool can_send, bool reports_tell) noexcept {
+  const bool can = can_send && (wanted == ZeroCopyMode::always || reports_tell);
+  return can ? wanted : ZeroCopyMode::never;
+}
+
 /// The verdict of one worker about its peers.
 ///
 /// In automatic mode it is off after 6 copied of the last 8 reports; then one send in 1024 is a

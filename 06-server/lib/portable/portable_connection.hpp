@@ -18,8 +18,8 @@
 #include "06-server/lib/engine/inbox.hpp"
 #include "06-server/lib/engine/intrusive_list.hpp"
 #include "06-server/lib/engine/phase.hpp"
+#include "06-server/lib/engine/protocol_side.hpp"
 #include "06-server/lib/limits/client_address.hpp"
-#include "06-server/lib/limits/refused.hpp"
 #include "06-server/lib/portable/uv_closer.hpp"
 #include "06-server/lib/portable/uv_file_reader.hpp"
 #include "06-server/lib/portable/uv_loop.hpp"
@@ -41,8 +41,10 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
                            public UvCloser<PortableConnection<P>>,
                            public Admission<PortableConnection<P>>,
                            public Inbox<PortableConnection<P>, P::uses_buffers>,
-                           public BufferHolder<PortableConnection<P>, P::uses_buffers> {
+                           public BufferHolder<PortableConnection<P>, P::uses_buffers>,
+                           public ProtocolSide<PortableConnection<P>, P> {
   using Phase = ConnectionPhase;
+  friend class ProtocolSide<PortableConnection, P>;
   static_assert(!dials_out<P>, "serve() refuses it: connections are dialled by io_uring alone");
 
  public:
@@ -61,7 +63,7 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
   /// The socket is ours, also where this fails. opened() or turn_away() follows.
   /// @param fd it does not block
   /// @return false: libuv does not take it, and the connection ends
-  bool open(int fd) noexcept {
+  bool take_socket(int fd) noexcept {
     activity_tick_ = commons_.tick();
     commons_.mark_ready(*this);
     uv_tcp_init(commons_.loop().raw(), &tcp_);
@@ -75,12 +77,6 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
   }
   /// It begins to serve.
   void opened() noexcept { protocol_.on_open(*this); }
-  /// A limit keeps its client out.
-  void turn_away(Refused why) noexcept {
-    if constexpr (requires { P::refusal(why); }) send(Segment::stable(P::refusal(why)));
-    finish(this->begin_to_turn_away() ? Finish::linger : Finish::close);
-  }
-
   /// Decides what happens next. Called once after each turn in which something happened here; it
   /// may end with this object's death.
   void advance() noexcept {
@@ -89,13 +85,13 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
       case Phase::dialling:  // never
         break;
       case Phase::open:
-        turn();
+        this->turn();
         this->send_next();
         this->steer_receiving();
         break;
       case Phase::finishing:
         this->stop_receiving();
-        turn();
+        this->turn();
         this->send_next();
         if (answered()) end();
         break;
@@ -117,65 +113,10 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
     this->note_holding();
     this->outbox_.push(std::move(bytes));
   }
-  /// None: its share is out, or it waits in line.
-  PooledBuffer take_buffer() noexcept {
-    // Its own share: sending it brings the next turn.
-    if (this->outbox_.pooled() >= commons_.pooled_cap()) return {};
-    this->note_holding();
-    return commons_.take_pooled(*this);
-  }
-  std::uint32_t tick() const noexcept { return commons_.tick(); }  ///< in steps of protocol_tick_ms
   ClientAddress peer() const noexcept { return peer_; }  ///< where it is; :: where nobody asked
-  /// Of this connection.
-  Waker waker() noexcept {
-    return {this, [](void* connection) noexcept {
-              auto& self = *static_cast<PortableConnection*>(connection);
-              self.commons_.mark_ready(self);
-            }};
-  }
-  /// What is queued is sent, then it ends.
-  void finish(Finish how) noexcept {
-    if (phase_ == Phase::open) phase_ = Phase::finishing;
-    this->want_bytes(false);
-    this->close_inbox();
-    if (how == Finish::linger) this->want_to_linger();
-    commons_.mark_ready(*this);
-  }
-  /// Everything is dropped and the peer gets a reset.
-  void reset() noexcept {
-    this->want_reset();
-    abort();
-  }
 
-  // --- what its worker asks and tells ---
+  // --- what its worker asks ---
 
-  /// No more is received; what has come is answered, then the connection closes. What its protocol
-  /// does not want is thrown away: closing over it would be a reset.
-  void wind_up() noexcept {
-    if (phase_ != Phase::open) return;
-    phase_ = Phase::finishing;
-    if (!this->wants_bytes()) this->want_to_linger();
-    protocol_.on_wind_up(*this);
-    commons_.mark_ready(*this);
-  }
-  /// The server ends: nothing new is begun.
-  void drain() noexcept {
-    if (phase_ != Phase::open) return;
-    protocol_.on_drain(*this);
-    commons_.mark_ready(*this);
-  }
-  /// Once a second: somebody's time may be over.
-  void check_deadline() noexcept {
-    const std::uint32_t deadline = protocol_.deadline();
-    const auto late = static_cast<std::int32_t>(commons_.tick() - deadline);
-    const bool over = deadline != no_deadline && late >= 0;
-    if (over || phase_ == Phase::lingering) commons_.mark_ready(*this);
-  }
-  /// True while it holds buffers for a peer that takes nothing: since when, see stuck_since().
-  bool stuck() const noexcept { return !aborting() && !this->closing() && this->holds_up(); }
-  std::uint32_t last_activity() const noexcept { return activity_tick_; }  ///< tick
-  bool open() const noexcept { return phase_ == Phase::open; }  ///< nothing has begun to end it
-  bool aborting() const noexcept { return phase_ == Phase::aborting; }  ///< nothing more is sent
   /// Nothing is on the way to the peer, and its protocol has nothing to do.
   bool quiet() const noexcept {
     return this->all_sent() && !this->reads_file() && !this->unread_is_due() && protocol_.idle();
@@ -194,45 +135,11 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
   std::uint32_t held() const noexcept {
     return Sending::held() + this->unread_buffers() + protocol_.leases();
   }
-  /// Of its protocol.
-  bool keeps_pooled_buffers() const noexcept { return protocol_.buffers() > 0; }
-  /// Buffers that its protocol has not let go.
-  bool keeps_received() const noexcept { return this->anything_unread() || protocol_.leases() > 0; }
   /// Its descriptor may be somebody else's.
   bool slot_closed() const noexcept { return this->closing(); }
-  /// Its descriptor: what the limits know it by. REQUIRES: open() took the socket, and it is not
+  /// Its descriptor: what the limits know it by. REQUIRES: take_socket() took it, and it is not
   /// closing.
   FileSlot slot() const noexcept { return static_cast<FileSlot>(descriptor_of(stream())); }
-
-  void on_received(Segment bytes) noexcept {
-    touch();
-    if constexpr (P::uses_buffers) {
-      this->note_holding();
-      this->inbox_.push(std::move(bytes));  // they come in turn()
-    } else if (this->wants_bytes()) {
-      protocol_.on_bytes(*this, std::move(bytes));
-    }
-  }
-  /// The peer's FIN.
-  void on_end() noexcept {
-    if (!this->keep_end() && phase_ == Phase::open) protocol_.on_end(*this);
-  }
-  void on_piece(Segment bytes) noexcept {
-    if (!this->closing() && (phase_ == Phase::open || phase_ == Phase::finishing)) {
-      protocol_.on_file(*this, std::move(bytes));
-    }
-  }
-  /// TCP has ended it.
-  void abort_broken() noexcept {
-    if (phase_ != Phase::aborting) commons_.stats()[Stat::tcp_ended].add(1);
-    abort();
-  }
-  /// Something moved. Once a tick at most: the list by age need not be finer.
-  void touch() noexcept {
-    if (activity_tick_ == commons_.tick()) return;
-    activity_tick_ = commons_.tick();
-    commons_.move_to_youngest(*this);
-  }
 
  private:
   void abort() noexcept {
@@ -243,18 +150,15 @@ class PortableConnection : public UvReceiver<PortableConnection<P>>,
     commons_.mark_ready(*this);
   }
 
-  // The turn of its protocol: first what happened, then what has come, in order, then the end.
-  void turn() noexcept {
-    if (this->turned_away()) return;
-    protocol_.on_turn(*this);
-    this->hand_on(protocol_);
-  }
-
   // Its protocol had its turn and left nothing to send, to read or to wait for.
   bool answered() const noexcept {
     return phase_ == Phase::finishing && this->all_sent() && !this->reads_file() &&
            !this->unread_is_due() && !commons_.waits_for_pooled(*this);
   }
+  // Nobody has dialled for it.
+  void finish_other() noexcept {}
+  // Nothing but time may end what it waits for.
+  bool looks_again() const noexcept { return phase_ == Phase::lingering; }
   void end() noexcept {
     if (!this->lingers() || this->peer_ended()) return close_join();
     phase_ = Phase::lingering;

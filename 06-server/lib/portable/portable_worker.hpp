@@ -144,7 +144,7 @@ class PortableWorker {
     const bool asked = commons_.options().peer_addresses;
     // The acceptor counts on room().
     Client* client = connections_.create(commons_, asked ? peer : ClientAddress{});
-    if (!client->open(fd)) return accept_failed();
+    if (!client->take_socket(fd)) return accept_failed();
     stats_[Stat::accepted].add(1);
     std::optional<Refused> why;
     if (auto* limits = commons_.limits()) {
@@ -188,17 +188,11 @@ class PortableWorker {
     while (Client* client = connections_.pop_ready()) client->advance();
   }
 
-  // As Worker::grant_pooled(): a turn for each buffer that is home, in the order of the line.
   void grant_pooled() noexcept {
-    if constexpr (P::uses_buffers) {
-      auto& line = commons_.buffer_line();
-      const PooledBuffers& pooled = commons_.pooled();
-      for (unsigned turns = line.size(); turns > 0 && pooled.free() > 0 && !line.empty(); --turns) {
-        commons_.mark_ready(line.begin_turn());
-        advance_ready();
-        line.end_turn();
-      }
-    }
+    commons_.buffer_line().grant(commons_.pooled(), [this](Client& client) noexcept {
+      commons_.mark_ready(client);
+      advance_ready();
+    });
   }
 
   // First come, first served; but who cannot take an answer takes no buffer either, and is asked

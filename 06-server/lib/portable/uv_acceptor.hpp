@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "06-server/lib/engine/accept_failure.hpp"
 #include "06-server/lib/portable/uv_loop.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
 
@@ -75,28 +76,12 @@ class UvAcceptor {
     }
   }
 
-  // What belongs to one client is tried again at once, what is a shortage with a growing pause.
   void on_failed(int error) noexcept {
-    switch (error) {
-      case EAGAIN:
-      case EINTR:
-        return;
-      case EINVAL:  // the supervisor has shut the listener down: its word to drain is on the way
-        return pause(retry_ticks_max);
-      case ECONNABORTED:
-      case EPROTO:
-      case EPERM:
-      case ENETDOWN:
-      case ENETUNREACH:
-      case EHOSTDOWN:
-      case EHOSTUNREACH:
-      case ETIMEDOUT:
-        sink_.accept_failed();
-        return;
-      default:
-        break;
-    }
+    if (error == EAGAIN || error == EINTR) return;
+    const AcceptFailure failure = accept_failure(error);
+    if (failure == AcceptFailure::listener_shut) return pause(retry_ticks_max);
     sink_.accept_failed();
+    if (failure == AcceptFailure::of_one_client) return;
     pause(retry_wait_);
     retry_wait_ = std::min(2 * retry_wait_, retry_ticks_max);
   }

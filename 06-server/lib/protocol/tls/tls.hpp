@@ -13,7 +13,9 @@
 #include <memory>
 #include <utility>
 
+#include "06-server/lib/protocol/deadlines.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
+#include "06-server/lib/protocol/tls/tls_drain.hpp"
 #include "06-server/lib/protocol/tls/tls_io.hpp"
 #include "06-server/lib/protocol/tls/tls_receiver.hpp"
 #include "06-server/lib/protocol/tls/tls_sender.hpp"
@@ -39,11 +41,11 @@ class Tls {
   Tls& operator=(const Tls&) = delete;
 
   void on_open(auto& io) noexcept {
-    deadline_ = io.tick() + shared_.context->options().handshake_ms / protocol_tick_ms;
+    deadline_ = deadline_after(io, shared_.context->options().handshake_ms);
   }
 
   void on_bytes(auto& io, Segment bytes) noexcept {
-    drain_tick_ = io.tick() + drain_ticks;
+    drain_.note_bytes(io);
     if (phase_ == Phase::fresh && !begin(io, bytes)) return;
     if (phase_ == Phase::handshake && !shared_.handshakes.take_step(handshake_, io.waker())) {
       io.unread(std::move(bytes));
@@ -62,7 +64,7 @@ class Tls {
   }
 
   void on_turn(auto& io) noexcept {
-    if (begins() && is_over(deadline_, io.tick())) {
+    if (begins() && is_over(io, deadline_)) {
       shared_.counters.failed(TlsFailure::late).add(1);
       return end_with(io, Finish::close);
     }
@@ -80,8 +82,7 @@ class Tls {
   }
 
   void on_drain(auto& io) noexcept {
-    draining_ = true;
-    drain_tick_ = io.tick() + drain_ticks;
+    drain_.begin(io);
     run(io, [&](auto& above) { inner_.on_drain(above); });
   }
 
@@ -98,7 +99,7 @@ class Tls {
   /// In a drain an open connection is never idle: it ends itself, with a close_notify.
   bool idle() const noexcept {
     if (phase_ != Phase::open) return phase_ == Phase::fresh || phase_ == Phase::ended;
-    return !draining_ && rests();
+    return !drain_.begun() && rests();
   }
   /// The inner protocol's: TLS itself has nothing in flight.
   bool at_rest() const noexcept { return inner_.at_rest(); }
@@ -110,9 +111,7 @@ class Tls {
   std::uint32_t deadline() const noexcept {
     if (begins()) return deadline_;
     if (phase_ != Phase::open) return no_deadline;
-    const std::uint32_t inner = inner_.deadline();
-    if (!draining_ || inner == no_deadline) return draining_ ? drain_tick_ : inner;
-    return static_cast<std::int32_t>(inner - drain_tick_) < 0 ? inner : drain_tick_;
+    return drain_.or_sooner(inner_.deadline());
   }
 
  private:
@@ -127,11 +126,6 @@ class Tls {
     ended
   };
 
-  static constexpr std::uint32_t drain_ticks = 200 / protocol_tick_ms;
-
-  static bool is_over(std::uint32_t tick, std::uint32_t now) noexcept {
-    return static_cast<std::int32_t>(now - tick) >= 0;
-  }
   bool begins() const noexcept { return phase_ == Phase::fresh || phase_ == Phase::handshake; }
   bool blocked() const noexcept { return session_.bio().blocked(); }
   void note_cut() noexcept {
@@ -141,16 +135,11 @@ class Tls {
   bool passed_on() const noexcept { return sender_.empty() && !blocked(); }
   bool rests() const noexcept { return inner_.idle() && passed_on() && receiver_.empty(); }
   bool takes_bytes(auto& io) const noexcept {
-    switch (phase_) {
-      case Phase::fresh:
-        return handshake_.inside;
-      case Phase::handshake:
-        return !blocked() && !shared_.handshakes.waits_for_step(handshake_);
-      case Phase::open:
-        return receiver_.closed() || reads_on(io);
-      default:
-        return false;
+    if (phase_ == Phase::fresh) return handshake_.inside;
+    if (phase_ == Phase::handshake) {
+      return !blocked() && !shared_.handshakes.waits_for_step(handshake_);
     }
+    return phase_ == Phase::open && (receiver_.closed() || reads_on(io));
   }
   bool reads_on(auto& io) const noexcept {
     return phase_ == Phase::open && receiver_.wanted() && !finishes_ && !blocked() &&
@@ -216,7 +205,7 @@ class Tls {
     if (session_.resumed()) shared_.counters.resumed().add(1);
     phase_ = Phase::open;
     inner_.on_open(above);
-    if (draining_ && phase_ == Phase::open && !finishes_) inner_.on_drain(above);
+    if (drain_.begun() && phase_ == Phase::open && !finishes_) inner_.on_drain(above);
   }
 
   void read_on(auto& io, auto& above) noexcept {
@@ -248,7 +237,7 @@ class Tls {
 
   void say_good_bye(auto& io, auto& above) noexcept {
     if (phase_ != Phase::open) return;
-    if (draining_ && !finishes_ && rests() && is_over(drain_tick_, io.tick())) wind_up(above);
+    if (!finishes_ && rests() && drain_.is_due(io)) wind_up(above);
     if (!finishes_ || !sender_.empty() || blocked()) return;
     session_.close_notify();
     phase_ = Phase::ending;
@@ -297,13 +286,12 @@ class Tls {
   TlsSender sender_;
   TlsReceiver<Inner::uses_buffers> receiver_;
   std::uint32_t deadline_ = no_deadline;  ///< of the handshake
-  std::uint32_t drain_tick_ = 0;          ///< in a drain: then it ends when it rests
+  TlsDrain drain_;
   Phase phase_ = Phase::fresh;
   Finish how_ = Finish::close;
   bool finishes_ = false;       ///< it wants to end: close_notify follows what is pending
   bool peer_finished_ = false;  ///< its FIN
   bool end_told_ = false;
-  bool draining_ = false;
 };
 
 }  // namespace lab
