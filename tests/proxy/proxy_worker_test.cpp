@@ -321,6 +321,22 @@ TEST(ProxyWorker, ADrainEndsPairsThatRestAndWaitsForAnswersThatAreDue) {
   EXPECT_EQ(proxy.thread.stat(Stat::drain_resets), 0U);
 }
 
+// It has sent its end and no answer: none can come.
+TEST(ProxyWorker, ADrainWaitsForNoAnswerOfAnUpstreamThatHasEnded) {
+  RawUpstream upstream;
+  TestedProxy::Setup setup{.upstreams = {upstream.address()}};
+  setup.worker.drain_deadline_ms = 120'000;
+  TestedProxy proxy(setup);
+  const Stream client = connect_to(proxy.thread.port());
+  say(client.fd(), "question");
+  const Fd other = upstream.accept();
+  EXPECT_EQ(hear(other.get(), 8), "question");
+  shutdown(other.get(), SHUT_WR);
+  EXPECT_EQ(hear(client.fd(), 1), ".");
+  EXPECT_TRUE(proxy.thread.finish());
+  EXPECT_EQ(proxy.thread.stat(Stat::drain_resets), 0U);
+}
+
 TEST(ProxyWorker, TheIdleTimeoutEndsBothSides) {
   RawUpstream upstream;
   TestedProxy::Setup setup{.upstreams = {upstream.address()}};

@@ -4,10 +4,18 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace lab {
 namespace {
 
 struct Waiting : BufferLinePlace<Waiting> {};
+
+/// Pooled buffers that are home.
+struct Home {
+  unsigned buffers;
+  unsigned free() const { return buffers; }
+};
 
 TEST(BufferLine, WhileNobodyWaitsAnybodyMayTake) {
   BufferLine<Waiting, true> line;
@@ -27,13 +35,33 @@ TEST(BufferLine, FirstComeFirstServed) {
   EXPECT_FALSE(line.may_take(stranger));
   EXPECT_FALSE(line.may_take(one)) << "it waits for its turn like all others";
 
-  EXPECT_EQ(&line.begin_turn(), &one);
-  EXPECT_TRUE(line.may_take(one));
-  EXPECT_FALSE(line.may_take(two));
-  EXPECT_FALSE(line.contains(one));
-  line.end_turn();
+  Home home{1};
+  unsigned turns = 0;
+  line.grant(home, [&](Waiting& next) {
+    EXPECT_EQ(&next, &one);
+    EXPECT_TRUE(line.may_take(one));
+    EXPECT_FALSE(line.may_take(two));
+    EXPECT_FALSE(line.contains(one));
+    --home.buffers;
+    ++turns;
+  });
+  EXPECT_EQ(turns, 1U) << "there is no second buffer";
   EXPECT_FALSE(line.may_take(one));
   EXPECT_EQ(line.first_since(), 9U);
+}
+
+TEST(BufferLine, WhoTakesNothingAndComesBackHasOneTurn) {
+  BufferLine<Waiting, true> line;
+  Waiting one, two;
+  line.join(one, 1);
+  line.join(two, 2);
+  std::vector<Waiting*> served;
+  line.grant(Home{1}, [&](Waiting& next) {
+    served.push_back(&next);
+    line.join(next, 3);
+  });
+  EXPECT_EQ(served, (std::vector<Waiting*>{&one, &two}));
+  EXPECT_EQ(line.size(), 2U);
 }
 
 TEST(BufferLine, WhoLeavesIsNotServed) {
@@ -44,10 +72,9 @@ TEST(BufferLine, WhoLeavesIsNotServed) {
   line.join(three, 3);
   line.leave(two);
   line.leave(two);
-  EXPECT_EQ(&line.begin_turn(), &one);
-  line.end_turn();
-  EXPECT_EQ(&line.begin_turn(), &three);
-  line.end_turn();
+  std::vector<Waiting*> served;
+  line.grant(Home{3}, [&](Waiting& next) { served.push_back(&next); });
+  EXPECT_EQ(served, (std::vector<Waiting*>{&one, &three}));
   EXPECT_TRUE(line.empty());
 }
 
