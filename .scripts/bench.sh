@@ -27,7 +27,7 @@ bench() {
 
 # The programs find each other beside themselves, and their figures land where the report looks.
 bench_echo() {
-  build release bench-echo echo-server epoll-echo ringload
+  build release bench-echo echo-server epoll-echo session-echo ringload
   build/release/bin/bench-echo --out build/bench/echo "$@"
 }
 

@@ -89,13 +89,15 @@ std::vector<Row> rows_matching(std::vector<Row> rows, const std::string& pattern
 }
 
 Bench::Bench(const BenchOptions& options) : options_(options) {
-  results_.rows = rows_matching(options.lesson ? lesson_rows() : all_rows(), options.rows);
+  std::vector<Row> rows = options.lesson ? lesson_rows() : all_rows();
+  if (options.asks_for("reactors")) rows.push_back(churn_row());
+  results_.rows = rows_matching(std::move(rows), options.rows);
   if (results_.rows.empty()) {
     throw std::runtime_error(fmt::format("--rows {}: no row has such a name", options.rows));
   }
   for (const Comparison& comparison :
        options.lesson ? lesson_comparisons() : all_comparisons(options.ablate)) {
-    if (options.only.empty() || std::ranges::count(options.only, comparison.name) != 0) {
+    if (options.only.empty() ? !comparison.on_request : options.asks_for(comparison.name)) {
       results_.comparisons.push_back(comparison);
     }
   }
@@ -147,8 +149,7 @@ const Results& Bench::run() {
 
 void Bench::start_servers() {
   for (const Variant& variant : results_.variants) {
-    const bool capstone = variant.program == Variant::Program::capstone;
-    Server::Options start{.program = capstone ? options_.server : options_.baseline,
+    Server::Options start{.program = options_.program(variant.program),
                           .arguments = {"--port", "0", "--workers", "1"},
                           .cpu = options_.server_cpu,
                           .log = options_.directory / (variant.name + ".log"),
@@ -217,6 +218,8 @@ std::string Bench::run_client(std::size_t row, std::size_t variant, double secon
   add(results_.rows[row].options);
   if (check) std::erase(words, "--no-check");
   add(client_options(options_));
+  // ringload spins for connections that stay.
+  if (results_.rows[row].churn) std::erase(words, "--spin");
   add({"--duration", fmt::format("{}", seconds), "--warmup", fmt::format("{}", warmup_s)});
   add({"--cpu", fmt::format("{}", options_.client_cpu)});
   add({"--server-cpu", fmt::format("{}", options_.server_cpu)});
@@ -255,7 +258,7 @@ bool run_memory(const BenchOptions& options) {
   for (const Variant& variant : all_variants(false)) {
     if (variant.name != "capstone-tuned" && variant.name != "epoll-plain") continue;
     const bool capstone = variant.program == Variant::Program::capstone;
-    Server::Options start{.program = capstone ? options.server : options.baseline,
+    Server::Options start{.program = options.program(variant.program),
                           .arguments = {"--port", "0", "--workers", "1"},
                           .cpu = options.server_cpu,
                           .log = options.directory / (variant.name + ".log"),

@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "05-performance/bench/command_line.hpp"
-#include "05-performance/bench/plan.hpp"
 #include "05-performance/lib/core_thread.hpp"
 
 namespace lab {
@@ -25,12 +24,13 @@ the client or the scheduler set the pace, and it is printed in brackets.)";
 void add_options(CommandLine& line, BenchOptions& options) {
   line.add_option("--rows", options.rows,
                   "Which rows, a regular expression over 1x64B 64x64B 512x64B 64x64Bx16 64x16KiB "
-                  "stream8")
+                  "stream8; with --only reactors also churn64, a connection for each message")
       .capture_default_str();
   std::vector<std::string> names;
   for (const Comparison& comparison : all_comparisons(true)) names.push_back(comparison.name);
   line.add_option("--only", options.only,
-                  "Only this comparison, and only what it needs; may be given again")
+                  "Only this comparison, and only what it needs; may be given again. reactors and "
+                  "session are made only when they are named here")
       .allow_extra_args(false)
       .check(one_of(names));
   line.add_flag(
@@ -60,6 +60,8 @@ void add_options(CommandLine& line, BenchOptions& options) {
       .capture_default_str();
   line.add_option("--server", options.server, "The capstone").capture_default_str();
   line.add_option("--baseline", options.baseline, "What it is compared with").capture_default_str();
+  line.add_option("--session", options.session, "The echo as a coroutine, for --only session")
+      .capture_default_str();
   line.add_option("--client", options.client, "The load generator").capture_default_str();
   line.add_flag("--process-cpu", options.process_cpu,
                 "CPU per request: only the time of the server's processes. For a noisy machine; it "
@@ -99,6 +101,22 @@ void check_processors(const CommandLine& line, const BenchOptions& options) {
 
 }  // namespace
 
+bool BenchOptions::asks_for(const std::string& comparison) const {
+  return std::ranges::count(only, comparison) != 0;
+}
+
+const std::filesystem::path& BenchOptions::program(Variant::Program which) const {
+  switch (which) {
+    case Variant::Program::baseline:
+      return baseline;
+    case Variant::Program::session:
+      return session;
+    case Variant::Program::capstone:
+      break;
+  }
+  return server;
+}
+
 std::vector<std::string> client_options(const BenchOptions& options) {
   std::vector<std::string> words{"--congestion", "reno", "--receive-buffer", "1MiB"};
   if (!options.sleeping_client) words.insert(words.begin(), "--spin");
@@ -111,6 +129,7 @@ BenchOptions parse_options(int argc, char** argv) {
       std::filesystem::read_symlink("/proc/self/exe").parent_path();
   options.server = beside / "echo-server";
   options.baseline = beside / "epoll-echo";
+  options.session = beside / "session-echo";
   options.client = beside / "ringload";
   CommandLine line("bench-echo", description);
   add_options(line, options);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "05-performance/bench/plan.hpp"
+
 namespace lab {
 
 struct BenchOptions {
@@ -20,6 +22,7 @@ struct BenchOptions {
   int client_cpu = 1;
   std::filesystem::path server;
   std::filesystem::path baseline;
+  std::filesystem::path session;
   std::filesystem::path client;
   std::filesystem::path directory = "build/bench";
   std::filesystem::path json;
@@ -30,6 +33,10 @@ struct BenchOptions {
   bool priority = true;
   bool sleeping_client = false;
   bool receive_steering = false;
+
+  /// True where --only names this comparison.
+  bool asks_for(const std::string& comparison) const;
+  const std::filesystem::path& program(Variant::Program which) const;
 };
 
 /// The client's own side is the same against every server, and as light as it can be.

@@ -71,6 +71,15 @@ std::vector<Row> all_rows() {
   };
 }
 
+Row churn_row() {
+  Row made = row("churn64", 64, 64);
+  made.text = "64, connecting";
+  made.churn = true;
+  // Reset, or the client's ports run out in TIME_WAIT.
+  made.options.insert(made.options.end(), {"--churn", "--linger-reset"});
+  return made;
+}
+
 std::vector<Row> lesson_rows() {
   constexpr std::size_t in_flight_max = 64_MiB;
   std::vector<Row> rows;
@@ -122,6 +131,8 @@ std::vector<Variant> all_variants(bool ablate) {
       {"epoll-plain", baseline, {"--socket-options", "plain"}},
       {"capstone-plain", capstone, {"--socket-options", "plain"}},
       {"epoll-tuned", baseline, {"--socket-options", "tuned"}},
+      {"reactors-tuned", capstone, {"--topology", "reactors", "--socket-options", "tuned"}},
+      {"session-tuned", session, {"--socket-options", "tuned"}},
   };
   if (has_portable) {
     variants.push_back(
@@ -154,6 +165,16 @@ std::vector<Comparison> all_comparisons(bool ablate) {
        "capstone-plain"},
       {"options-epoll", "what the options are worth: epoll tuned / plain", "epoll-tuned",
        "epoll-plain"},
+      {.name = "reactors",
+       .text = "one acceptor thread that passes connections on / each accepts for itself",
+       .first = "reactors-tuned",
+       .second = "capstone-tuned",
+       .on_request = true},
+      {.name = "session",
+       .text = "the echo as a coroutine / as a protocol of three lines",
+       .first = "session-tuned",
+       .second = "capstone-tuned",
+       .on_request = true},
   };
   if (has_portable) {
     comparisons.push_back({"portable", "the same echo and options: capstone on io_uring / on libuv",

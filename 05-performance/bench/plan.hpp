@@ -10,7 +10,7 @@ namespace lab {
 
 /// One server with one set of options.
 struct Variant {
-  enum class Program { capstone, baseline };
+  enum class Program { capstone, baseline, session };
 
   std::string name;
   Program program;
@@ -27,6 +27,7 @@ struct Row {
   unsigned connections = 1;
   unsigned depth = 1;
   bool stream = false;
+  bool churn = false;  ///< a connection for each message
 
   bool large() const noexcept { return stream || size * depth >= 16384; }
 };
@@ -48,11 +49,14 @@ struct Comparison {
   /// Whether targets are set: what an option is worth is told and not judged.
   bool judged = false;
   bool own_options = false;
+  bool on_request = false;  ///< only where --only names it
 
   Target target(const Row& row) const;
 };
 
 std::vector<Row> all_rows();
+/// 64 clients that connect, send one message, hear it and close; again and again.
+Row churn_row();
 /// The rows of lesson 05-10, without those that have more than 64 MiB in flight.
 std::vector<Row> lesson_rows();
 /// Both with the same socket options, and with the same buffers or each with its best.
