@@ -7,9 +7,6 @@ by what says the same everywhere: constructors of at most one parameter, destruc
 defaulted or deleted, assignment and comparison, the three functions of an awaiter, the handlers
 on_..., a function one of whose overloads in the same class is documented, and a specialization that
 is told by a value, as <Connection, false>: it does less than its template, in the same words.
-
-.scripts/undocumented.txt names headers of which it is known that something is missing. It only gets
-shorter: a header that is complete, or gone, may not be on it.
 """
 
 import glob
@@ -18,7 +15,6 @@ import re
 import sys
 import xml.etree.ElementTree
 
-OWED = ".scripts/undocumented.txt"
 LIBRARY = re.compile(r"^0[1-6]-[^/]+/lib/.*\.hpp$")
 TYPES = ("class", "struct", "union", "concept")
 EVERYWHERE = re.compile(r"~.*|operator(=|==|<=>)|await_(ready|suspend|resume)|on_.*")
@@ -80,32 +76,21 @@ def findings(folder):
     return sorted(one for one in found if LIBRARY.match(one[0]))
 
 
-def owed():
-    with open(OWED, encoding="utf-8") as file:
-        return {line.strip() for line in file if line.strip() and not line.startswith("#")}
-
-
-def check(folder, later):
+def check(folder):
     if not os.path.isdir(folder + "/xml"):
         print(f"{folder}/xml: nothing is there. Cure: GENERATE_XML = YES")
         return 1
     found = findings(folder)
-    bad = False
     for header, line, what in found:
-        if header not in later:
-            print(f"{header}:{line}: {what} has no comment. Cure: /// before it, or ///< behind "
-                  "it: units, errors, lifetime, since which kernel")
-            bad = True
-    for header in sorted(later - {header for header, _, _ in found}):
-        print(f"{OWED}: {header} lacks nothing, or is gone. Cure: take it off the list")
-        bad = True
-    return 1 if bad else 0
+        print(f"{header}:{line}: {what} has no comment. Cure: /// before it, or ///< behind it: "
+              "units, errors, lifetime, since which kernel")
+    return 1 if found else 0
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit("undocumented.py: wants Doxygen's folder. Cure: undocumented.py FOLDER")
-    return check(sys.argv[1], owed())
+    return check(sys.argv[1])
 
 
 if __name__ == "__main__":

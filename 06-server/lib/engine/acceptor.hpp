@@ -27,8 +27,14 @@ class Acceptor {
  public:
   /// What the sink wants to know of a client. Its address costs the multishot accept: a client
   /// takes a SQE of its own then.
-  enum class Ask : std::uint8_t { nothing, address };
+  enum class Ask : std::uint8_t {
+    nothing,  ///< multishot accepts while there is much room, one-shot ones else
+    address   ///< one-shot accepts alone
+  };
 
+  /// Ring and sink outlive it.
+  /// @param tick_ms milliseconds of one sink.tick(); after an error the next accept waits for one
+  /// tick at first, for a second at the most
   Acceptor(Ring& ring, Sink& sink, unsigned tick_ms, Ask ask = Ask::nothing) noexcept
       : ring_(ring), sink_(sink), ask_(ask), retry_ticks_max_(1000 / tick_ms) {}
 
@@ -38,10 +44,12 @@ class Acceptor {
     steer();
   }
 
-  // A multishot accept does not stop at a full table: the kernel takes a client from the backlog
-  // and drops it. And it does not stop at what waited when it began: while it takes a full backlog,
-  // more come. What stops it in any case is a full completion queue. So it runs only while a whole
-  // one fits, and one-shot accepts do the rest.
+  /// Once a turn: begins what there is room for, and cancels a multishot accept when it gets tight.
+  ///
+  /// A multishot accept does not stop at a full table: the kernel takes a client from the backlog
+  /// and drops it. And it does not stop at what waited when it began: while it takes a full
+  /// backlog, more come. What stops it in any case is a full completion queue. So it runs only
+  /// while a whole one fits, and one-shot accepts do the rest.
   void steer() noexcept {
     const unsigned most_at_once = ring_.raw()->cq.ring_entries + ones_max;
     if (multishot_.armed()) {

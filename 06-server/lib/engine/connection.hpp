@@ -28,6 +28,7 @@ namespace lab {
 template <class P>
 class Commons;
 
+/// P: a Protocol. One thread's alone, and in one place from its first moment to its last.
 template <class P>
 class alignas(64) Connection : public Receiver<Connection<P>>,
                                public Sender<Connection<P>>,
@@ -43,7 +44,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   friend class ProtocolSide<Connection, P>;
 
  public:
-  using Sending = Sender<Connection>;
+  using Sending = Sender<Connection>;  ///< for those who ask about this half alone
   /// @param slot nothing: it is dialled, and has none yet
   Connection(Commons<P>& commons, std::optional<FileSlot> slot) noexcept
       : Sending(commons.segment_nodes()),
@@ -100,12 +101,13 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   // --- what its protocol calls: the Io ---
 
+  /// See Io. After the abort, and while it lingers, they are dropped.
   void send(Segment bytes) noexcept {
     if (bytes.empty() || phase_ == Phase::aborting || phase_ == Phase::lingering) return;
     this->note_holding();
     this->outbox_.push(std::move(bytes));
   }
-  ClientAddress peer() const noexcept { return commons_.peer(this->slot()); }
+  ClientAddress peer() const noexcept { return commons_.peer(this->slot()); }  ///< see Io
   /// What is queued is sent; then the peer gets a reset, where the kernel can (6.7).
   void finish_with_reset() noexcept {
     this->want_reset();
@@ -114,16 +116,18 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
 
   // --- what its worker asks and tells ---
 
+  /// It is dialled, and the answer is not there yet.
   bool dialling() const noexcept { return phase_ == Phase::dialling; }
   /// Nothing is on the way to the peer, and its protocol has nothing to do.
   bool quiet() const noexcept { return nothing_moves() && this->pair_is_quiet(); }
+  /// The same of this one alone: the other one of its pair may have something.
   bool nothing_moves() const noexcept {
     return this->all_sent() && !this->reads() && !this->unread_is_due() && protocol_.idle();
   }
 
   // --- what its halves need ---
 
-  Commons<P>& commons() noexcept { return commons_; }
+  Commons<P>& commons() noexcept { return commons_; }  ///< of its worker; outlives it
   const Commons<P>& commons() const noexcept { return commons_; }
   /// Receive buffers that are not home because of what it received.
   std::uint32_t held() const noexcept {
@@ -190,7 +194,7 @@ class alignas(64) Connection : public Receiver<Connection<P>>,
   Phase phase_;
 
  public:
-  bool ready = false;
+  bool ready = false;  ///< exactly while it is in the list of those to advance
 
  private:
   std::uint32_t activity_tick_;

@@ -13,6 +13,8 @@ class ReadControl : public Completion, public ControlMessage {
  public:
   using Completion::Completion;
 
+  /// Reads one word over the one before, whose descriptor was taken if it had one.
+  /// @param fd of the socketpair; open until the CQE
   void start(Ring& ring, int fd) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_recvmsg(sqe, fd, prepare(), MSG_CMSG_CLOEXEC);

@@ -21,6 +21,7 @@ class ReadPiece : public Completion {
  public:
   using Completion::Completion;
 
+  /// Reads as much of the range as the buffer holds. It keeps the buffer until take().
   void start(Ring& ring, const FileRange& range, PooledBuffer buffer) noexcept {
     buffer_ = std::move(buffer);
     range_ = range;
@@ -61,7 +62,7 @@ class ReadPiece : public Completion {
 template <class Connection, bool On>
 class FileReader {
  public:
-  bool reads() const noexcept { return read_.armed(); }
+  bool reads() const noexcept { return read_.armed(); }  ///< a piece is on its way
   /// Of the Io.
   bool read_file(const FileRange& range) noexcept {
     PooledBuffer buffer = self().take_buffer();

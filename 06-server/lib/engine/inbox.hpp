@@ -19,7 +19,9 @@ class Inbox {
  public:
   explicit Inbox(SegmentNodes& nodes) noexcept : inbox_(nodes) {}
 
+  /// Bytes wait, wanted or not.
   bool anything_unread() const noexcept { return !inbox_.empty(); }
+  /// Receive buffers that are not home because of it.
   std::uint32_t unread_buffers() const noexcept { return inbox_.received(); }
   /// Its protocol will look at it: it wants bytes, or waits for a buffer to answer with.
   bool unread_is_due() const noexcept {
@@ -28,7 +30,9 @@ class Inbox {
 
   // --- of the Io ---
 
+  /// What is kept comes with the next hand_on(), not within this call.
   void receive(Receive what) noexcept { self().want_bytes(what == Receive::on); }
+  /// See Io. Within on_bytes() alone, with the rest of what it was given.
   void unread(Segment bytes) noexcept {
     self().want_bytes(false);
     if (!bytes.empty()) inbox_.push_front(std::move(bytes));
@@ -48,12 +52,13 @@ class Inbox {
     end_due_ = true;
     return true;
   }
+  /// No on_bytes() and no on_end() follow; what waits goes home.
   void close_inbox() noexcept {
     closed_ = true;
     inbox_.clear();
   }
 
-  SegmentQueue inbox_;
+  SegmentQueue inbox_;  ///< oldest first; who receives adds to it
 
  private:
   bool takes_bytes() noexcept {

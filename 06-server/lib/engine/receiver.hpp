@@ -60,6 +60,7 @@ class Receiver {
 
   /// Its protocol wants bytes.
   bool wants_bytes() const noexcept { return !unwanted_; }
+  /// False pauses the receive at the next steer_receiving(); what still arrives is kept.
   void want_bytes(bool wanted) noexcept { unwanted_ = !wanted; }
   /// The peer has sent more than its last receive took.
   bool more_waits() const noexcept { return unread_; }
@@ -103,6 +104,7 @@ class Receiver {
 
   /// Nothing of it is in flight.
   bool receive_joined() const noexcept { return !recv_.armed() && !cancel_recv_.armed(); }
+  /// No receive begins any more: the end or an error has come, or stop_receiving() is done.
   bool receive_ended() const noexcept { return receive_ended_; }
   /// The peer's FIN has come, or an error in its place.
   bool peer_ended() const noexcept { return peer_ended_; }

@@ -29,6 +29,7 @@ class Sender;
 template <class Connection>
 class ZeroCopySend {
  public:
+  /// @param owner the connection, which is not freed before the last CQE
   ZeroCopySend(Sender<Connection>& owner, Segment segment) noexcept
       : owner_(owner), bytes(std::move(segment)) {}
 
@@ -38,8 +39,8 @@ class ZeroCopySend {
   Sender<Connection>& owner_;
 
  public:
-  Segment bytes;
-  Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};
+  Segment bytes;  ///< what the kernel reads, until the last CQE
+  Bind<SendZeroCopy, &ZeroCopySend::on_send> send{*this};  ///< armed until the last CQE
 };
 
 /// Connection derives from it and has: commons(), slot(), touch(), on_tcp_error(),
@@ -63,7 +64,7 @@ class Sender {
 
   /// Nothing to send and nothing on the way.
   bool all_sent() const noexcept { return outbox_.empty() && !sending(); }
-  bool outbox_empty() const noexcept { return outbox_.empty(); }
+  bool outbox_empty() const noexcept { return outbox_.empty(); }  ///< one send may be on its way
   /// Receive buffers that are not home because of it.
   std::uint32_t held() const noexcept { return outbox_.received() + due(SegmentKind::received); }
   /// It holds pooled buffers, sent or not.
@@ -87,9 +88,11 @@ class Sender {
   }
 
  protected:
-  // One unfinished send at a time, or the stream could be reordered. It ends as soon as the socket
-  // has taken something: one that waits has taken nothing since it began, so how long it waits is
-  // how long its peer has stood still.
+  /// Begins the next send, if none is on its way.
+  ///
+  /// One unfinished send at a time, or the stream could be reordered. It ends as soon as the socket
+  /// has taken something: one that waits has taken nothing since it began, so how long it waits is
+  /// how long its peer has stood still.
   void send_next() noexcept {
     if (sending() || outbox_.empty()) return;
     if (notifications_joined()) progress_tick_ = commons().tick();
@@ -98,6 +101,8 @@ class Sender {
     send_.start(commons().ring(), self().slot(), outbox_.front().bytes(), Send::what_fits);
   }
 
+  /// Cancels the send on its way, until the cancel has found it: to be called in each turn. The
+  /// outbox stays as it is.
   void stop_sending() noexcept {
     if (zero_copy_ != nullptr) {
       cancel_send_.pursue(commons().ring(), zero_copy_->send);
@@ -108,12 +113,14 @@ class Sender {
 
   /// True while a send's result is due.
   bool sending() const noexcept { return send_.armed() || zero_copy_ != nullptr; }
+  /// Neither a result nor an answer to a cancel is due: the slot may be closed.
   bool results_joined() const noexcept { return !sending() && !cancel_send_.armed(); }
+  /// No notification is due: once its slot is closed, the connection may be freed.
   bool notifications_joined() const noexcept {
     return due(SegmentKind::received) + due(SegmentKind::pooled) + due(SegmentKind::stable) == 0;
   }
 
-  SegmentQueue outbox_;
+  SegmentQueue outbox_;  ///< what is not sent, in order; a plain send reads its front
 
  private:
   friend class ZeroCopySend<Connection>;

@@ -25,19 +25,22 @@ class SlotCloser {
     closed_ = false;
   }
 
-  FileSlot slot() const noexcept { return slot_; }
+  FileSlot slot() const noexcept { return slot_; }  ///< its own until slot_closed()
   /// The slot may belong to somebody else already.
   bool slot_closed() const noexcept { return closed_; }
 
  protected:
-  bool closes() const noexcept { return close_.armed(); }
-  void want_reset() noexcept { reset_ = true; }
-  bool wants_reset() const noexcept { return reset_; }
+  bool closes() const noexcept { return close_.armed(); }  ///< the close's CQE is due
+  void want_reset() noexcept { reset_ = true; }            ///< in place of a FIN, by close()
+  bool wants_reset() const noexcept { return reset_; }     ///< it was asked for
 
-  // A reset drops what the peer does not read, and brings the notifications at once. The two SQEs
-  // are one chain, hard-linked: the slot is closed even where the option fails. Source:
-  // io_uring_prep_cmd_sock(3), Linux 6.7. Where a closed slot keeps its file, the reset comes when
-  // the file goes; everybody else is told at once by a shutdown.
+  /// Begins the close; slot_closed() becomes true by its CQE. REQUIRES: nothing is armed on the
+  /// slot.
+  ///
+  /// A reset drops what the peer does not read, and brings the notifications at once. The two SQEs
+  /// are one chain, hard-linked: the slot is closed even where the option fails. Source:
+  /// io_uring_prep_cmd_sock(3), Linux 6.7. Where a closed slot keeps its file, the reset comes when
+  /// the file goes; everybody else is told at once by a shutdown.
   void close() noexcept {
     Ring& ring = self().commons().ring();
     self().commons().leaves(slot_);

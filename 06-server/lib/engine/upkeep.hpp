@@ -20,11 +20,12 @@ namespace lab {
 template <class Commons>
 class Upkeep {
  public:
-  using Client = typename Commons::Client;
+  using Client = typename Commons::Client;  ///< a connection of that engine
 
   explicit Upkeep(Commons& commons) noexcept
       : commons_(commons), idle_ticks_(in_ticks(commons.options().idle_timeout_ms)) {}
 
+  /// Once a tick, by the worker. @param now there may be ticks that nobody saw
   void tick(std::uint32_t now) noexcept {
     commons_.budget().note_free(commons_.buffers().free(), now);
     close_idle(now);

@@ -31,7 +31,7 @@ namespace lab {
 template <class P>
 class Worker {
  public:
-  using Client = Connection<P>;
+  using Client = Connection<P>;  ///< one connection of it
 
   /// @param shared what the protocol's connections have in common; it outlives the worker
   /// @param limit_counters what its limits count, as LimitCounters::infos() says; none: in private
@@ -59,6 +59,7 @@ class Worker {
   /// What its supervisor sends while it serves goes to the protocol's side: something that was read
   /// anew.
   using HandleParcel = void (*)(typename P::Shared& shared, unsigned kind, Fd parcel) noexcept;
+  /// Before start(). Without a handler, what comes is closed.
   void handle_parcels(HandleParcel handler) noexcept { handle_parcel_ = handler; }
 
   /// Serves until it was drained or stopped.
@@ -99,18 +100,19 @@ class Worker {
   /// At once: run() returns without waiting for anything.
   void stop() noexcept { stage_ = Stage::stopped; }
 
-  Commons<P>& commons() noexcept { return commons_; }
-  Ring& ring() noexcept { return ring_; }
-  unsigned open_connections() const noexcept { return connections_.size(); }
+  Commons<P>& commons() noexcept { return commons_; }  ///< lives as long as this
+  Ring& ring() noexcept { return ring_; }              ///< the one of commons()
+  unsigned open_connections() const noexcept { return connections_.size(); }  ///< closing ones, too
+  /// Those that wait for a receive buffer.
   unsigned waiting_connections() const noexcept { return connections_.waiting(); }
-
+  /// What it found and took, for the log. From its constructor on.
   WorkerReport report() const noexcept { return commons_.report(); }
 
   // --- what the acceptor needs ---
 
-  std::uint32_t tick() const noexcept { return commons_.tick(); }
-  unsigned room() const noexcept { return commons_.room(); }
-
+  std::uint32_t tick() const noexcept { return commons_.tick(); }  ///< in steps of tick_ms
+  unsigned room() const noexcept { return commons_.room(); }  ///< clients that it can still take
+  /// A client on a slot, closed again where there is no room. @param peer :: where nobody asked
   void adopt(FileSlot slot, const ClientAddress& peer = {}) noexcept {
     Client* client = commons_.create(slot);
     if (client == nullptr) {
@@ -141,6 +143,7 @@ class Worker {
     client->turn_away(*why);
   }
 
+  /// For the statistics; the acceptor tries again by itself.
   void accept_failed() noexcept { stats_[Stat::accept_errors].add(1); }
 
  private:

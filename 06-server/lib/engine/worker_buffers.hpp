@@ -18,6 +18,7 @@ class ReceivedBuffers final : public SegmentOwner {
   explicit ReceivedBuffers(BufferRing& ring) noexcept
       : SegmentOwner(SegmentKind::received, &on_share, &on_give_back), ring_(ring) {}
 
+  /// The lease's slice, which goes home with the segment. Takes no memory.
   Segment segment(BufferLease lease) noexcept {
     const std::span<std::byte> bytes = lease.bytes();
     return {*this, static_cast<std::uint32_t>(lease.release()), bytes};

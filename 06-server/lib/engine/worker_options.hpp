@@ -22,17 +22,17 @@ struct WorkerOptions {
   unsigned pooled_size = 16384;  ///< bytes; a multiple of 8
   /// The kernel finds group 0 without walking a tree: 1 % of an echo's CPU.
   std::uint16_t buffer_group = 0;
-  ZeroCopyMode zero_copy = ZeroCopyMode::automatic;
-  std::uint32_t zero_copy_threshold = 16384;  ///< bytes; at most buffer_size
-  unsigned idle_timeout_ms = 60'000;          ///< 0: never
-  unsigned drain_deadline_ms = 5'000;         ///< from drain() to the reset of what is left
+  ZeroCopyMode zero_copy = ZeroCopyMode::automatic;  ///< what is wanted; see possible()
+  std::uint32_t zero_copy_threshold = 16384;         ///< bytes; at most buffer_size
+  unsigned idle_timeout_ms = 60'000;                 ///< 0: never
+  unsigned drain_deadline_ms = 5'000;                ///< from drain() to the reset of what is left
   /// Before Linux 6.13, where an idle receive keeps the sockets that are closed after it: all
   /// receives are begun again that often. Seldom, so that it costs nothing that counts; what a busy
   /// server closes in the meantime is limited by number.
   unsigned receive_renewal_ms = 10'000;
   LimitOptions limits;          ///< with any, clients are accepted one by one, with their addresses
   bool peer_addresses = false;  ///< protocols ask for them: clients are accepted one by one
-  bool sqpoll = false;
+  bool sqpoll = false;          ///< a kernel thread submits: it costs a core
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies
   bool disabled_ring = false;      ///< for the fake kernel
   bool portable = false;           ///< the engine on libuv: nothing of io_uring is used
@@ -41,19 +41,19 @@ struct WorkerOptions {
 /// What a worker found and took, for the first line of the log, or why it could not. Fits into one
 /// message to the supervisor.
 struct WorkerReport {
-  unsigned connections_max = 0;
-  unsigned setup_flags = 0;  ///< IORING_SETUP_*
-  bool registered_ring_fd = false;
-  bool fixed_buffers = false;   ///< the arena is registered: zero-copy sends pin nothing
-  int fixed_buffers_error = 0;  ///< errno, when it is not
-  bool multishot_timer = false;
-  bool multishot_is_fair = false;  ///< the kernel limits a multishot receive's turn
-  bool can_reset = false;          ///< socket options on slots
-  bool slot_releases = false;      ///< closing a slot is enough, and receives are not renewed
-  bool zero_copy_reports = false;
-  char engine[32] = {};  ///< what moves the bytes, where it is not io_uring
-  char pages[32] = {};   ///< what the arena got
-  char error[256] = {};  ///< why it ended; empty: it serves
+  unsigned connections_max = 0;     ///< after RLIMIT_NOFILE has lowered it
+  unsigned setup_flags = 0;         ///< IORING_SETUP_*
+  bool registered_ring_fd = false;  ///< io_uring_enter(2) looks up no fd (Linux 5.18)
+  bool fixed_buffers = false;       ///< the arena is registered: zero-copy sends pin nothing
+  int fixed_buffers_error = 0;      ///< errno, when it is not
+  bool multishot_timer = false;     ///< the tick is armed once (Linux 6.4)
+  bool multishot_is_fair = false;   ///< the kernel limits a multishot receive's turn
+  bool can_reset = false;           ///< socket options on slots
+  bool slot_releases = false;       ///< closing a slot is enough, and receives are not renewed
+  bool zero_copy_reports = false;   ///< the kernel says which sends it copied (Linux 6.2)
+  char engine[32] = {};             ///< what moves the bytes, where it is not io_uring
+  char pages[32] = {};              ///< what the arena got
+  char error[256] = {};             ///< why it ended; empty: it serves
 };
 
 }  // namespace lab

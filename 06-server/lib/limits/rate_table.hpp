@@ -19,10 +19,11 @@ namespace lab {
 /// alone, once in 2^64 pairs.
 enum class ClientId : std::uint64_t {};
 
+/// One worker's: no lock, and no memory after the constructor. Times are nanoseconds of one clock.
 class RateTable {
  public:
-  static constexpr std::size_t entry_bytes = 16;
-  static constexpr std::uint32_t entries_a_bucket = 4;
+  static constexpr std::size_t entry_bytes = 16;        ///< memory of one client
+  static constexpr std::uint32_t entries_a_bucket = 4;  ///< one cache line
 
   /// @param entries clients that are remembered, rounded up to whole buckets
   /// @param now_ns of the clock that the other functions are told
@@ -55,11 +56,12 @@ class RateTable {
   /// Clients that made room for others though their time was not past. Many of them: the table is
   /// too small for what comes, and limits less than it seems to.
   std::uint64_t forgotten() const noexcept { return forgotten_; }
+  /// The bucket that a client is in, if it is there: for tests and the lesson.
   std::uint32_t bucket_of(ClientId client) const noexcept {
     const std::uint64_t high = static_cast<std::uint64_t>(client) >> 32;
     return static_cast<std::uint32_t>(high * bucket_count_ >> 32);
   }
-  std::uint32_t buckets() const noexcept { return bucket_count_; }
+  std::uint32_t buckets() const noexcept { return bucket_count_; }  ///< of entries_a_bucket each
 
  private:
   struct Entry {

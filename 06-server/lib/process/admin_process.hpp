@@ -17,20 +17,23 @@
 
 namespace lab {
 
+/// What --admin asks for.
 struct AdminOptions {
-  bool on = false;
-  ListenerOptions listener;
+  bool on = false;                     ///< false: there is no such process
+  ListenerOptions listener;            ///< an address and a port of its own
   const Features* features = nullptr;  ///< what the kernel has
   bool portable = false;               ///< it does without io_uring, too
 };
 
+/// One child of the supervisor beside the workers. When it dies it is started again; that is no
+/// error of the server.
 class AdminProcess {
  public:
   /// What it shows.
   struct Shown {
-    const SharedStats& stats;
+    const SharedStats& stats;            ///< the workers' blocks; outlives it
     std::span<const CounterInfo> infos;  ///< of all counters of a worker
-    unsigned workers;
+    unsigned workers;                    ///< blocks of stats that are shown
   };
 
   /// Opens the listener.

@@ -9,6 +9,7 @@
 
 namespace lab {
 
+/// Who decides which worker a new connection goes to.
 enum class Steering : std::uint8_t {
   automatic,  ///< cpu when each processor of the affinity mask has one worker, else hash
   cpu,        ///< to the worker on the processor that handles the SYN
@@ -19,11 +20,13 @@ enum class Steering : std::uint8_t {
 /// They stay open while workers die, so that who waits in a backlog is served by the next worker.
 class ListenerGroup {
  public:
+  /// How many, where, and who gets what.
   struct Options {
     ListenerOptions listener;  ///< reuse_port is the group's own choice
-    unsigned workers = 1;
-    bool pin = true;
-    Steering steering = Steering::automatic;
+    unsigned workers = 1;      ///< one listener each
+    bool pin = true;           ///< each worker to a CPU of the affinity mask, see cpu()
+    Steering steering =
+        Steering::automatic;           ///< told to the kernel again at each change of the group
     unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
   };
 
@@ -39,7 +42,7 @@ class ListenerGroup {
   int cpu(unsigned worker) const noexcept {
     return options_.pin ? cpus_[worker % cpus_.size()] : -1;
   }
-  std::uint16_t port() const noexcept { return options_.listener.port; }
+  std::uint16_t port() const noexcept { return options_.listener.port; }  ///< never 0
   /// "127.0.0.1:8000", "[::1]:8000"
   std::string address() const;
 

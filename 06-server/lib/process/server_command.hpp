@@ -24,12 +24,14 @@
 
 namespace lab {
 
+/// One for each program; its first comment shows the order of the calls.
 class ServerCommand {
  public:
+  /// What is different from server to server.
   struct About {
-    const char* name;         ///< in front of every line of the log and of every error
-    std::string description;  ///< the head of --help: what it is, and how one tries it
-    std::uint16_t port = 8000;
+    const char* name;                 ///< in front of every line of the log and of every error
+    std::string description;          ///< the head of --help: what it is, and how one tries it
+    std::uint16_t port = 8000;        ///< the default of --port
     const char* on_hangup = nullptr;  ///< what SIGHUP does, in a sentence; null: it drains
     const char* on_usr1 = nullptr;    ///< what SIGUSR1 does besides: the end of one; null: nothing
   };
@@ -74,6 +76,7 @@ class ServerCommand {
   /// Ends the program, with its name and the message on stderr: wrong use (exit code 2), or
   /// something that would be right on another machine, or at another time (1).
   [[noreturn]] void refuse(const std::string& message) const;
+  /// The latter: see refuse().
   [[noreturn]] void fail(const std::string& message) const;
 
   /// After parse(): only io_uring can serve this. Ends the program where that cannot be used, or
@@ -83,8 +86,8 @@ class ServerCommand {
 
   /// The argument of a worker's main.
   struct WorkerArgument {
-    const ServerOptions& options;
-    const void* own;  ///< what run() was given
+    const ServerOptions& options;  ///< the command's own
+    const void* own;               ///< what run() was given
   };
 
   /// Serves until the end; see serve(). @return the exit code

@@ -10,8 +10,8 @@ namespace lab {
 /// One CPU and the place of its worker's listener in the SO_REUSEPORT group (the order of
 /// listen()).
 struct CpuTarget {
-  int cpu;
-  unsigned group_index;
+  int cpu;               ///< its number, as sched_setaffinity(2) has it
+  unsigned group_index;  ///< from 0 on; a listener that is closed moves the last one to its place
 };
 
 /// Attaches a generated classic BPF program to the group that `listener_fd` is in: a connection

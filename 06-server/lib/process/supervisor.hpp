@@ -32,32 +32,34 @@
 
 namespace lab {
 
+/// What it is told at its start. Nothing of it changes afterwards.
 struct SupervisorOptions {
-  const char* name = "server";  ///< in front of every line of the log
-  bool log_time = false;        ///< the time, before it
-  std::string warning;          ///< the log's first line; empty: none
-  ListenerOptions listener;     ///< reuse_port is the supervisor's own choice
-  unsigned workers = 1;
-  bool portable = false;  ///< there is no io_uring
-  Topology topology = Topology::reuseport;
+  const char* name = "server";              ///< in front of every line of the log
+  bool log_time = false;                    ///< the time, before it
+  std::string warning;                      ///< the log's first line; empty: none
+  ListenerOptions listener;                 ///< reuse_port is the supervisor's own choice
+  unsigned workers = 1;                     ///< processes or reactors, as topology says
+  bool portable = false;                    ///< there is no io_uring
+  Topology topology = Topology::reuseport;  ///< processes or threads
   ConnectionBalance balance = ConnectionBalance::round_robin;  ///< of Topology::reactors
-  bool pin = true;
-  Steering steering = Steering::automatic;
-  unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
-  unsigned drain_deadline_ms = 5'000;
-  unsigned stats_interval_ms = 10'000;  ///< 0: only the summary
-  std::string stats_json;               ///< a file for one JSON object per interval; "-": stdout
-  bool stdout_is_data = false;          ///< the workers write to it: no line of ours goes there
-  std::vector<CounterInfo> counters;    ///< what the workers count beside the statistics
-  std::vector<CounterAlarm> alarms;     ///< those of them that are told when they grow
-  AdminOptions admin;
-  WorkerMain worker_main;
+  bool pin = true;  ///< each worker to a CPU of its own, as far as there are enough
+  Steering steering = Steering::automatic;  ///< of Topology::reuseport
+  unsigned source_prefix_bits = 64;         ///< of an IPv6 address, for Steering::source
+  unsigned drain_deadline_ms = 5'000;       ///< then what is left is reset
+  unsigned stats_interval_ms = 10'000;      ///< 0: only the summary
+  std::string stats_json;             ///< a file for one JSON object per interval; "-": stdout
+  bool stdout_is_data = false;        ///< the workers write to it: no line of ours goes there
+  std::vector<CounterInfo> counters;  ///< what the workers count beside the statistics
+  std::vector<CounterAlarm> alarms;   ///< those of them that are told when they grow
+  AdminOptions admin;                 ///< of the process behind --admin
+  WorkerMain worker_main;  ///< runs in each forked process; its argument outlives the supervisor
   /// At a signal, or when what one watches changes. None at SIGHUP: that drains.
   std::vector<Reload> reloads;
   std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
 
+  /// Which processes follow from that.
   ProcessLayout layout() const noexcept {
     return {.topology = topology, .balance = balance, .workers = workers};
   }

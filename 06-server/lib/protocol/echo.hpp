@@ -7,6 +7,8 @@
 
 namespace lab {
 
+/// Keeps nothing, so it is always idle. A peer that does not read is made to wait by the engine,
+/// which counts the buffers that wait to be sent.
 struct Echo : ProtocolDefaults {
   explicit Echo(Shared&) noexcept {}
   void on_bytes(auto& io, Segment bytes) noexcept {

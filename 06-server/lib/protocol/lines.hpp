@@ -22,22 +22,25 @@ namespace lab {
 
 /// A file that `read NAME` sends. Lifetime: open as long as the server runs.
 struct LineFile {
-  std::string_view name;
-  int fd = -1;
+  std::string_view name;   ///< as a client writes it
+  int fd = -1;             ///< open for reading
   std::uint64_t size = 0;  ///< bytes
 };
 
+/// See above. Its state is a line that is not complete, a buffer of answers, and a place in a file.
 class Lines : public ProtocolDefaults {
  public:
   // [walk needs]
+  /// Made before the loop; outlives the connections.
   struct Shared {
-    std::span<const LineFile> files;
+    std::span<const LineFile> files;    ///< those that can be read
     unsigned line_timeout_ms = 10'000;  ///< a line that was begun is complete by then
   };
+  /// It takes pooled buffers: for answers, and for pieces of files.
   static constexpr bool uses_buffers = true;
   // [/walk]
   static constexpr std::size_t line_max = 200;  ///< bytes, without the end of the line
-  static constexpr std::string_view greeting = "lines: say something\n";
+  static constexpr std::string_view greeting = "lines: say something\n";  ///< sent first
 
   explicit Lines(Shared& shared) noexcept : shared_(shared) {}
 
@@ -110,7 +113,9 @@ class Lines : public ProtocolDefaults {
   // [walk ends]
   void on_abort() noexcept { out_ = {}; }
 
+  /// No line and no file is begun.
   bool idle() const noexcept { return line_size_ == 0 && file_left_ == 0; }
+  /// Of the line that has begun.
   std::uint32_t deadline() const noexcept { return deadline_; }
   // [/walk]
 

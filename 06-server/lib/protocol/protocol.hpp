@@ -27,8 +27,8 @@ inline constexpr std::uint32_t protocol_tick_ms = 25;
 
 /// A piece of an open file. Lifetime: the descriptor stays open until its bytes have come.
 struct FileRange {
-  int fd = -1;
-  std::uint64_t offset = 0;
+  int fd = -1;               ///< open for reading
+  std::uint64_t offset = 0;  ///< bytes from the beginning of the file
   std::uint32_t length = 0;  ///< bytes; more than a pooled buffer holds come in several pieces
   /// What the whole file was; no piece comes of another. By its time and size, which a write
   /// through mmap(2) may change late.
@@ -38,7 +38,10 @@ struct FileRange {
 
 /// Whether bytes are wanted from the peer. Off: on_bytes() does not come, and the peer is made to
 /// wait. What was on its way is kept until bytes are wanted again.
-enum class Receive : std::uint8_t { on, off };
+enum class Receive : std::uint8_t {
+  on,  ///< what was kept comes first
+  off  ///< what still comes is kept
+};
 
 /// How a connection ends after its last byte was sent.
 enum class Finish : std::uint8_t {
@@ -51,7 +54,9 @@ enum class Finish : std::uint8_t {
 /// Rouses one connection from outside of its hooks. A value; it lives as long as the connection.
 class Waker {
  public:
+  /// Never on_turn() itself: it notes that the connection is to have its turn.
   using Wake = void (*)(void* connection) noexcept;
+  /// @param connection what the function is called with
   Waker(void* connection, Wake function) noexcept : connection_(connection), wake_(function) {}
   /// on_turn() follows, once, however often it is called.
   void wake() const noexcept { wake_(connection_); }
@@ -116,22 +121,23 @@ concept Io = requires(T& io, const T& seen, Segment segment, const FileRange& ra
 
 /// An Io that does nothing, to ask whether a hook could be called.
 struct AnyIo {
-  void send(Segment) noexcept {}
-  std::uint32_t room() const noexcept { return 0; }
-  bool all_sent() const noexcept { return true; }
-  PooledBuffer take_buffer() noexcept { return {}; }
-  bool read_file(const FileRange&) noexcept { return false; }
-  void receive(Receive) noexcept {}
-  void unread(Segment) noexcept {}
-  void finish(Finish) noexcept {}
-  void reset() noexcept {}
-  bool admit_request() noexcept { return true; }
-  void pace() noexcept {}
-  std::uint32_t tick() const noexcept { return 0; }
+  void send(Segment) noexcept {}                               ///< see Io
+  std::uint32_t room() const noexcept { return 0; }            ///< see Io
+  bool all_sent() const noexcept { return true; }              ///< see Io
+  PooledBuffer take_buffer() noexcept { return {}; }           ///< see Io
+  bool read_file(const FileRange&) noexcept { return false; }  ///< see Io
+  void receive(Receive) noexcept {}                            ///< see Io
+  void unread(Segment) noexcept {}                             ///< see Io
+  void finish(Finish) noexcept {}                              ///< see Io
+  void reset() noexcept {}                                     ///< see Io
+  bool admit_request() noexcept { return true; }               ///< see Io
+  void pace() noexcept {}                                      ///< see Io
+  std::uint32_t tick() const noexcept { return 0; }            ///< see Io
+  /// See Io.
   Waker waker() noexcept {
     return {nullptr, [](void*) noexcept {}};
   }
-  ClientAddress peer() const noexcept { return {}; }
+  ClientAddress peer() const noexcept { return {}; }  ///< see Io
 };
 static_assert(Io<AnyIo>);
 
@@ -207,12 +213,12 @@ bool turn_is_due(const Shared& shared) noexcept {
   return false;
 }
 
-inline constexpr std::uint32_t no_deadline = ~std::uint32_t{0};
+inline constexpr std::uint32_t no_deadline = ~std::uint32_t{0};  ///< no tick: see Protocol
 
 /// What a protocol gets that says nothing else.
 struct ProtocolDefaults {
-  struct Shared {};
-  static constexpr bool uses_buffers = false;
+  struct Shared {};                            ///< its connections have nothing in common
+  static constexpr bool uses_buffers = false;  ///< received ones are enough
 
   void on_open(auto&) noexcept {}
   void on_file(auto&, Segment) noexcept {}
@@ -221,11 +227,11 @@ struct ProtocolDefaults {
   void on_drain(auto&) noexcept {}
   void on_wind_up(auto&) noexcept {}
   void on_abort() noexcept {}
-  bool idle() const noexcept { return true; }
-  bool at_rest() const noexcept { return true; }
-  std::uint32_t leases() const noexcept { return 0; }
-  std::uint32_t buffers() const noexcept { return 0; }
-  std::uint32_t deadline() const noexcept { return no_deadline; }
+  bool idle() const noexcept { return true; }                      ///< it never waits for anything
+  bool at_rest() const noexcept { return true; }                   ///< see Protocol
+  std::uint32_t leases() const noexcept { return 0; }              ///< see Protocol
+  std::uint32_t buffers() const noexcept { return 0; }             ///< see Protocol
+  std::uint32_t deadline() const noexcept { return no_deadline; }  ///< see Protocol
 };
 
 }  // namespace lab

@@ -32,8 +32,8 @@ namespace lab {
 template <class Source>
 class HttpStatic {
  public:
-  using Shared = HttpShared<Source>;
-  static constexpr bool uses_buffers = true;
+  using Shared = HttpShared<Source>;          ///< of a worker's connections
+  static constexpr bool uses_buffers = true;  ///< for heads, small bodies and pieces of files
 
   explicit HttpStatic(Shared& shared) noexcept
       : shared_(shared),
@@ -73,10 +73,13 @@ class HttpStatic {
   void on_wind_up(auto&) noexcept {}
   void on_abort() noexcept { abandon(); }
 
+  /// Between two requests, with all answered.
   bool idle() const noexcept { return !closing_ && !sender_.sending() && !reader_.begun(); }
-  bool at_rest() const noexcept { return true; }
-  std::uint32_t leases() const noexcept { return 0; }
+  bool at_rest() const noexcept { return true; }       ///< what it reads is the engine's
+  std::uint32_t leases() const noexcept { return 0; }  ///< a hook keeps none
+  /// Pooled ones: a piece of a file that waits for room.
   std::uint32_t buffers() const noexcept { return sender_.buffers(); }
+  /// Idle: of the connection's age; else of the request that has begun.
   std::uint32_t deadline() const noexcept { return idle() ? old_at_ : deadline_; }
 
  private:

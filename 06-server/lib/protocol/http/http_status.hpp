@@ -10,29 +10,29 @@ namespace lab {
 
 /// Codes of RFC 9110, 15.
 enum class Status : std::uint16_t {
-  none = 0,  ///< nothing is wrong yet
-  ok = 200,
-  no_content = 204,
-  partial_content = 206,
-  moved_permanently = 301,
-  not_modified = 304,
-  bad_request = 400,
-  forbidden = 403,
-  not_found = 404,
-  method_not_allowed = 405,
-  not_acceptable = 406,
-  request_timeout = 408,
-  precondition_failed = 412,
-  content_too_large = 413,
-  uri_too_long = 414,
-  range_not_satisfiable = 416,
-  expectation_failed = 417,
-  too_many_requests = 429,
-  too_many_fields = 431,
-  internal_error = 500,
-  not_implemented = 501,
-  service_unavailable = 503,
-  version_not_supported = 505,
+  none = 0,                     ///< nothing is wrong yet
+  ok = 200,                     ///< all of it
+  no_content = 204,             ///< to OPTIONS
+  partial_content = 206,        ///< one range of a file
+  moved_permanently = 301,      ///< a directory without its slash, or a redirect of the site
+  not_modified = 304,           ///< the client has it
+  bad_request = 400,            ///< no HTTP, or ambiguous; the connection ends
+  forbidden = 403,              ///< its address is denied: see refusal_answer()
+  not_found = 404,              ///< no such path
+  method_not_allowed = 405,     ///< known, and not GET, HEAD or OPTIONS
+  not_acceptable = 406,         ///< no coding that the client takes
+  request_timeout = 408,        ///< its request was not complete in time
+  precondition_failed = 412,    ///< If-Match or If-Unmodified-Since
+  content_too_large = 413,      ///< its body, which is read past and never used
+  uri_too_long = 414,           ///< also a request line that does not end
+  range_not_satisfiable = 416,  ///< it begins behind the end of the file
+  expectation_failed = 417,     ///< Expect, with something other than 100-continue
+  too_many_requests = 429,      ///< more often than --rate allows
+  too_many_fields = 431,        ///< or too many bytes of them
+  internal_error = 500,   ///< no buffer can hold its head: fields of the operator's are too long
+  not_implemented = 501,  ///< a method or a transfer coding that is not known
+  service_unavailable = 503,    ///< it is there, but not now
+  version_not_supported = 505,  ///< not HTTP/1.x
 };
 
 /// "404 Not Found": as it stands in a status line, and as the body of an error.

@@ -12,6 +12,7 @@
 
 namespace lab {
 
+/// An Io, and a DiallingIo where can_dial(): each function is that of the hook's Io, by a pointer.
 class HookIo {
  public:
   template <class Hook>
@@ -19,30 +20,32 @@ class HookIo {
     if constexpr (DiallingIo<Hook>) dial_calls_ = &dial_calls_of<Hook>;
   }
 
-  void send(Segment bytes) noexcept { calls_.send(io_, bytes); }
-  std::uint32_t room() const noexcept { return calls_.room(io_); }
-  bool all_sent() const noexcept { return calls_.all_sent(io_); }
-  PooledBuffer take_buffer() noexcept { return calls_.take_buffer(io_); }
-  void receive(Receive what) noexcept { calls_.receive(io_, what); }
-  void unread(Segment bytes) noexcept { calls_.unread(io_, bytes); }
-  void finish(Finish how) noexcept { calls_.finish(io_, how); }
-  void reset() noexcept { calls_.reset(io_); }
-  void pace() noexcept { calls_.pace(io_); }
-  std::uint32_t tick() const noexcept { return calls_.tick(io_); }
+  void send(Segment bytes) noexcept { calls_.send(io_, bytes); }           ///< see Io
+  std::uint32_t room() const noexcept { return calls_.room(io_); }         ///< see Io
+  bool all_sent() const noexcept { return calls_.all_sent(io_); }          ///< see Io
+  PooledBuffer take_buffer() noexcept { return calls_.take_buffer(io_); }  ///< see Io
+  void receive(Receive what) noexcept { calls_.receive(io_, what); }       ///< see Io
+  void unread(Segment bytes) noexcept { calls_.unread(io_, bytes); }       ///< see Io
+  void finish(Finish how) noexcept { calls_.finish(io_, how); }            ///< see Io
+  void reset() noexcept { calls_.reset(io_); }                             ///< see Io
+  void pace() noexcept { calls_.pace(io_); }                               ///< see Io
+  std::uint32_t tick() const noexcept { return calls_.tick(io_); }         ///< see Io
 
-  // --- REQUIRES: can_dial() ---
-
+  /// The hook's Io is a DiallingIo. What follows REQUIRES it.
   bool can_dial() const noexcept { return dial_calls_ != nullptr; }
+  /// See DiallingIo.
   bool dial(const SocketAddress& address) noexcept { return dial_calls_->dial(io_, address); }
+  /// See DiallingIo.
   DialState dial_state() const noexcept { return dial_calls_->dial_state(io_); }
-  int dial_error() const noexcept { return dial_calls_->dial_error(io_); }
-  void hang_up() noexcept { dial_calls_->hang_up(io_); }
-  void relay() noexcept { dial_calls_->relay(io_); }
-  bool relays() const noexcept { return dial_calls_->relays(io_); }
-  void pass(Segment bytes) noexcept { dial_calls_->pass(io_, bytes); }
-  void pass_end() noexcept { dial_calls_->pass_end(io_); }
-  void find_ends() noexcept { dial_calls_->find_ends(io_); }
-  bool finds_ends() const noexcept { return dial_calls_->finds_ends(io_); }
+  int dial_error() const noexcept { return dial_calls_->dial_error(io_); }   ///< see DiallingIo
+  void hang_up() noexcept { dial_calls_->hang_up(io_); }                     ///< see DiallingIo
+  void relay() noexcept { dial_calls_->relay(io_); }                         ///< see DiallingIo
+  bool relays() const noexcept { return dial_calls_->relays(io_); }          ///< see DiallingIo
+  void pass(Segment bytes) noexcept { dial_calls_->pass(io_, bytes); }       ///< see DiallingIo
+  void pass_end() noexcept { dial_calls_->pass_end(io_); }                   ///< see DiallingIo
+  void find_ends() noexcept { dial_calls_->find_ends(io_); }                 ///< see DiallingIo
+  bool finds_ends() const noexcept { return dial_calls_->finds_ends(io_); }  ///< see DiallingIo
+  /// See DiallingIo.
   bool ends(ConnectionEnds& ends) const noexcept { return dial_calls_->ends(io_, ends); }
 
  private:

@@ -49,8 +49,10 @@ Task begin_session(Task (*body)(FramePool&, SessionIo&, State&), FramePool& fram
 template <auto Body>
 class Session : public ProtocolDefaults {
  public:
+  /// An empty struct where its code takes none.
   using State = decltype(detail::session_state(+Body));
 
+  /// Made before the loop; outlives the sessions. Its memory is taken in the constructor.
   class Shared : public SessionShared {
    public:
     Shared() : Shared(SessionOptions{}) {}
@@ -59,9 +61,9 @@ class Session : public ProtocolDefaults {
     explicit Shared(const SessionOptions& options, Given&&... given)
         : SessionShared(options, measure()), state{std::forward<Given>(given)...} {}
 
-    [[no_unique_address]] State state;
+    [[no_unique_address]] State state;  ///< what the code gets as its third parameter
   };
-  static constexpr bool uses_buffers = true;
+  static constexpr bool uses_buffers = true;  ///< write() copies into pooled ones
 
   explicit Session(Shared& shared) noexcept : shared_(shared), io_(shared.timers()) {}
   ~Session() {
@@ -129,10 +131,12 @@ class Session : public ProtocolDefaults {
     drop();
   }
 
+  /// Its code waits where a drain may end it, with all read, or it has ended.
   bool idle() const noexcept { return !alive_ || io_.rests(); }
   /// What its code has started itself, on a ring of its own accord, has ended.
   bool at_rest() const noexcept { return !joins_ && task_.at_rest(); }
-  std::uint32_t leases() const noexcept { return io_.input_.leases(); }
+  std::uint32_t leases() const noexcept { return io_.input_.leases(); }  ///< what read() gave, too
+  /// When its code is to go on at the latest: see SessionTimers.
   std::uint32_t deadline() const noexcept { return io_.timer_.due(); }
 
  private:
@@ -223,7 +227,7 @@ template <auto Body>
 class DiallingSession : public Session<Body> {
  public:
   using Session<Body>::Session;
-  static constexpr bool dials = true;
+  static constexpr bool dials = true;  ///< see dials_out
   void on_connected(auto&) noexcept {}
 };
 

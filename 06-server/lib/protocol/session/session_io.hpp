@@ -24,7 +24,7 @@ namespace lab {
 /// How a wait ended. The drain, the end and the loss are told once: the code says its last words,
 /// and its next wait for something that cannot come does not return.
 enum class SessionResult : std::uint8_t {
-  ok,
+  ok,        ///< what was waited for is there
   too_long,  ///< a line, or what was to be written in one piece, is longer than it may be
   timeout,   ///< the deadline() is over, or the server's idle timeout
   drain,     ///< the server ends: nothing came in a while, or the sleep was cut short
@@ -41,7 +41,8 @@ struct Received {
   /// for them, nor are they taken away while others wait for a buffer. Code that wants to keep
   /// bytes leaves them here or copies them.
   std::span<Segment> segments;
-  SessionResult result = SessionResult::ok;
+  SessionResult result = SessionResult::ok;  ///< ok, or why there are none
+  /// True when there are segments.
   explicit operator bool() const noexcept { return result == SessionResult::ok; }
 };
 
@@ -61,13 +62,14 @@ class SessionWait {
   /// Within a hook: true when it is over, with its result.
   using Try = bool (*)(SessionWait& self) noexcept;
 
+  /// @param attempt called at once, and in each hook until it says that it is over
   SessionWait(SessionIo& session, Try attempt) noexcept : session_(session), try_(attempt) {}
   ~SessionWait() = default;
 
-  SessionIo& session_;
-  SessionResult result_ = SessionResult::ok;
-  std::optional<std::uint32_t> due_;  ///< a tick at which it is to be tried
-  bool rests_ = false;                ///< nothing is half done: a drain may end the session here
+  SessionIo& session_;                        ///< outlives the frame
+  SessionResult result_ = SessionResult::ok;  ///< of co_await, when it is over
+  std::optional<std::uint32_t> due_;          ///< a tick at which it is to be tried
+  bool rests_ = false;  ///< nothing is half done: a drain may end the session here
 
  private:
   friend class SessionIo;
@@ -118,6 +120,7 @@ class SessionIo {
     deadline_.reset();
     deadline_in_ = ticks(milliseconds);
   }
+  /// Waits may last again, as long as the server's idle timeout lets them.
   void clear_deadline() noexcept {
     deadline_.reset();
     deadline_in_.reset();

@@ -16,6 +16,7 @@
 
 namespace lab {
 
+/// How much memory there is for coroutines.
 struct SessionOptions {
   /// Coroutines at once: one for each connection, and one more for each Task that a session awaits.
   /// A frame's memory is touched when it is first used.
@@ -25,6 +26,7 @@ struct SessionOptions {
   std::size_t frame_bytes = 0;
 };
 
+/// What does not depend on the code of the session.
 class SessionShared {
  public:
   /// @param measured bytes of the session's own frame
@@ -36,8 +38,8 @@ class SessionShared {
   SessionShared(const SessionShared&) = delete;
   SessionShared& operator=(const SessionShared&) = delete;
 
-  FramePool& frames() noexcept { return frames_; }
-  SessionTimers& timers() noexcept { return timers_; }
+  FramePool& frames() noexcept { return frames_; }      ///< for its sessions and what they await
+  SessionTimers& timers() noexcept { return timers_; }  ///< for sleeps and deadlines
   /// Once a tick, by the engine.
   void on_tick(std::uint32_t now) noexcept { timers_.on_tick(now); }
 

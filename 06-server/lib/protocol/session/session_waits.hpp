@@ -13,6 +13,7 @@
 
 namespace lab {
 
+/// Until something has come, or nothing can come any more. A drain may end the session here.
 class [[nodiscard]] SessionIo::ReadWait final : public SessionWait {
  public:
   explicit ReadWait(SessionIo& session) noexcept : SessionWait(session, &attempt) { rests_ = true; }
@@ -28,8 +29,10 @@ class [[nodiscard]] SessionIo::ReadWait final : public SessionWait {
   Received got_;
 };
 
+/// Until the engine has the segment. It is not sent by then, but what is sent later comes after it.
 class [[nodiscard]] SessionIo::SendWait final : public SessionWait {
  public:
+  /// @param bytes kept in the frame while there is no room
   SendWait(SessionIo& session, Segment bytes) noexcept
       : SessionWait(session, &attempt), bytes_(std::move(bytes)) {}
 
@@ -47,8 +50,10 @@ class [[nodiscard]] SessionIo::SendWait final : public SessionWait {
   Segment bytes_;
 };
 
+/// Until the last byte is copied: what is written may be as large as one likes.
 class [[nodiscard]] SessionIo::WriteWait final : public SessionWait {
  public:
+  /// @param bytes not copied here: they live until the co_await is over
   WriteWait(SessionIo& session, std::span<const std::byte> bytes) noexcept
       : SessionWait(session, &attempt), bytes_(bytes) {}
 
@@ -67,6 +72,7 @@ class [[nodiscard]] SessionIo::WriteWait final : public SessionWait {
   std::span<const std::byte> bytes_;  ///< what was not copied yet
 };
 
+/// Until nothing waits to be sent and nothing is on its way.
 class [[nodiscard]] SessionIo::FlushWait final : public SessionWait {
  public:
   explicit FlushWait(SessionIo& session) noexcept : SessionWait(session, &attempt) {}
@@ -79,8 +85,10 @@ class [[nodiscard]] SessionIo::FlushWait final : public SessionWait {
   }
 };
 
+/// Until its tick, or a drain or the idle timeout, of which one sleep is told.
 class [[nodiscard]] SessionIo::SleepWait final : public SessionWait {
  public:
+  /// @param ticks from the first attempt on, in steps of protocol_tick_ms
   SleepWait(SessionIo& session, std::uint32_t ticks) noexcept
       : SessionWait(session, &attempt), ticks_(ticks) {}
 
