@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -103,6 +104,34 @@ TEST(ProxyWorker, WhatGoesInComesOutOfTheUpstreamAndBack) {
   EXPECT_EQ(proxy.thread.stat(Stat::ring_errors), 0U) << "each socket option was taken";
   EXPECT_EQ(echo.stat(Stat::accepted), 40U);
   EXPECT_EQ(proxy.counted.lost().get(), 0U);
+}
+
+// How far the dialler may ever open its window, which it says in its SYN: a fixed receive buffer
+// limits that. The factor is 2 to the power of this.
+unsigned window_scale_of_peer(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  check_errno(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), "TCP_INFO");
+  return info.tcpi_snd_wscale;
+}
+
+TEST(ProxyWorker, WhatItDialsHasTheOptionsOfWhatItAccepts) {
+  if (!all_features().has(Feature::slot_options)) GTEST_SKIP() << "options on slots: Linux 6.7";
+  RawUpstream upstream;
+  TestedProxy::Setup setup{.upstreams = {upstream.address()}};
+  setup.worker.dial = {.receive_buffer = 8192, .send_buffer = 64 << 10, .congestion = "reno"};
+  unsigned small = 0;
+  {
+    TestedProxy proxy(setup);
+    const Stream client = connect_to(proxy.thread.port());
+    small = window_scale_of_peer(upstream.accept().get());
+    EXPECT_TRUE(proxy.thread.finish());
+    EXPECT_EQ(proxy.thread.stat(Stat::ring_errors), 0U) << "each socket option was taken";
+  }
+  setup.worker.dial = {.receive_buffer = 1 << 20};
+  TestedProxy proxy(setup);
+  const Stream client = connect_to(proxy.thread.port());
+  EXPECT_LT(small, window_scale_of_peer(upstream.accept().get()));
 }
 
 TEST(ProxyWorker, HalvesEndByThemselves) {

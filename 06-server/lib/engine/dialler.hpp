@@ -9,9 +9,12 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <string>
 
 #include "01-core/lib/cancel.hpp"
 #include "02-files/lib/file_table.hpp"
+#include "06-server/lib/engine/worker_options.hpp"
 #include "06-server/lib/protocol/dialling.hpp"
 
 namespace lab {
@@ -85,19 +88,26 @@ class Dialler {
   // the next begins and before the connect: a receive buffer is too late afterwards. Source:
   // io_uring_prep_cmd_sock(3), Linux 6.7; before, the kernel's defaults stay.
   void set_options(Ring& ring) noexcept {
-    static int one = 1;
-    static int receive_bytes = 1 << 20;
-    static int unsent_bytes = 128 << 10;
-    static int timeout_ms = 30'000;
+    static const int one = 1;
+    const DialOptions& wanted = self().commons().options().dial;
     set(ring, IPPROTO_TCP, TCP_NODELAY, one);
-    set(ring, SOL_SOCKET, SO_RCVBUF, receive_bytes);
-    set(ring, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes);
-    set(ring, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
+    set(ring, SOL_SOCKET, SO_RCVBUF, wanted.receive_buffer);
+    set(ring, SOL_SOCKET, SO_SNDBUF, wanted.send_buffer);
+    set(ring, IPPROTO_TCP, TCP_NOTSENT_LOWAT, wanted.unsent_max);
+    set(ring, IPPROTO_TCP, TCP_USER_TIMEOUT, wanted.user_timeout_ms);
+    const std::string& congestion = wanted.congestion;
+    if (!congestion.empty()) {
+      set(ring, IPPROTO_TCP, TCP_CONGESTION, congestion.data(), congestion.size());
+    }
   }
-  void set(Ring& ring, int level, int name, int& value) noexcept {
+  void set(Ring& ring, int level, int name, const int& value) noexcept {
+    if (value != 0) set(ring, level, name, &value, sizeof value);
+  }
+  // The value stays where it is until the kernel has read it.
+  void set(Ring& ring, int level, int name, const void* value, std::size_t size) noexcept {
     io_uring_sqe* sqe = ring.sqe();
     io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, index(self().slot()), level, name,
-                           &value, sizeof value);
+                           const_cast<void*>(value), static_cast<int>(size));
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK;
     ring.submit_unowned(sqe);
   }
@@ -113,7 +123,7 @@ class Dialler {
     self().commons().mark_ready(self());
   }
 
-  static constexpr unsigned options_max = 4;
+  static constexpr unsigned options_max = 6;
 
   const SocketAddress* address_ = nullptr;
   Bind<DialSocket, &Dialler::on_socket> socket_{*this};

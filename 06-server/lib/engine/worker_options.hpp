@@ -3,11 +3,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "06-server/lib/engine/zero_copy_policy.hpp"
 #include "06-server/lib/limits/limit_options.hpp"
 
 namespace lab {
+
+/// What the sockets that a worker dials get where the kernel sets options on slots (Linux 6.7), as
+/// its listener's connections inherit theirs. 0, or empty: the kernel's own.
+struct DialOptions {
+  int receive_buffer = 1 << 20;  ///< SO_RCVBUF, bytes
+  int send_buffer = 0;           ///< SO_SNDBUF, bytes
+  int unsent_max = 128 << 10;    ///< TCP_NOTSENT_LOWAT, bytes
+  int user_timeout_ms = 30'000;  ///< TCP_USER_TIMEOUT
+  std::string congestion;        ///< TCP_CONGESTION
+};
 
 /// Limits and knobs of one worker. Everything is allocated by them at the start.
 struct WorkerOptions {
@@ -31,6 +42,7 @@ struct WorkerOptions {
   /// server closes in the meantime is limited by number.
   unsigned receive_renewal_ms = 10'000;
   LimitOptions limits;          ///< with any, clients are accepted one by one, with their addresses
+  DialOptions dial;             ///< where its protocol dials
   bool peer_addresses = false;  ///< protocols ask for them: clients are accepted one by one
   bool sqpoll = false;          ///< a kernel thread submits: it costs a core
   bool peers_on_loopback = false;  ///< zero copy never starts on its own: loopback always copies

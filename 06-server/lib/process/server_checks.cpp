@@ -20,6 +20,19 @@ namespace lab {
 
 namespace {
 
+// What is dialled gets what is accepted gets, but for reno on loopback: that is for those who
+// listen there.
+DialOptions dial_options(const ListenerOptions& listener) {
+  DialOptions dial;
+  dial.send_buffer = static_cast<int>(listener.send_buffer);
+  dial.congestion = listener.congestion;
+  const bool tuned = listener.socket_options == SocketOptions::tuned;
+  dial.receive_buffer = tuned ? static_cast<int>(listener.receive_buffer) : 0;
+  dial.user_timeout_ms = tuned ? static_cast<int>(listener.user_timeout_ms) : 0;
+  if (!tuned) dial.unsent_max = 0;
+  return dial;
+}
+
 void check_steering(const SupervisorOptions& supervisor) {
   if (supervisor.steering != Steering::cpu) return;
   const std::size_t cpus = allowed_cpus().size();
@@ -103,6 +116,7 @@ void check_together(const CommandLine& line, ServerOptions& options) {
   options.supervisor.source_prefix_bits = worker.limits.prefix_bits;
   worker.drain_deadline_ms = options.supervisor.drain_deadline_ms;
   worker.peers_on_loopback = is_loopback(listener.address);
+  worker.dial = dial_options(listener);
 }
 
 void try_features(ServerOptions& options) {
