@@ -144,10 +144,16 @@ TEST_F(Allocations, NoneForSessions) {
       std::make_unique<Sessions::Shared>(SessionOptions{.frames_max = 30}));
   for (unsigned round = 0; round < 3; ++round) {
     std::vector<Stream> clients;
-    for (unsigned number = 0; number < 40; ++number) {  // ten find no frame
-      clients.push_back(connect_to(worker.port()));
-      ASSERT_EQ(send(clients.back().fd(), "hello", 5, MSG_NOSIGNAL), 5);
+    // Ten find no frame, and may hear of it as early as in their connect.
+    for (unsigned number = 0; number < 40; ++number) {
+      try {
+        clients.push_back(connect_to(worker.port()));
+      } catch (const Failure&) {
+        continue;
+      }
+      send(clients.back().fd(), "hello", 5, MSG_NOSIGNAL);
     }
+    ASSERT_GE(clients.size(), 30U);
     std::array<char, 64> heard;
     for (Stream& client : clients) {
       ASSERT_NE(client.wait(POLLIN, soon()), 0);
