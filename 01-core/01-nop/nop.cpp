@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   // [/walk]
 
   // [walk fill]
-  // 1. Take an empty entry (an SQE) and write into it what the kernel should do: nothing at all.
+  // 1. Take a free entry (an SQE) and write into it what the kernel should do: nothing at all.
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_nop(sqe);
   io_uring_sqe_set_data64(sqe, 42);
