@@ -50,19 +50,19 @@ void print_answers(io_uring& ring) {
   }
 }
 
+// [walk submit]
 // Place 2: submit returns how many SQEs it took. A bad one counts, gets a CQE and ends the batch.
 void batch_with_a_bad_request(unsigned setup_flags) {
   io_uring ring;
   lab::need(io_uring_queue_init(8, &ring, setup_flags), "io_uring_queue_init");
-  // [walk submit]
   prepare_three(ring);
   const int taken = lab::need(io_uring_submit(&ring), "io_uring_submit");
   std::printf("of 3 requests submit took %d, %u left\n", taken, io_uring_sq_ready(&ring));
   lab::need(io_uring_submit(&ring), "io_uring_submit");
   print_answers(ring);
-  // [/walk]
   io_uring_queue_exit(&ring);
 }
+// [/walk]
 
 // [walk read]
 // Place 3: the result is in the CQE. Only one request is in flight, so it needs no user_data.
