@@ -390,10 +390,8 @@ class Region:
         if marks:
             yield "- " + "; ".join(marks)
         kernel, ran = lesson["kernel"], lesson.ran_on()
-        line = f"- Works since Linux {kernel}"
-        line += " (its main part)"
-        line += f". Ran on {listing(ran)}." if ran else "; documented, not run."
-        yield line + f" liburing has had these calls since {lesson['liburing']}."
+        line = f"- Its main idea exists since Linux {kernel} and liburing {lesson['liburing']}."
+        yield line + (f" Ran on {listing(ran)}." if ran else " Documented, not run.")
         line = f"- About {lesson['minutes']} minutes."
         operations = lesson.listed("opcodes")
         if operations:
