@@ -99,7 +99,7 @@ Received next_received(io_uring& ring) {
 
 // [walk read-id]
 // The id is in the upper 16 bits of flags, but only if F_BUFFER is set. A FIN has no buffer, and
-// its res is 0, which is no error.
+// its res of 0 is no error. No client leaves during this story, so here it would be one.
 Lease lease(Buffers& buffers, const Received& received) {
   lab::need(received.res, "recv");
   if ((received.flags & IORING_CQE_F_BUFFER) == 0) lab::fail("recv without a buffer");
