@@ -42,7 +42,9 @@ class Connection {
   bool finished_ = false;
   bool closed_ = false;
   lab::Bind<lab::RecvMultishot, &Connection::on_recv> recv_{*this};
+  // [walk outbox]
   lab::Bind<lab::Completion, &Connection::on_send> send_{*this};
+  // [/walk]
   lab::Bind<lab::CloseSlot, &Connection::on_close> close_{*this};
 };
 
