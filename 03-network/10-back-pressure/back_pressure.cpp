@@ -107,17 +107,20 @@ void Connection::receive() noexcept {
   } else if (outbox_.empty()) {
     receive_once();
   } else {
-    server_.pressed = outbox_.bytes() > 1000;  // for the clients: only A holds this much
+    // For the clients alone, like every line with `pressed`: only A holds this much.
+    server_.pressed = outbox_.bytes() > 1000;
   }
 }
 // [/walk]
 
+// [walk receive]
 // One buffer and no more. The next question is read when this one is answered.
 void Connection::receive_once() noexcept {
   receiving_ = Receiving::armed;
   multishot_ = false;
   recv_.start_once(server_.ring, slot_, server_.buffers);
 }
+// [/walk]
 
 // [walk pause]
 void Connection::pause() noexcept {
@@ -125,7 +128,7 @@ void Connection::pause() noexcept {
   server_.pressed = true;
   receiving_ = Receiving::pausing;
   io_uring_sqe* sqe = server_.ring.sqe();
-  const lab::Completion& target = recv_;
+  const lab::Completion& target = recv_;  // the mark is the address of this part of recv_
   io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&target), 0);
   server_.ring.arm(sqe, cancel_);
 }
@@ -133,7 +136,8 @@ void Connection::pause() noexcept {
 
 // [walk on-cancel]
 void Connection::on_cancel(lab::Cqe) noexcept {
-  // A multishot that delivers data is not found and goes on: then steer() cancels it again.
+  // Still armed: the cancel did not find it, or its last CQE comes after this one. In both cases
+  // steer() cancels it again, which does no harm.
   const bool goes_on = recv_.armed();
   if (receiving_ == Receiving::pausing) receiving_ = goes_on ? Receiving::armed : Receiving::paused;
   steer();
@@ -194,7 +198,10 @@ void serve(BufferOptions buffers, unsigned clients_max, auto body) {
   const int listener = listen_narrow(port);
   Server<Connection> server(listener, clients_max, buffers);
   lab::ClientThread clients([&] { body(port, server.pressed); });
+  // [walk loop]
+  // While a grant may be in vain (true), the next call does not wait for a CQE.
   for (bool more = false; server.run_once(more ? 0 : 1);) more = grant_buffers(server);
+  // [/walk]
   clients.join();
   std::printf("pauses: %s\n", counters.pauses > 0 ? "some" : "none");
   std::printf("# counted: %u pauses, %u receives that found no buffer; most buffers held: %u\n",
