@@ -96,9 +96,8 @@ void send(io_uring& ring, int slot, const std::string& text) {
 }
 
 // [walk close]
-// close() knows no slots; this operation empties one. It sends the FIN, as close() would. Before
-// Linux 6.13 the FIN goes out only when all requests that were started earlier on this table have
-// ended.
+// close() knows no slots; this operation empties one. It sends the FIN, as close() would; before
+// Linux 6.13 perhaps much later.
 void close_slot(io_uring& ring, int slot) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
   io_uring_prep_close_direct(sqe, static_cast<unsigned>(slot));
