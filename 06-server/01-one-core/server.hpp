@@ -53,7 +53,9 @@ struct Options {
 // [/walk]
 
 // [walk worker]
-// One core's server. It dies from the last line up: operations before their memory.
+// One core's server. Members are destroyed in reverse order, so the operation and the connections
+// go before the memory that they use, and the ring goes last. That is why private and public
+// alternate: do not reorder.
 class Worker {
  public:
   Worker(int listener, const Options& options)
@@ -95,7 +97,8 @@ class Worker {
 // [walk run]
 inline void Worker::run() noexcept {
   while (ring.armed_count() > 0) {
-    // Who was given a buffer may have no data, so it does not sleep while others wait behind it.
+    // A connection that was granted a buffer may have no data. So do not sleep while others wait:
+    // the next in line may use that buffer.
     ring.run_once(!waiting_.empty() && buffers.free() > 0 ? 0 : 1);
     grant_buffers();
   }
@@ -115,8 +118,8 @@ inline void Worker::grant_buffers() noexcept {
 inline void Worker::on_accept(lab::Cqe cqe) noexcept {
   if (cqe.res >= 0 && connections_.create(*this, cqe.res) == nullptr) close(cqe.res);
   if (cqe.res >= 0 && --clients_left_ == 0) shutdown(listener_, SHUT_RD);  // ends the accept
-  // After an error it begins again when a connection has gone, see release(): at once it would fail
-  // again, and again.
+  // After an error a new accept would fail in the same way, so it waits for release(): then a
+  // connection has gone, and its descriptor is free.
   if (!cqe.more() && cqe.res >= 0 && clients_left_ != 0) accept_.start(ring, listener_);
 }
 
