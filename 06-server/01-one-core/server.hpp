@@ -129,6 +129,7 @@ inline void Worker::release(Connection& one) noexcept {
 }
 // [/walk]
 
+// [walk connection]
 inline Connection::Connection(Worker& worker, int fd) noexcept
     : worker_(worker), fd_(fd), outbox_(worker.lease_pool) {
   receive();
@@ -139,6 +140,7 @@ inline void Connection::receive() noexcept { recv_.start(worker_.ring, fd_, work
 inline void Connection::send_next() noexcept {
   send_.start(worker_.ring, fd_, outbox_.front().bytes());
 }
+// [/walk]
 
 // [walk handlers]
 inline void Connection::on_recv(lab::Cqe cqe) noexcept {
