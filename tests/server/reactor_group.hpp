@@ -19,6 +19,7 @@
 #include "06-server/lib/engine/reactor_acceptor.hpp"
 #include "06-server/lib/process/reactor_thread.hpp"
 #include "06-server/lib/protocol/echo.hpp"
+#include "tests/server/gate.hpp"
 #include "tests/server/support.hpp"
 #include "tests/server/worker_thread.hpp"
 
@@ -28,10 +29,11 @@ namespace lab {
 template <class P = Echo>
 class ReactorGroup {
  public:
+  /// @param gate before the first of them, if any; it outlives this
   explicit ReactorGroup(unsigned reactors,
                         ConnectionBalance balance = ConnectionBalance::round_robin,
-                        const WorkerOptions& options = WorkerThread::small())
-      : options_(options) {
+                        const WorkerOptions& options = WorkerThread::small(), Gate* gate = nullptr)
+      : options_(options), gate_(gate) {
     for (unsigned number = 0; number <= reactors; ++number)
       stats_.push_back(std::make_unique<WorkerStats>());
     int pair[2];
@@ -97,6 +99,7 @@ class ReactorGroup {
                                ReactorThread::AtEnd::destroy,
                                [] { return std::make_unique<typename P::Shared>(); });
     }
+    if (gate_ != nullptr) gate_->stand_before(acceptor->outlet(0).handover());
     acceptor->start(listener_.fd(), control.get());
     started.set_value();
     bool clean = acceptor->run();
@@ -113,6 +116,7 @@ class ReactorGroup {
   }
 
   const WorkerOptions options_;
+  Gate* const gate_;
   std::vector<std::unique_ptr<WorkerStats>> stats_;  ///< by reactor, then the acceptor's
   const Listener listener_{ListenerOptions{.socket_options = SocketOptions::plain}};
   Fd control_;
