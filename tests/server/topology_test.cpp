@@ -7,6 +7,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -106,7 +107,10 @@ class Stalled {
     waitpid(thread, &status, __WALL);
   }
   ~Stalled() {
-    if (error_ == 0) ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
+    if (error_ != 0 || ptrace(PTRACE_DETACH, thread_, nullptr, nullptr) == 0) return;
+    // It was killed: its process has not ended before its end was seen here.
+    int status = 0;
+    waitpid(thread_, &status, __WALL);
   }
   Stalled(const Stalled&) = delete;
   Stalled& operator=(const Stalled&) = delete;
@@ -146,6 +150,30 @@ TEST(Topology, AReactorThatStallsIsSaidAndTheOthersServeOn) {
   EXPECT_TRUE(server.logs("reactor 0 comes round again"));
   of_first.receive(100, soon());
   EXPECT_EQ(server.workers().front(), process) << "nobody was killed for it";
+  expect_drains(server);
+}
+
+TEST(Topology, AProcessWhoseReactorsAllStallIsStartedAgain) {
+  const StatsJson stats;
+  ServerProcess server(flags(stats));
+  Stream lost = connect_to(server.port());
+  ping(lost);
+  const pid_t process = server.workers().front();
+  {
+    const Stalled first(thread_named(process, "reactor 0"));
+    const Stalled second(thread_named(process, "reactor 1"));
+    if (first.error() != 0 || second.error() != 0) {
+      GTEST_SKIP() << "a thread cannot be stopped here: "
+                   << std::strerror(std::max(first.error(), second.error()));
+    }
+    EXPECT_TRUE(server.logs(fmt::format("worker 0 (process {}) gave no sign of life", process)));
+  }
+  EXPECT_TRUE(server.logs("1 connection with it"));
+  EXPECT_TRUE(server.logs("serves again"));
+  ASSERT_EQ(server.workers().size(), 1U);
+  EXPECT_NE(server.workers().front(), process);
+  Stream client = connect_to(server.port());
+  ping(client, 50'000);
   expect_drains(server);
 }
 
