@@ -63,6 +63,10 @@ bool FakeKernel::parse_dialling(const io_uring_sqe& sqe, Operation& op) {
       if (sqe.cmd_op != SOCKET_URING_OP_SETSOCKOPT || sqe.optname == SO_LINGER) return false;
       op.kind = Kind::knob;
       return true;
+    case IORING_OP_FIXED_FD_INSTALL:
+      if (!introduces_) trace_.fail("safety", "nobody asks where a client comes from");
+      op.kind = Kind::install;
+      return true;
     default:
       return false;
   }
@@ -74,7 +78,7 @@ void FakeKernel::begin_dialling(Operation& op) {
     trace_.note("sqe socket");
     return;
   }
-  constexpr std::array names{"connect", "poll for room", "option"};
+  constexpr std::array names{"connect", "poll for room", "option", "install"};
   const auto name =
       names[static_cast<std::size_t>(op.kind) - static_cast<std::size_t>(Kind::connect)];
   judge_slot(op.slot, name);
@@ -84,6 +88,10 @@ void FakeKernel::begin_dialling(Operation& op) {
   trace_.note("sqe #{} {}", socket.id, name);
   if (op.kind == Kind::room) {
     socket.room_data = op.user_data;
+    return;
+  }
+  if (op.kind == Kind::install) {
+    ++socket.installs;
     return;
   }
   if (!socket.dialled || socket.connecting) {
@@ -142,11 +150,15 @@ void FakeKernel::attempt_room(Operation& op) {
   finish(op, POLLOUT | (socket.dead ? POLLERR | POLLHUP : 0));
 }
 
-void FakeKernel::join(int client_slot, int upstream_slot) {
+void FakeKernel::join(int client_slot, int upstream_slot, bool relays) {
   judge_slot(client_slot, "pair");
   judge_slot(upstream_slot, "pair");
   Socket& client = *table_[static_cast<std::size_t>(client_slot)];
   Socket& upstream = *table_[static_cast<std::size_t>(upstream_slot)];
+  client.introduces = !relays;
+  if (relays && introduces_ && client.line.empty()) {
+    trace_.fail("content", "nobody has asked where #{} comes from", client.id);
+  }
   if (client.other == &upstream && upstream.other == &client) return;
   if (client.other != nullptr || upstream.other != nullptr || client.dialled ||
       !upstream.connected) {
@@ -231,6 +243,7 @@ void FakeKernel::judge_half(Socket& socket) {
   const Socket* other = socket.other;
   if (ends_by_cancel(socket)) return;
   if (other == nullptr) return judge_alone(socket);
+  if (is_being_introduced(socket.dialled ? *other : socket)) return;
   const bool rests = socket.receive == nullptr && socket.send == nullptr && socket.own == 0;
   if (other->slot < 0 || other->closing || other->close_begun) {
     if (rests || (socket.receive != nullptr && socket.send == nullptr)) {

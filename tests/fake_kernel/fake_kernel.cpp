@@ -99,6 +99,7 @@ FakeKernel::Op FakeKernel::parse(const io_uring_sqe& sqe) {
       op->memory = reinterpret_cast<std::byte*>(sqe.addr);
       op->memory_size = reinterpret_cast<socklen_t*>(sqe.addr2);
       trace_.note("sqe accept{}", op->multishot ? " multishot" : "");
+      if (acceptor_.attached()) trace_.fail("safety", "a reactor accepts");
       limits_.judge_accept(op->memory != nullptr, op->multishot);
       break;
     case IORING_OP_TIMEOUT: {
@@ -124,6 +125,11 @@ FakeKernel::Op FakeKernel::parse(const io_uring_sqe& sqe) {
       op->memory = reinterpret_cast<std::byte*>(sqe.addr);
       op->length = sqe.len;
       op->payload.position = sqe.off;
+      break;
+    case IORING_OP_MSG_RING:
+      op->kind = Operation::Kind::message;
+      op->length = sqe.len;
+      acceptor_.judge_message(sqe);
       break;
     case IORING_OP_SOCKET:
       op->kind = Operation::Kind::socket;
@@ -293,10 +299,14 @@ void FakeKernel::begin(const Op& op) {
     case Kind::connect:
     case Kind::room:
     case Kind::knob:
+    case Kind::install:
       begin_dialling(started);
       break;
     case Kind::accept:
       if (started.multishot) accept_data_ = started.user_data;
+      break;
+    case Kind::message:
+      trace_.note("sqe {} credits", started.length);
       break;
   }
   operations_.push_back(op);
@@ -319,6 +329,7 @@ void FakeKernel::progress() {
     if (!op->over) attempt(op);
   }
   std::erase_if(operations_, [](const Op& op) { return op->over; });
+  if (acceptor_.attached()) pass_clients();
   release_files();
 }
 
@@ -357,6 +368,10 @@ void FakeKernel::attempt(const Op& op) {
       return attempt_room(*op);
     case Kind::knob:
       return finish(*op, 0);
+    case Kind::install:
+      return attempt_install(*op);
+    case Kind::message:
+      return attempt_message(*op);
     case Kind::cancel:
       trace_.note("cqe cancel: {}", op->result);
       return finish(*op, op->result);
@@ -370,8 +385,9 @@ void FakeKernel::finish(Operation& op, int result, unsigned flags) {
     if (op.socket->send == &op) op.socket->send = nullptr;
     using Kind = Operation::Kind;
     const bool own = op.kind == Kind::fin || op.kind == Kind::connect || op.kind == Kind::room ||
-                     op.kind == Kind::knob;
+                     op.kind == Kind::knob || op.kind == Kind::install;
     if (own) --op.socket->own;
+    if (op.kind == Kind::install) --op.socket->installs;
   }
   post(op.user_data, result, flags);
   if (op.linked != nullptr) begin(op.linked);

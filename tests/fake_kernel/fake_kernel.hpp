@@ -18,12 +18,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
 #include "01-core/lib/ring.hpp"
 #include "03-network/lib/buffer_ring.hpp"
 #include "06-server/lib/engine/worker_buffers.hpp"
+#include "tests/fake_kernel/fake_acceptor.hpp"
 #include "tests/fake_kernel/limits_oracle.hpp"
 #include "tests/fake_kernel/network.hpp"
 
@@ -51,8 +53,10 @@ struct Operation {
     fin,
     socket,
     connect,
-    room,  ///< a poll on behalf of the other one of a pair
-    knob   ///< an option before the connect
+    room,     ///< a poll on behalf of the other one of a pair
+    knob,     ///< an option before the connect
+    install,  ///< asks where a client comes from
+    message   ///< with credits, to an acceptor's ring
   };
 
   Kind kind;
@@ -72,7 +76,7 @@ struct Operation {
   unsigned missed = 0;     ///< cancels that did not find it
 
   Payload payload;
-  std::uint64_t length = 0;  ///< of a send; of a receive, after which it ends; or 0
+  std::uint64_t length = 0;  ///< of a send; of a receive, after which it ends; credits; or 0
   std::uint64_t done = 0;
   bool waits_for_all = false;  ///< MSG_WAITALL
   bool zero_copy = false;
@@ -113,11 +117,16 @@ class FakeKernel {
   /// REQUIRES: every buffer of the ring is provided.
   void attach(Ring& ring, const BufferRing& buffers, PooledBuffers& pooled);
   Kernel kernel() noexcept { return {&FakeKernel::enter, &FakeKernel::now, this}; }
+  /// Where the worker is a reactor: who gives it its clients.
+  FakeAcceptor& acceptor() noexcept { return acceptor_; }
 
   /// Called in each enter before anything is submitted: joins those that relay.
   void watch_pairs(std::function<void()> watch) { watch_pairs_ = std::move(watch); }
   /// The server sends on between these two slots, for all their life.
-  void join(int client_slot, int upstream_slot);
+  /// @param relays in both directions; before, what the upstream says is sent on
+  void join(int client_slot, int upstream_slot, bool relays);
+  /// Each upstream hears first who its client is.
+  void introduce_clients() noexcept { introduces_ = true; }
 
   /// From here on connections may be closed when they are quiet, and no more are accepted.
   void draining() noexcept {
@@ -176,6 +185,8 @@ class FakeKernel {
 
   // operations (fake_operations.cpp)
   void attempt_accept(Operation& op);
+  void pass_clients();
+  void attempt_message(Operation& op);
   std::size_t free_slot();
   static void write_address(const Operation& op, const Socket& socket);
   void attempt_receive(Operation& op);
@@ -202,6 +213,10 @@ class FakeKernel {
   void attempt_socket(Operation& op);
   void attempt_connect(Operation& op);
   void attempt_room(Operation& op);
+  void attempt_install(Operation& op);
+  static std::size_t agrees(const Socket& socket, std::uint64_t position,
+                            std::span<const std::byte> heard);
+  bool is_being_introduced(const Socket& client) const noexcept;
   void judge_half(Socket& socket);
   void judge_alone(const Socket& socket);
   void judge_fin(const Socket& socket);
@@ -248,8 +263,10 @@ class FakeKernel {
   Trace& trace_;
   Network& network_;
   LimitsOracle limits_;
+  FakeAcceptor acceptor_{random_, clock_, trace_, network_};
   std::function<void()> watch_pairs_;
   std::uint64_t dials_failed_ = 0;
+  bool introduces_ = false;  ///< a line about each client goes before its bytes
   Ring* ring_ = nullptr;
   const BufferRing* buffers_ = nullptr;
   PooledBuffers* pooled_ = nullptr;

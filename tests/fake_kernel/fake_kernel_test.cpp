@@ -1,6 +1,7 @@
 // Runs the server's worker on the fake kernel, seed by seed. Each seed is another server, another
 // kernel and other clients; the oracles are in fake_oracles.cpp and, for the end, here.
-//   fake_kernel_echo [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]
+//   fake_kernel_echo [--reactor] [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]
+// With --reactor the worker is one, and its clients come by messages from an acceptor's ring.
 #include <sys/socket.h>
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -35,6 +37,7 @@ struct Rig {
   Fd listener{scenario.listener_shuts_down ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1};
   WorkerStats stats;
   Subjected subjected;
+  Handover handover;  ///< for a reactor
   Worker<Tested> worker{scenario.options, scenario.features, stats, subjected.shared};
 };
 
@@ -128,6 +131,11 @@ std::vector<std::unique_ptr<Rig>>& stopped_rigs() {
   return rigs;
 }
 
+struct Options {
+  bool reactor = false;
+  bool verbose = false;
+};
+
 struct Totals {
   std::uint64_t enters = 0;
   std::uint64_t completions = 0;
@@ -151,22 +159,49 @@ void plant(Subject& subject, std::uint64_t seed) {
   if constexpr (requires { subject.plant(seed); }) subject.plant(seed);
 }
 
+// A subject that tells each upstream who its client is.
+template <class Subject>
+bool introduces(const Subject& subject) {
+  if constexpr (requires { subject.shared.state.proxy_protocol; }) {
+    return subject.shared.state.proxy_protocol;
+  }
+  return false;
+}
+
 // What the model cannot see: whose bytes go where.
 void watch_pairs(Rig& rig) {
   if constexpr (dials_out<Tested>) {
     rig.kernel.watch_pairs([&rig] {
       auto& connections = rig.worker.commons().connections();
-      for (auto* client = connections.oldest(); client != nullptr;
-           client = connections.next(*client)) {
-        if (client->dialled() || !client->relays()) continue;
-        rig.kernel.join(index(client->slot()), index(client->sink().slot()));
+      for (auto* upstream = connections.oldest(); upstream != nullptr;
+           upstream = connections.next(*upstream)) {
+        if (!upstream->dialled() || !upstream->relays()) continue;
+        const auto& client = upstream->sink();
+        rig.kernel.join(index(client.slot()), index(upstream->slot()), client.relays());
       }
     });
+    if (introduces(rig.subjected)) rig.kernel.introduce_clients();
   }
 }
 
-void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
-  trace.begin(seed, verbose);
+void start(Rig& rig, bool reactor) {
+  if (!reactor) return rig.worker.start(rig.listener.get(), -1);
+  rig.kernel.acceptor().attach(rig.handover);
+  rig.worker.start_as_reactor(rig.handover, -1);
+  rig.kernel.acceptor().begin();
+}
+
+// A reactor is told to drain when nobody is on the way to it.
+void drain(Rig& rig) {
+  rig.kernel.acceptor().stop();
+  while (rig.kernel.acceptor().any_on_their_way()) rig.worker.run_once();
+  rig.trace.note("drain");
+  rig.kernel.draining();
+  rig.worker.drain();
+}
+
+void run_seed(std::uint64_t seed, const Options& options, Trace& trace, Totals& totals) {
+  trace.begin(seed, options.verbose);
   trace.forget_stderr();
   std::unique_ptr<Rig> rig = make_rig(seed, trace);
   trace.describe(rig->scenario.describe());
@@ -177,7 +212,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
   plant(rig->subjected, seed);
   watch_pairs(*rig);
   rig->network.start();
-  rig->worker.start(rig->listener.get(), -1);
+  start(*rig, options.reactor);
   serve(*rig);
 
   bool clean = false;
@@ -187,9 +222,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
     clean = rig->worker.run();
     expect_equal(trace, "enters after stop()", rig->worker.ring().counters().enters, enters);
   } else {
-    trace.note("drain");
-    rig->kernel.draining();
-    rig->worker.drain();
+    drain(*rig);
     clean = rig->worker.run();
     if (!clean && !rig->kernel.waits_for_tcp_alone()) {
       trace.fail("liveness", "drained, and {} operations are in flight",
@@ -216,7 +249,7 @@ void run_seed(std::uint64_t seed, bool verbose, Trace& trace, Totals& totals) {
 int run(int argc, char** argv) {
   std::uint64_t first = 1;
   std::uint64_t count = 400;
-  bool verbose = false;
+  Options options;
   for (int index = 1; index < argc; ++index) {
     const auto value = [&] {
       if (++index == argc) {
@@ -233,19 +266,22 @@ int run(int argc, char** argv) {
       first = value();
       count = 1;
     } else if (std::strcmp(argv[index], "--verbose") == 0) {
-      verbose = true;
+      options.verbose = true;
+    } else if (std::strcmp(argv[index], "--reactor") == 0) {
+      options.reactor = true;
     } else {
-      fmt::print("usage: {} [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]\n", argv[0]);
+      fmt::print("usage: {} [--reactor] [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose]\n",
+                 argv[0]);
       return 2;
     }
   }
   Trace trace;
-  trace.set_program(argv[0]);
+  trace.set_program(argv[0] + std::string(options.reactor ? " --reactor" : ""));
   trace.catch_stderr();
   Totals totals;
   const auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    run_seed(seed, verbose, trace, totals);
+    run_seed(seed, options, trace, totals);
   }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   fmt::print(

@@ -288,8 +288,9 @@ void FakeKernel::judge_accepting() {
         std::count_if(table_.begin(), table_.end(),
                       [](const auto& socket) { return socket != nullptr && socket->dialled; }));
   }
+  if (acceptor_.has_credits() || acceptor_.any_on_their_way()) return;
   for (const Op& op : operations_) {
-    if (op->kind == Operation::Kind::accept) return;
+    if (op->kind == Operation::Kind::accept || op->kind == Operation::Kind::message) return;
     const bool counts = op->kind == Operation::Kind::close && !op->fresh;
     if (counts && !(dials() && op->socket->dialled)) ++slots;
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "tests/fake_kernel/clock.hpp"
@@ -38,7 +39,7 @@ struct Socket {
   std::uint64_t unread() const noexcept { return sent - delivered; }
   /// Bytes that the server has to send for what it has received.
   std::uint64_t unsent() const {
-    if (other != nullptr) return other->delivered - taken;
+    if (other != nullptr) return other->line.size() + other->delivered - taken;
     return script->listens() || dials() ? 0 : script->due(delivered) - taken;
   }
 
@@ -79,6 +80,9 @@ struct Socket {
   std::uint64_t dial_data = 0;  ///< user_data of its connect
   std::uint64_t room_data = 0;  ///< user_data of its poll for the other one
   unsigned own = 0;             ///< operations in flight that are no receive and no send
+  std::string line;             ///< of a client: what its upstream hears before the first byte
+  bool introduces = false;      ///< its upstream is there, and what it says is not passed on yet
+  unsigned installs = 0;        ///< of own: those that ask where it comes from
 
   // What the server has in flight here, and what it was told.
   int slot = -1;

@@ -69,7 +69,7 @@ void Network::judge_end(const Socket& socket) {
                       scenario_.options.idle_timeout_ms == 0;
   const Socket* other = socket.other;
   if (!always || other == nullptr) return;
-  if (other->fin && socket.taken == other->sent) return;
+  if (other->fin && socket.taken == other->line.size() + other->sent) return;
   trace_.fail("content", "#{} hears the end after {} B, and #{} has said {}{}", socket.id,
               socket.taken, other->id, other->sent, other->fin ? "" : " and goes on");
 }

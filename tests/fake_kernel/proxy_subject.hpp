@@ -30,6 +30,7 @@ struct Subjected {
   void plant(std::uint64_t seed) {
     Random random(seed);
     shared.state.connect_timeout_ms = random.between(20, 1000);
+    shared.state.proxy_protocol = random.chance(300);
   }
 
   std::array<Counter, 2 * upstreams_max + 3> counters{};

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace lab::fake {
 
@@ -48,7 +49,7 @@ class Trace {
   std::string stderr_tail() const;
   void forget_stderr() const;
 
-  void set_program(const char* name) { program_ = name; }
+  void set_program(std::string name) { program_ = std::move(name); }
 
  private:
   struct Line {
