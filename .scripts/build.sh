@@ -4,10 +4,13 @@
 build() {
   preset=$1
   shift
+  # Two verbs that build in one folder would tear it from each other.
+  lock "$preset"
   configure "$preset"
   build_aloud "$preset" "$@" || {
     mend "$preset" "$@" && build_aloud "$preset" "$@"
   } || die "the build failed (see above)$(cure_of "$preset")"
+  unlock
 }
 
 build_aloud() (
@@ -28,11 +31,12 @@ build_aloud() (
 # is told), and a line says what is going on when it takes longer than 2 seconds. The warnings of a
 # learner's own file (-mine) are shown.
 build_quietly() {
+  lock "$1"
   configure "$1"
   log=build/$1/build.log
-  # Its sleep outlives it for a moment, so that must hold none of our streams.
+  # Its sleep outlives it for a moment, so that must hold none of our streams, nor the lock.
   (
-    sleep 2 >/dev/null 2>&1
+    sleep 2 >/dev/null 2>&1 9>&-
     note "build: $2 ($1)"
   ) &
   clock=$!
@@ -49,6 +53,7 @@ build_quietly() {
   case $2 in
     *-mine) ! grep -q 'warning:' "$log" || compiler_words "$log" >&2 ;;
   esac
+  unlock
 }
 
 build_into_log() {
@@ -102,10 +107,13 @@ cure_of() {
 
 # Ninja takes a source from the future for changed, for ever, and an output from there for new: what
 # was edited since is not built. Such files are dated now, and such a folder is built again: before
-# the build, for Ninja tries the first a hundred times, and neither looks like a failure.
+# the build, for Ninja tries the first a hundred times, and neither looks like a failure. An output
+# has a minute's grace: somebody's own `cmake --build` may be writing it at this moment.
 leftovers_mend() {
   now=build/$1/now
+  soon=build/$1/soon
   : >"$now"
+  touch -d "@$(($(date +%s) + 60))" "$soon"
   # shellcheck disable=SC2046 # a list of names
   find $(sources_of_the_build) -type f -newer "$now" | while IFS= read -r file; do
     note "build: $file is dated in the future: dated now"
@@ -113,7 +121,7 @@ leftovers_mend() {
   done || exit 1
   outputs=
   for output in "build/$1/build.ninja" "build/$1/.ninja_log"; do
-    [ ! -e "$output" ] || outputs="$outputs$(find "$output" -newer "$now")"
+    [ ! -e "$output" ] || outputs="$outputs$(find "$output" -newer "$soon")"
   done
   if [ -n "$outputs" ]; then
     note "build: build/$1 was made in the future, by its dates: built again"

@@ -114,7 +114,9 @@ setup_set() {
   install_packages $packages
   if set_has_liburing "$1" && ! liburing_is_ready; then
     . .scripts/liburing.sh
-    liburing_build
+    lock deps
+    liburing_is_ready || liburing_build
+    unlock
   fi
   set_is_ready "$1" || die "setup $1: still missing: $(missing_packages "$1")"
   note "setup $1: done"
