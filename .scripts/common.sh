@@ -7,6 +7,12 @@ die() {
   exit 1
 }
 
+# As the program that the verb builds would end: wrong use is 2 there.
+wrong_use() {
+  printf 'lab: %s\n' "$*" >&2
+  exit 2
+}
+
 # lock WHAT, unlock: build/WHAT is made by one ./lab at a time, and others wait here. What ends by
 # die lets go with its process. A program is run after unlock, or a server would keep the lock.
 lock() {
