@@ -17,17 +17,16 @@ namespace {
 constexpr std::int64_t now_s = 1'764'460'800;
 
 // What was answered, and how it ended: the same however the bytes came.
-// @param files lent to the connection: copied for each run, they are all that a run does
-std::string run(HttpWorld& world, std::map<int, TestIo::File>& files, std::string_view bytes,
-                std::size_t piece, const TestLimits& limits) {
+std::string run(HttpWorld& world, std::string_view bytes, std::size_t piece,
+                const TestLimits& limits) {
   TestConnection<HttpTestProtocol> connection(world.shared, limits);
-  connection.io.files.swap(files);
+  connection.io.files.swap(world.files);
   connection.feed(bytes, piece);
   connection.feed_end();
   LAB_ASSERT(!connection.io.was_reset);
   LAB_ASSERT(connection.io.finished);
   LAB_ASSERT(connection.io.outbox.empty());
-  connection.io.files.swap(files);
+  connection.io.files.swap(world.files);
   return connection.output;
 }
 
@@ -37,11 +36,10 @@ void fuzz_connection(std::string_view bytes) {
   HttpOptions options;
   options.now_s = []() noexcept { return now_s; };
   static HttpWorld world(false, options);
-  static std::map<int, TestIo::File> files = world.site.streams();
-  const std::string whole = run(world, files, bytes, ~std::size_t{0}, {});
-  LAB_ASSERT(run(world, files, bytes, 1, {}) == whole);
-  LAB_ASSERT(run(world, files, bytes, 37,
-                 {.buffers = 2, .buffer_bytes = 20'000, .room_bytes = 1}) == whole);
+  const std::string whole = run(world, bytes, ~std::size_t{0}, {});
+  LAB_ASSERT(run(world, bytes, 1, {}) == whole);
+  LAB_ASSERT(run(world, bytes, 37, {.buffers = 2, .buffer_bytes = 20'000, .room_bytes = 1}) ==
+             whole);
   LAB_ASSERT(world.source.first_in_use() == 0);
 }
 

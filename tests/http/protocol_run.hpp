@@ -28,6 +28,9 @@ struct HttpWorld {
   }
 
   TestSite site;
+  /// What it streams, lent to one connection after another: a copy for each of 100,000 runs would
+  /// be all that they do.
+  std::map<int, TestIo::File> files = site.streams();
   TestSource source;
   std::array<Counter, HttpCounters::size> memory;
   HttpCounters counters{memory};
@@ -56,7 +59,7 @@ inline std::string find_test_tag(const TestSite& site, const std::string& path,
 
 inline Transcript run_case(HttpWorld& world, const Case& wanted, const Delivery& delivery) {
   TestConnection<HttpTestProtocol> connection(world.shared, delivery.limits);
-  connection.io.files = world.site.streams();
+  connection.io.files.swap(world.files);
   bool first = true;
   for (const Step& step : wanted.steps) {
     if (step.kind == Step::Kind::end) {
@@ -76,6 +79,7 @@ inline Transcript run_case(HttpWorld& world, const Case& wanted, const Delivery&
   } else if (connection.io.finished) {
     transcript.end = *connection.io.finished == Finish::linger ? End::lingers : End::closed;
   }
+  connection.io.files.swap(world.files);
   return transcript;
 }
 
