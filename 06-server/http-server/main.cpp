@@ -78,13 +78,14 @@ class WorkerSite : HasSite, public P::Shared {
 };
 
 // What works in another terminal, whoever vouches for the certificate.
-std::string curl_words(const lab::TlsContext* context) {
-  if (context == nullptr) return "try: curl -i http://{}/";
+// @param path one that is there: a folder need not have an index
+std::string curl_words(const lab::TlsContext* context, const std::string& path) {
+  if (context == nullptr) return "try: curl -i http://{}" + path;
   const lab::TlsOptions& tls = context->options();
   const std::string host = context->host();
   const std::string client = tls.client_ca.empty() ? "" : " --cert CERTIFICATE --key KEY";
-  if (tls.self_signed || host.empty()) return "try: curl -ik https://{}/" + client;
-  return "try: curl -i --connect-to ::{} https://" + host + "/" + client;
+  if (tls.self_signed || host.empty()) return "try: curl -ik https://{}" + path + client;
+  return "try: curl -i --connect-to ::{} https://" + host + path + client;
 }
 
 }  // namespace
@@ -98,6 +99,7 @@ int main(int argc, char** argv) {
           "Try it:   http-server ~/site            then, elsewhere:   curl -i localhost:8080/\n"
           "With TLS: http-server ~/site --tls self-signed   then:   curl -ik "
           "https://localhost:8080/\n"
+          "The log names a path that is there, where the folder has no index.\n"
           "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .port = 8080,
@@ -124,7 +126,7 @@ int main(int argc, char** argv) {
     command.fail(lab::explain(error));
   }
   command.reload_with(source->reload());
-  command.hint(curl_words(tls.context().get()));
+  command.hint(curl_words(tls.context().get(), source->example_path()));
   std::fprintf(stderr, "http-server: %s\n", source->describe().c_str());
   const bool alone = command.options().supervisor.topology == lab::Topology::reuseport;
   const auto first_site = [&source, alone] { return alone ? source->take() : source->copy(); };

@@ -9,6 +9,7 @@
 #include "01-core/lib/check.hpp"
 #include "06-server/lib/site/site_builder.hpp"
 #include "06-server/lib/site/site_parcel.hpp"
+#include "06-server/lib/site/site_text.hpp"
 
 namespace lab {
 
@@ -41,6 +42,10 @@ std::unique_ptr<Generation> SiteSource::copy() const {
 std::string SiteSource::describe() const {
   return fmt::format("{} files of {}, {:.1f} MB in memory", current_->files_count(), options_.root,
                      static_cast<double>(current_->size()) / 1e6);
+}
+
+std::string SiteSource::example_path() const {
+  return encoded_path_for_shell(current_->example_path());
 }
 
 // What is not watched can still be built.

@@ -32,6 +32,8 @@ class SiteSource {
   std::unique_ptr<Generation> copy() const;
   /// "12 files of DIR, 0.2 MB in memory"
   std::string describe() const;
+  /// A path that is answered with a file, as one types it behind `curl`; "/" where that is one.
+  std::string example_path() const;
   Reload reload() noexcept;
 
  private:

@@ -125,6 +125,30 @@ TEST(HttpStart, CompressionIsDoneAtTheStart) {
   }
 }
 
+// What the log offers to try is answered with 200, whether the folder has an index or not.
+TEST(HttpStart, TheLogNamesAPathThatIsThere) {
+  const Folder folder;
+  const auto offered = [&folder] {
+    ServerProcess server(http_server(folder.path()));
+    HttpClient client(server.port());
+    const std::string words = fmt::format("try: curl -i http://127.0.0.1:{}", server.port());
+    EXPECT_TRUE(server.logs(words));
+    const std::string& log = server.log();
+    const std::size_t begin = log.find(words) + words.size();
+    const std::string path = log.substr(begin, log.find('\n', begin) - begin);
+    EXPECT_EQ(client.get(path).status, 200) << path;
+    expect_drains(server);
+    return path;
+  };
+  folder.write("deep/file.txt", "hello");
+  folder.write("a (b) & c", "hello");
+  EXPECT_EQ(offered(), "/a%20%28b%29%20%26%20c") << "as a shell takes it";
+  folder.write("b/index.html", "hello");
+  EXPECT_EQ(offered(), "/b/");
+  folder.write("index.html", "hello");
+  EXPECT_EQ(offered(), "/");
+}
+
 // --- what it refuses ---
 
 TEST(HttpStart, WrongValuesAreRefusedWithCauseAndCure) {

@@ -171,6 +171,8 @@ TEST(SiteText, NamesInMessagesActOnNoTerminal) {
 
 TEST(SiteText, PathsAreEncodedForAUrl) {
   EXPECT_EQ(encoded_path("/a-b_c.d~/!$&'()*+,;=:@/"), "/a-b_c.d~/!$&'()*+,;=:@/");
+  EXPECT_EQ(encoded_path_for_shell("/a-b_c.d~/!$&'()*+,;=:@/"),
+            "/a-b_c.d~/%21%24%26%27%28%29%2A+,%3B=:@/");
   EXPECT_EQ(encoded_path("/a b?c#d%\"<>\\^`{|}\r\n\xc3\xa4\x7f"),
             "/a%20b%3Fc%23d%25%22%3C%3E%5C%5E%60%7B%7C%7D%0D%0A%C3%A4%7F");
 }

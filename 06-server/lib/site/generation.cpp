@@ -56,6 +56,18 @@ Found Generation::find(std::string_view decoded_path) const noexcept {
           .fallback = falls_back(decoded_path) ? resource(header().fallback_page) : nullptr};
 }
 
+std::string_view Generation::example_path() const noexcept {
+  if (find("/").kind == Found::Kind::file) return "/";
+  std::string_view best;
+  for (const RouteRecord& record : routes_) {
+    if (record.path.size == 0 || record.resource == site_none) continue;
+    const std::string_view path = text(record.path);
+    const bool shorter = path.size() < best.size() || (path.size() == best.size() && path < best);
+    if (best.empty() || shorter) best = path;
+  }
+  return best;
+}
+
 // A route of the application in the browser, and no file that is missing: no extension, nothing
 // that begins with a dot, and in no folder that holds no pages. "/assets/app.1234" answered with a
 // page would be kept as a script for as long as the cache rules of scripts say.

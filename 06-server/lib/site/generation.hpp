@@ -59,6 +59,9 @@ class Generation : public SegmentOwner {
   /// No segment of it is left.
   bool at_rest() const noexcept { return segments_ == 0; }
 
+  /// A path that answers with a file, for whoever looks for one to try: "/" where that does, else
+  /// the shortest of all. Decoded; it lives as long as the generation.
+  std::string_view example_path() const noexcept;
   /// Files that it was built from.
   std::uint64_t files_count() const noexcept { return header().files; }
   /// Bytes of memory; streamed files are not among them.

@@ -6,6 +6,25 @@
 
 namespace lab {
 
+namespace {
+
+// @param plain what stays as it is, beside letters and digits
+std::string encoded_but(std::string_view plain, std::string_view decoded) {
+  std::string text;
+  for (const char c : decoded) {
+    const bool alphanumeric =
+        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (alphanumeric || plain.find(c) != std::string_view::npos) {
+      text += c;
+    } else {
+      text += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string shown(std::string_view raw) {
   Utf8Check check;
   check.feed(std::as_bytes(std::span(raw.data(), raw.size())));
@@ -23,17 +42,11 @@ std::string shown(std::string_view raw) {
 }
 
 std::string encoded_path(std::string_view decoded) {
-  std::string text;
-  for (const char c : decoded) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                       std::string_view("-._~!$&'()*+,;=:@/").find(c) != std::string_view::npos;
-    if (plain) {
-      text += c;
-    } else {
-      text += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return text;
+  return encoded_but("-._~!$&'()*+,;=:@/", decoded);
+}
+
+std::string encoded_path_for_shell(std::string_view decoded) {
+  return encoded_but("-._~+,=:@/", decoded);
 }
 
 // strftime would ask the locale.

@@ -16,6 +16,9 @@ std::string shown(std::string_view raw);
 /// A decoded path as a URL has it: all bytes but those of RFC 3986's pchar and the slash as %NN.
 std::string encoded_path(std::string_view decoded);
 
+/// The same for a URL that is typed into a shell: what that would act on is %NN, too.
+std::string encoded_path_for_shell(std::string_view decoded);
+
 /// IMF-fixdate, RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
 std::string http_date(std::int64_t seconds);
 
