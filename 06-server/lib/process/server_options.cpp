@@ -179,8 +179,8 @@ void add_process_options(CommandLine& line, ServerOptions& options) {
       .group(group);
   line.add_option(
           "--drain-deadline-ms", supervisor.drain_deadline_ms,
-          "After the first SIGTERM, SIGINT, SIGHUP or SIGQUIT: time for open connections to come "
-          "to rest. Those that are left are reset, and the log says how many")
+          "After the first signal that drains (at the top of this help): time for open connections "
+          "to come to rest. Those that are left are reset, and the log says how many")
       .check(in_range(0U, 3'600'000U))
       .capture_default_str()
       .group(group);
