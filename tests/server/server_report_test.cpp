@@ -85,6 +85,26 @@ TEST(ServerReport, TheLineShowsRatesOfTheInterval) {
             "zc 3 sent 4 copied");
 }
 
+// Ticks are calls too: "333 system calls/request" said how long nobody had asked.
+TEST(ServerReport, FewRequestsHaveNoFiguresOfTheirOwn) {
+  StatValues interval{};
+  at(interval, Stat::enters) = 333;
+  at(interval, Stat::completions) = 340;
+  at(interval, Stat::cpu_ns) = 12'340'000;
+  const auto line = [&](std::uint64_t requests) {
+    at(interval, Stat::receives) = requests;
+    return describe(interval, interval, 10.0);
+  };
+  for (const std::uint64_t requests : {0U, 1U, 99U}) {
+    EXPECT_TRUE(contains(line(requests), " | 333 system calls, 12.3 ms CPU | ")) << requests;
+    EXPECT_FALSE(contains(line(requests), "/request,")) << requests;
+  }
+  EXPECT_TRUE(contains(line(100), " | 3.330 system calls/request, 1.0 CQEs/call, ")) << line(100);
+  at(interval, Stat::enters) = 40'000;  // an hour without anybody lies between them
+  EXPECT_TRUE(contains(line(9999), " | 40000 system calls, ")) << line(9999);
+  EXPECT_TRUE(contains(line(10'000), " | 4.000 system calls/request, ")) << line(10'000);
+}
+
 TEST(ServerReport, RareThingsStandInTheLineOnlyWhenTheyHappened) {
   const std::pair<Stat, const char*> rare[] = {
       {Stat::no_buffers, "7 ENOBUFS"},         {Stat::pauses, "7 pauses"},

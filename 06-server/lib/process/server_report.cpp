@@ -18,6 +18,23 @@ double per(std::uint64_t amount, double of) noexcept {
   return of > 0 ? static_cast<double>(amount) / of : 0.0;
 }
 
+// What the requests cost, each of them or in all: a worker's tick is a turn too, 40 a second, so
+// beside a few requests it would be most of the figure.
+std::string costs(std::span<const std::uint64_t> interval) {
+  constexpr std::uint64_t few = 100;
+  const auto requests = value(interval, Stat::receives);
+  const auto enters = value(interval, Stat::enters);
+  const auto cpu_ns = value(interval, Stat::cpu_ns);
+  if (requests < few || enters > 4 * requests) {
+    return fmt::format("{} system calls, {:.1f} ms CPU", enters, per(cpu_ns, 1e6));
+  }
+  const auto count = static_cast<double>(requests);
+  return fmt::format("{:.3f} system calls/request, {:.1f} CQEs/call, {:.2f} us CPU/request",
+                     per(enters, count),
+                     per(value(interval, Stat::completions), static_cast<double>(enters)),
+                     per(cpu_ns, count * 1000.0));
+}
+
 // Each counter is read at its own moment: one accepted and closed in between is in `closed` alone.
 std::uint64_t connections(std::span<const std::uint64_t> values) noexcept {
   const std::uint64_t accepted = value(values, Stat::accepted);
@@ -79,21 +96,14 @@ std::string short_number(double number) {
 
 std::string describe(std::span<const std::uint64_t> now, std::span<const std::uint64_t> interval,
                      double seconds) {
-  const auto receives = value(interval, Stat::receives);
-  const auto enters = value(interval, Stat::enters);
   std::string line = fmt::format(
-      "{} connections | {}/s accepted | {}/s requests | in {}B/s out {}B/s | {:.3f} system "
-      "calls/request, "
-      "{:.1f} CQEs/call, {:.2f} us CPU/request",
+      "{} connections | {}/s accepted | {}/s requests | in {}B/s out {}B/s | {} | zc {} sent {} "
+      "copied",
       connections(now), short_number(per(value(interval, Stat::accepted), seconds)),
-      short_number(per(receives, seconds)),
+      short_number(per(value(interval, Stat::receives), seconds)),
       short_number(per(value(interval, Stat::bytes_in), seconds)),
-      short_number(per(value(interval, Stat::bytes_out), seconds)),
-      per(enters, static_cast<double>(receives)),
-      per(value(interval, Stat::completions), static_cast<double>(enters)),
-      per(value(interval, Stat::cpu_ns), static_cast<double>(receives) * 1000.0));
-  fmt::format_to(std::back_inserter(line), " | zc {} sent {} copied",
-                 value(interval, Stat::zero_copy_sent), value(interval, Stat::zero_copy_copied));
+      short_number(per(value(interval, Stat::bytes_out), seconds)), costs(interval),
+      value(interval, Stat::zero_copy_sent), value(interval, Stat::zero_copy_copied));
   const struct {
     Stat stat;
     const char* name;

@@ -17,7 +17,7 @@ CounterValues difference(const CounterValues& later, const CounterValues& earlie
 /// @param counters how many each has
 CounterValues sum(std::span<const CounterValues> workers, std::size_t counters);
 
-/// One line: connections now, then rates over `seconds`.
+/// One line: connections now, rates over `seconds`, and, with many of them, what a request costs.
 /// @param now the counters since the start, those of Stat first
 /// @param interval their growth in the last `seconds`
 std::string describe(std::span<const std::uint64_t> now, std::span<const std::uint64_t> interval,

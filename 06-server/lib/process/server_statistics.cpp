@@ -100,11 +100,18 @@ void ServerStatistics::report_interval(ServerLog& log, std::uint64_t now_ns, boo
 
 void ServerStatistics::report_summary(ServerLog& log, std::uint64_t now_ns) {
   const std::vector<CounterValues> workers = all();
+  const CounterValues total = sum(workers, infos_.size());
   for (unsigned index = 0; workers.size() > 1 && index < workers.size(); ++index) {
+    if (layout_.has_reactors() && index == layout_.workers) {
+      log("{}: {} handed over | {} system calls, {:.1f} ms CPU | {} accept errors",
+          layout_.name(index), value(total, Stat::accepted), value(workers[index], Stat::enters),
+          static_cast<double>(value(workers[index], Stat::cpu_ns)) / 1e6,
+          value(workers[index], Stat::accept_errors));
+      continue;
+    }
     log("{}: {} accepted | {}", layout_.name(index), value(workers[index], Stat::accepted),
         describe(workers[index], workers[index], seconds(now_ns)));
   }
-  const CounterValues total = sum(workers, infos_.size());
   log("in {:.1f} s: {} accepted | {}", seconds(now_ns), value(total, Stat::accepted),
       describe(total, total, seconds(now_ns)));
   const std::string own =
