@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "05-performance/bench/nearest_word.hpp"
 #include "05-performance/bench/say.hpp"
 
 namespace lab {
@@ -20,6 +21,21 @@ namespace {
 constexpr int exit_wrong_use = 2;
 
 CLI::Validator validator(const WordCheck& check) { return {check.complaint, check.shown}; }
+
+// For the first word that looks like an option and is none: the nearest that is in --help.
+std::string did_you_mean(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining();
+  const auto wrong = std::ranges::find_if(
+      words, [](const std::string& word) { return word.size() > 2 && word.starts_with("--"); });
+  if (wrong == words.end()) return {};
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::string meant = nearest_word(wrong->substr(0, wrong->find('=')), names);
+  return meant.empty() ? "" : fmt::format(". Did you mean {}?", meant);
+}
 
 std::string not_decimal(std::string& text) {
   const std::size_t sign = text.starts_with('-') ? 1 : 0;
@@ -155,8 +171,9 @@ CommandLine::CommandLine(const std::string& name, const std::string& description
                          int exit_unwritten)
     : app_(std::make_unique<CLI::App>(description, name)), exit_unwritten_(exit_unwritten) {
   app_->failure_message([](const CLI::App* app, const CLI::Error& error) {
-    return fmt::format("{0}: {1}\nRun {0} --help for more information.\n", app->get_name(),
-                       error.what());
+    const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    return fmt::format("{0}: {1}{2}\nRun {0} --help for more information.\n", app->get_name(),
+                       error.what(), unknown ? did_you_mean(*app) : "");
   });
 }
 

@@ -115,7 +115,7 @@ class CommandLine {
   void column_width(unsigned columns);
 
   /// Reads the words. Ends the program after --help (0, or exit_unwritten) and after wrong use (2):
-  /// it says the program's name, and of a word that is unknown and one that is missing the first.
+  /// it says the program's name, an unknown word before a missing one, and what may be meant by it.
   /// Whole numbers are decimal, zeros in front mean nothing.
   void parse(int argc, const char* const* argv);
   /// @param words operands_as_written()

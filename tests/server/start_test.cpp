@@ -253,7 +253,11 @@ INSTANTIATE_TEST_SUITE_P(
                 {"--stats-json", "/nowhere/stats", "No such file"},
                 1},
         Refusal{"Without", {"--without", "luck"}, {"--without", "luck", "doctor"}},
-        Refusal{"UnknownOption", {"--fast"}, {"--fast"}}, Refusal{"NoOption", {"fast"}, {"fast"}}),
+        Refusal{"UnknownOption", {"--fast"}, {"--fast"}}, Refusal{"NoOption", {"fast"}, {"fast"}},
+        Refusal{"MistypedOption",
+                {"--tls-crt", "chain.pem"},
+                {"--tls-crt", "Did you mean --tls-cert?"}},
+        Refusal{"MistypedOptionWithItsValue", {"--prot=80"}, {"Did you mean --port?"}}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Start, MoreWorkersThanCpusCannotBeSteeredByCpu) {
