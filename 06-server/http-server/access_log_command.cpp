@@ -38,12 +38,17 @@ mode_t type_of(const Fd& fd) {
       throw std::runtime_error(name + "is in no folder that there is. Cure: make the folder");
     case EACCES:
       throw std::runtime_error(name + "may not be written. Cure: a file that this user may write");
+    case ENOTDIR:
+      throw std::runtime_error(name +
+                               "goes through something that is no folder. Cure: DIR/FILE, where "
+                               "DIR is a folder");
     case EISDIR:
       throw std::runtime_error(name + "is a folder. Cure: name a file in it");
     case ENXIO:
       throw std::runtime_error(name + "is a socket. Cure: a file, a FIFO, or - for stdout");
     default:
-      throw std::runtime_error(name + "cannot be opened: " + std::strerror(error));
+      throw std::runtime_error(name + "cannot be opened: " + std::strerror(error) +
+                               ". Cure: another file, or - for stdout");
   }
 }
 

@@ -329,6 +329,8 @@ TEST_F(HttpAccessLog, WhatIsWrongWithItIsSaid) {
   const Refusal refusals[] = {
       {{"--access-log", "/nowhere/access.log"}, 1, "is in no folder that there is. Cure: "},
       {{"--access-log", logs_.path()}, 1, "is a folder. Cure: "},
+      {{"--access-log", "/dev/null/x"}, 1, "goes through something that is no folder. Cure: "},
+      {{"--access-log", std::string(300, 'x')}, 1, "cannot be opened: File name too long. Cure: "},
       {{"--access-log", ""}, 2, "--access-log"},
       {{"--access-log", "-", "--stats-json", "-"}, 2, "--stats-json has. Cure: "},
       {{"--access-log-format", "json"}, 2, "--access-log-format: there is no access log. Cure: "},
