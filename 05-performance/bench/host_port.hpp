@@ -74,6 +74,21 @@ inline HostPort split_host_port(std::string_view text, std::optional<std::uint16
   return result;
 }
 
+/// A text for people with an address in it, as the servers print it: {} stands for the whole,
+/// {host} and {port} for its parts, as programs take them that want two words.
+/// @throws std::invalid_argument when `where` is no address
+inline std::string with_place(std::string text, const std::string& where) {
+  const HostPort place = split_host_port(where);
+  const auto put = [&text](std::string_view mark, const std::string& word) {
+    const std::size_t at = text.find(mark);
+    if (at != std::string::npos) text.replace(at, mark.size(), word);
+  };
+  put("{host}", place.host);
+  put("{port}", place.port ? std::to_string(*place.port) : "");
+  put("{}", where);
+  return text;
+}
+
 /// "[::1]" as "::1", and anything else as it is: for an option that takes an address alone.
 inline std::string unbracketed(const std::string& text) {
   const bool brackets = text.size() > 2 && text.front() == '[' && text.back() == ']';

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   }
   const lab::CounterPlace counters = command.add_counters(lab::ProxyCounters::infos(options.to));
   const lab::CounterPlace of_sessions = command.add_counters(lab::SessionCounters::infos());
-  command.hint("try: nc, and what an upstream speaks, to {}");
+  command.hint("try: nc {host} {port}, or curl -i http://{}/ before web servers");
 
   return lab::serve<lab::Proxy>(command, [&](std::span<lab::Counter> of_worker) {
     const lab::SessionOptions sessions{.frames_max = command.options().worker.connections_max};

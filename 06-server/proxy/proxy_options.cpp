@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 
 #include <memory>
-#include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "05-performance/bench/host_port.hpp"
 
@@ -16,8 +16,31 @@ namespace {
 
 enum class ProxyProtocol : std::uint8_t { v1 };
 
+// The address in a URL, with the port that its scheme means.
+std::string address_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::string_view rest = url.substr(scheme + 3);
+  const HostPort place = split_host_port(rest.substr(0, rest.find_first_of("/?#")));
+  const bool over_tls = url.starts_with("https");
+  return host_port_text(place.host, place.port.value_or(over_tls ? 443 : 80));
+}
+
+HostPort split(const std::string& text) {
+  if (text.find("://") != std::string::npos) {
+    throw std::invalid_argument(
+        fmt::format("{} is a URL, and connections are passed on whatever they carry. Cure: --to {}",
+                    text, address_of(text)));
+  }
+  const HostPort place = split_host_port(text);
+  if (!place.port) {
+    throw std::invalid_argument(fmt::format("{} has no port. Cure: HOST:PORT, as in {}", text,
+                                            host_port_text(place.host, 9001)));
+  }
+  return place;
+}
+
 SocketAddress find(const std::string& text) {
-  const HostPort place = split_host_port(text, std::nullopt);
+  const HostPort place = split(text);
   addrinfo wanted{};
   wanted.ai_family = AF_UNSPEC;
   wanted.ai_socktype = SOCK_STREAM;
@@ -33,9 +56,23 @@ SocketAddress find(const std::string& text) {
   return SocketAddress::from(*found->ai_addr, found->ai_addrlen);
 }
 
+// Whoever knows the other servers looks for their flags here.
+void refuse_tls_flags(CommandLine& line) {
+  line.add_flag_callback(
+          "--tls,--tls-cert,--tls-key,--tls-min,--tls-client-ca,--tls-strict-sni",
+          [&line] {
+            line.refuse("--tls",
+                        "the proxy passes bytes on as they are, TLS included, and has none of its "
+                        "own. Cure: leave it out here, and give it to the servers behind");
+          },
+          "")
+      .group("");
+}
+
 }  // namespace
 
 void add_proxy_options(CommandLine& line, ProxyOptions& options) {
+  refuse_tls_flags(line);
   const std::string group = "Proxy";
   line.add_option("--to", options.to,
                   "An upstream, where clients are sent; again for each of them, at most 64. A name "

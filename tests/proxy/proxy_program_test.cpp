@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "02-files/lib/fd.hpp"
@@ -109,6 +110,8 @@ TEST(ProxyProgram, TheFewestConnections) {
 TEST(ProxyProgram, IPv6OnBothSides) {
   ServerProcess server(echo("::1"));
   ServerProcess proxy(proxy_to({server.port()}, {"--address", "::1"}, "[::1]"));
+  const std::string port = std::to_string(proxy.port());
+  EXPECT_TRUE(proxy.logs("try: nc ::1 " + port + ", or curl -i http://[::1]:" + port + "/ "));
   Stream client = connect_to(proxy.port(), {}, "::1");
   ping(client, 100'000);
   client.finish_and_check(soon());
@@ -123,7 +126,23 @@ TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
     return proxy.log();
   };
   EXPECT_NE(refusal({"--port", "0"}).find("--to"), std::string::npos);
-  EXPECT_NE(refusal({"--to", "127.0.0.1"}).find("has no port"), std::string::npos);
+  const std::pair<const char*, const char*> addresses[] = {
+      {"127.0.0.1", "has no port. Cure: HOST:PORT, as in 127.0.0.1:9001"},
+      {"::1", "has no port. Cure: HOST:PORT, as in [::1]:9001"},
+      {"http://127.0.0.1:80",
+       "is a URL, and connections are passed on whatever they carry. Cure: "
+       "--to 127.0.0.1:80"},
+      {"https://example.org/a?b", "Cure: --to example.org:443"},
+      {"http://[::1]/", "Cure: --to [::1]:80"}};
+  for (const auto& [to, words] : addresses) {
+    EXPECT_NE(refusal({"--to", to}).find(words), std::string::npos) << to;
+  }
+  for (const char* flag : {"--tls", "--tls-cert"}) {
+    const std::string words = refusal({flag, "self-signed", "--to", "127.0.0.1:1"});
+    EXPECT_NE(words.find("proxy: --tls: the proxy passes bytes on as they are, TLS included"),
+              std::string::npos);
+  }
+  EXPECT_NE(refusal({"--balnce", "fewest"}).find("Did you mean --balance?"), std::string::npos);
   EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--balance", "best"}).find("round-robin"),
             std::string::npos);
   EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--proxy-protocol", "v2"}).find("v1"),

@@ -59,7 +59,7 @@ class ServerCommand {
   /// A new list of descriptors that each worker keeps: a worker closes all that it was not given. A
   /// reload may change it.
   std::vector<int>& kept_open() { return descriptors_.emplace_back(); }
-  /// A line of the log when the server listens: how one tries it. ADDRESS:PORT stands for {}.
+  /// A line of the log when the server listens: how one tries it. {} is the place: with_place().
   void hint(const std::string& text) { options_.supervisor.hint = text; }
   /// A signal reads something anew; again for something else. REQUIRES for SIGHUP:
   /// About::on_hangup.

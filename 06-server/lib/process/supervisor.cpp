@@ -11,6 +11,7 @@
 #include <exception>
 #include <utility>
 
+#include "05-performance/bench/host_port.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/ring_end.hpp"
 
@@ -121,9 +122,7 @@ void Supervisor::announce() {
   } else {
     stdout_.write(line + "\n");
   }
-  std::string hint = options_.hint;
-  if (const std::size_t at = hint.find("{}"); at != std::string::npos) hint.replace(at, 2, where);
-  if (!hint.empty()) log_("{}", hint);
+  if (!options_.hint.empty()) log_("{}", with_place(options_.hint, where));
 }
 
 void Supervisor::on_worker_ended(Child& child) {

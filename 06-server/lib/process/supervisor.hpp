@@ -55,7 +55,7 @@ struct SupervisorOptions {
   WorkerMain worker_main;  ///< runs in each forked process; its argument outlives the supervisor
   /// At a signal, or when what one watches changes. None at SIGHUP: that drains.
   std::vector<Reload> reloads;
-  std::string hint;  ///< a line when it listens, with ADDRESS:PORT in the place of {}; empty: none
+  std::string hint;  ///< a line when it listens, see with_place(); empty: none
   /// Says what is in use, from the first worker's report. Called with worker_main's argument.
   std::string (*describe)(const void* argument, const WorkerReport& report) = nullptr;
 

@@ -50,6 +50,13 @@ TEST(HostPort, TextIsTakenBack) {
   EXPECT_EQ(host_port_text("::1", 8000), "[::1]:8000");
 }
 
+TEST(HostPort, ATextForPeopleHasItInAnyForm) {
+  const std::string text = "nc {host} {port} or curl {}/";
+  EXPECT_EQ(with_place(text, "[::1]:80"), "nc ::1 80 or curl [::1]:80/");
+  EXPECT_EQ(with_place(text, "127.0.0.1:80"), "nc 127.0.0.1 80 or curl 127.0.0.1:80/");
+  EXPECT_EQ(with_place("nothing", "127.0.0.1:80"), "nothing");
+}
+
 TEST(HostPort, BracketsAreTakenOffInPairs) {
   EXPECT_EQ(unbracketed("[::1]"), "::1");
   for (const char* text : {"::1", "[::1", "::1]", "[]", "", "0.0.0.0"}) {
