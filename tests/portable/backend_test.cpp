@@ -2,7 +2,9 @@
 // it, or left alone on purpose.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -127,6 +129,24 @@ TEST(Backend, AMissingFeatureThatIsRequiredIsToldByItsName) {
   ServerProcess server(flags({"--workers", "1", "--without", "recv-multishot"}));
   expect_serves(server);
   EXPECT_NE(first_line(server.log()).find("recv-multishot"), std::string::npos) << server.log();
+  expect_drains(server);
+}
+
+// The log has one number of connections, the one that the workers keep to.
+TEST(Backend, FewDescriptorsLowerTheConnectionsToOneNumber) {
+  ServerProcess server({.flags = {"--port", "0", "--workers", "1", "--backend", "portable",
+                                  "--connections", "1000", "--buffer-count", "64"},
+                        .before = [] {
+                          const rlimit both{256, 256};
+                          if (setrlimit(RLIMIT_NOFILE, &both) != 0) _exit(125);
+                        }});
+  expect_serves(server);
+  for (const char* words :
+       {"not 1000 connections a worker: ulimit -Hn is 256, and each takes a descriptor",
+        ", 192 connections a worker, "}) {
+    EXPECT_NE(server.log().find(words), std::string::npos) << server.log();
+  }
+  EXPECT_EQ(server.log().find("256 connections"), std::string::npos) << server.log();
   expect_drains(server);
 }
 

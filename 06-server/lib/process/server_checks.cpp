@@ -163,6 +163,11 @@ std::string fit_to_limits(WorkerOptions& worker) {
   if (limit.rlim_max >= worker.connections_max) return {};
   const unsigned wanted =
       std::exchange(worker.connections_max, static_cast<unsigned>(limit.rlim_max));
+  // How many are left for connections where each of them is a descriptor, the worker says.
+  if (worker.portable) {
+    return fmt::format("not {} connections a worker: ulimit -Hn is {}, and each takes a descriptor",
+                       wanted, limit.rlim_max);
+  }
   return fmt::format("{} connections a worker instead of {}: ulimit -Hn allows no more",
                      limit.rlim_max, wanted);
 }
