@@ -22,8 +22,10 @@ int main(int argc, char** argv) {
           "A TCP echo server on io_uring: one pinned process per core, no copy between receive and "
           "send.\n\n"
           "Try it:   echo-server --port 8000      then, elsewhere:   nc localhost 8000\n"
+          "          (nc is in the package netcat-openbsd)\n"
           "With TLS: echo-server --tls self-signed   then:   openssl s_client localhost:8000\n"
-          "Load it:  ringload 127.0.0.1 8000 --connections 64\n"
+          "Load it:  build/release/bin/ringload 127.0.0.1 8000 --connections 64\n"
+          "          (./lab bench load --help builds it)\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .on_hangup =
           "SIGHUP reads the files of --tls-cert anew while it serves, and drains where there are "

@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
           "With TLS: http-server ~/site --tls self-signed   then:   curl -ik "
           "https://localhost:8080/\n"
           "The log names a path that is there, where the folder has no index.\n"
-          "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/\n"
+          "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/   (package wrk)\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
       .port = 8080,
       .on_hangup = "SIGHUP reads the folder and the files of --tls-cert anew while it serves.",

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
           "Try it:   echo-server --port 9001    and    echo-server --port 9002,   then\n"
           "          proxy --to 127.0.0.1:9001 --to 127.0.0.1:9002,   and elsewhere:   nc "
           "localhost 8000\n"
+          "          (nc is in the package netcat-openbsd)\n"
           "A client takes two of --connections: one for itself, one for its upstream.\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
   });
