@@ -199,6 +199,21 @@ function(lab_test name)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${LAB_TEST_SECONDS})
 endfunction()
 
+# lab_cells(TEST [cell...]): what the test of this name is a test of, for the table "What is tested with what" of
+# 06-server/README.md and for ctest -L. A cell is PROTOCOL/ENGINE/TOPOLOGY, as .scripts/cells.py lists them, and is
+# written in full: the table is made from the text. A test that this build leaves out counts as well.
+function(lab_cells test)
+  foreach(cell IN LISTS ARGN)
+    if(NOT cell MATCHES "^[a-z-]+/(io_uring|portable|model)/(reuseport|reactors)$")
+      message(FATAL_ERROR "${test}: \"${cell}\" is no cell, which is PROTOCOL/ENGINE/TOPOLOGY")
+    endif()
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY LAB_CELLS ${ARGN})
+  if(TEST ${test})
+    set_property(TEST ${test} APPEND PROPERTY LABELS ${ARGN})
+  endif()
+endfunction()
+
 # lab_lessons([WITHOUT lesson...]): every folder of this chapter that has a facts.txt, but for those that need a
 # library which is missing. Call it after the components.
 # A lesson's target is its chapter's and its own number and its name: 03-07-multishot-recv. Beside it:

@@ -13,10 +13,11 @@ import re
 import sys
 import textwrap
 
+import cells
 import prose
 
 REGIONS = ("facts run code break mistake exercise next lessons kernels opcodes components"
-           " totals").split()
+           " totals cells").split()
 OF_A_LESSON = "facts run break exercise next".split()
 KERNELS_OF_THE_LAB = "6.1 6.12 6.18 7.2".split()
 WALK_BEGIN = re.compile(r"^\s*// \[walk ([a-z0-9-]+)\]$")
@@ -544,6 +545,9 @@ class Region:
         for path in paths + sorted(set(of) - set(self.pages.find("0[1-5]-*/lib/*.hpp"))):
             lesson = cell(self.link(of[path])) if path in of else "its lesson is not written yet"
             yield f"| [{path}]({self.path_to(path)}) | {lesson} |"
+
+    def fill_cells(self):
+        yield from cells.table(self.pages)
 
     def fill_totals(self):
         lessons = self.pages.lessons

@@ -167,5 +167,14 @@ TEST(Backend, ASubmittingThreadNeedsIoUring) {
   EXPECT_NE(server.log().find("--sqpoll"), std::string::npos) << server.log();
 }
 
+TEST(Backend, ReactorsNeedIoUring) {
+  ServerProcess server(flags({"--backend", "portable", "--topology", "reactors"}));
+  const std::optional<Exit> end = server.wait();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 2);
+  EXPECT_NE(server.log().find("the portable engine does not have reactors"), std::string::npos)
+      << server.log();
+}
+
 }  // namespace
 }  // namespace lab
