@@ -122,6 +122,22 @@ class Stalled {
   int error_ = 0;
 };
 
+// Clients come until twenty have been served. The acceptor counts a reactor's silence by itself,
+// and whom it hands over before that waits: on a busy machine those may be some.
+void expect_serves_anew(std::uint16_t port) {
+  std::vector<Stream> waiting;
+  for (unsigned served = 0; served < 20;) {
+    ASSERT_LT(waiting.size(), 100U) << "nobody is served";
+    Stream client = connect_to(port);
+    client.send(1, soon());
+    if (client.wait(POLLIN, Deadline(1s)) == 0) {
+      waiting.push_back(std::move(client));
+    } else {
+      ++served;
+    }
+  }
+}
+
 TEST(Topology, AReactorThatStallsIsSaidAndTheOthersServeOn) {
   const StatsJson stats;
   ServerProcess server(flags(stats));
@@ -141,10 +157,7 @@ TEST(Topology, AReactorThatStallsIsSaidAndTheOthersServeOn) {
     of_first.send(100, soon());
     EXPECT_TRUE(server.logs("reactor 0 gave no sign of life"));
     ping(of_second, 50'000);
-    for (unsigned number = 0; number < 20; ++number) {
-      Stream client = connect_to(port);
-      ping(client);
-    }
+    expect_serves_anew(port);
     EXPECT_EQ(of_first.wait(POLLIN, Deadline(0ms)), 0) << "it was not stalled";
   }
   EXPECT_TRUE(server.logs("reactor 0 comes round again"));
