@@ -373,10 +373,10 @@ TEST(HttpReload, ManyOfThemUnderLoadMixNothingAndLeaveNothing) {
   // What an answer read is given up at a tick; the other connections take their buffers with them.
   EXPECT_TRUE(eventually([&] { return descriptors_of(worker) <= base[1]; }))
       << descriptors_of(worker) << " instead of " << base[1];
-  EXPECT_TRUE(eventually([&] { return mappings_of(worker) <= base[3]; }))
-      << mappings_of(worker) << " instead of " << base[3];
   EXPECT_LE(descriptors_of(server.pid()), base[0]);
-  // The heap of the one that builds may have grown by a mapping or two, not by one for each site.
+  // A heap, or a sanitizer's, may have grown by a mapping or two, not by one for each site.
+  EXPECT_TRUE(eventually([&] { return mappings_of(worker) <= base[3] + 4; }))
+      << mappings_of(worker) << " instead of " << base[3];
   EXPECT_LE(mappings_of(server.pid()), base[2] + 4);
   expect_drains(server);
 }

@@ -77,9 +77,10 @@ class Pair : public Dialler<Connection, On> {
     other_->send(std::move(bytes));
     self().commons().mark_ready(*other_);
   }
-  /// The peer has sent all: the other one's hears it after the last byte.
+  /// The peer has sent all: the other one's hears it after the last byte. After a send that has
+  /// failed the receive says so as well, and it is no end.
   void pass_end() noexcept {
-    if (other_ == nullptr) return;
+    if (other_ == nullptr || lost_) return;
     passed_end_ = true;
     if (!other_->passed_end_) {
       other_->fin_wanted_ = true;
