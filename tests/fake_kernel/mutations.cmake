@@ -287,12 +287,8 @@ mutation(fin_not_passed_on OF proxy FILE ${pair} CAUGHT_BY "liveness: .* does no
   NEW "")
 
 mutation(a_loss_looks_like_an_end OF proxy FILE ${pair} CAUGHT_BY "content: "
-  OLD "      other->reset();
-    } else {
-      other->dial_error_ = error;"
-  NEW "      relayed ? other->finish(Finish::close) : other->reset();
-    } else {
-      other->dial_error_ = error;")
+  OLD "other->finish_with_reset();"
+  NEW "other->finish(Finish::close);")
 
 mutation(failed_connect_keeps_its_slot OF proxy FILE ${pair} CAUGHT_BY "liveness: .* it is not closed"
   OLD "    lose_other(error);
