@@ -125,4 +125,22 @@ class ReactorGroup {
   std::thread thread_;
 };
 
+/// 2,000 clients from four threads, each with an address of its own: a ping, and what ends it.
+/// @param end called with a client and its number among its thread's
+void come_and_go(const auto& group, const auto& end) {
+  std::vector<std::thread> threads;
+  for (unsigned thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&group, &end, thread] {
+      for (unsigned number = 0; number < 500; ++number) {
+        StreamOptions options;
+        options.source = static_cast<std::uint8_t>(thread + 2);
+        Stream client = connect_to(group.port(), options);
+        ping(client);
+        end(client, number);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 }  // namespace lab

@@ -73,19 +73,9 @@ TEST(Reactors, TheFewestConnectionsGetTheNext) {
 // More than the places of a handover, so that they come home several times.
 TEST(Reactors, ManyComeAndGo) {
   ReactorGroup<> group(2, ConnectionBalance::round_robin, with_places(40));
-  std::vector<std::thread> threads;
-  for (unsigned thread = 0; thread < 4; ++thread) {
-    threads.emplace_back([&group, thread] {
-      for (unsigned number = 0; number < 500; ++number) {
-        StreamOptions options;
-        options.source = static_cast<std::uint8_t>(thread + 2);
-        Stream client = connect_to(group.port(), options);
-        ping(client);
-        if (number % 2 == 0) client.close_with_reset();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  come_and_go(group, [](Stream& client, unsigned number) {
+    if (number % 2 == 0) client.close_with_reset();
+  });
   Stream last = connect_to(group.port());
   ping(last);
   EXPECT_TRUE(group.finish());

@@ -56,19 +56,7 @@ TEST(ReactorsInTrouble, NoneOfManyIsLost) {
       eventually([&] { return done || group.stat(0, Stat::accepted) > accepted; });
     }
   });
-  std::vector<std::thread> threads;
-  for (unsigned thread = 0; thread < 4; ++thread) {
-    threads.emplace_back([&group, thread] {
-      for (unsigned number = 0; number < 500; ++number) {
-        StreamOptions options;
-        options.source = static_cast<std::uint8_t>(thread + 2);
-        Stream client = connect_to(group.port(), options);
-        ping(client);
-        client.finish_and_check(soon());
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  come_and_go(group, [](Stream& client, unsigned) { client.finish_and_check(soon()); });
   done = true;
   keeper.join();
   EXPECT_GT(group.acceptor_stat(Stat::accept_errors), 0U);
