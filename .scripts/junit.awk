@@ -1,5 +1,6 @@
 # One line per result of a ctest JUnit file: "passed NAME", "failed NAME" or "skipped NAME: reason".
-# A GoogleTest program that passes may hold skipped tests; each is a result of its own.
+# A GoogleTest program that passes may hold skipped tests, and a run of the conformance client cases
+# without a verdict; each is a result of its own.
 function plain(text) {
   gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&quot;/, "\"", text)
   gsub(/&apos;/, "'", text); gsub(/&#xA;/, "", text); gsub(/&amp;/, "\\&", text)
@@ -28,6 +29,8 @@ function skipped(why) {
   if (text ~ /^\[  PASSED  \] 0 tests/) none_passed = 1
   if (expect) { inner_reason[++inner] = text; expect = 0 }
   else if (text ~ /: Skipped$/) expect = 1
+  # A case of the conformance client that no busy machine can judge.
+  else if (match(text, /no verdict: /)) inner_reason[++inner] = substr(text, RSTART)
   else if (match(text, /SKIP: /) && reason == "") reason = substr(text, RSTART + 6)
 }
 /<\/testcase>/ {

@@ -5,11 +5,10 @@
 
 #include <array>
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "tests/conformance/cases.hpp"
+#include "tests/conformance/server_processes.hpp"
 
 // Many connections: one after the other, all at once, and more than the server has room for.
 
@@ -188,7 +187,7 @@ void idle(Context& context) {
     }
   }
   Clock::duration longest{};
-  context.delay.reset();
+  context.watch_delays();
   const auto begin = Clock::now();
   const std::size_t few = std::min<std::size_t>(16, count);
   std::size_t rounds = 0;
@@ -211,41 +210,12 @@ void idle(Context& context) {
                   count, bound, rounds * few, in_ms(longest));
 }
 
-// Adds the children of `pid`, and theirs, to `pids`.
-void add_children(int pid, std::vector<int>& pids) {
-  pids.push_back(pid);
-  std::ifstream list(fmt::format("/proc/{}/task/{}/children", pid, pid));
-  for (int child = 0; list >> child;) add_children(child, pids);
-}
-
-// User and system time of the process and its children so far, in clock ticks.
-std::int64_t cpu_ticks(int pid) {
-  std::vector<int> pids;
-  add_children(pid, pids);
-  std::int64_t ticks = 0;
-  for (const int one : pids) {
-    std::ifstream file(fmt::format("/proc/{}/stat", one));
-    std::string text;
-    std::getline(file, text);
-    // The name in brackets may hold blanks. utime and stime are fields 14 and 15, the state after
-    // it is 3.
-    const std::size_t name_end = text.rfind(')');
-    if (name_end == std::string::npos) continue;
-    std::istringstream fields(text.substr(name_end + 1));
-    std::string field;
-    for (int number = 3; fields >> field; ++number) {
-      if (number == 14 || number == 15) ticks += std::stoll(field);
-    }
-  }
-  return ticks;
-}
-
 // The share of one CPU that the server uses over a second, in percent.
-double cpu_percent(int pid) {
-  const std::int64_t before = cpu_ticks(pid);
+double cpu_percent(const std::vector<int>& pids) {
+  const std::int64_t before = cpu_ticks(pids);
   const auto begin = Clock::now();
   std::this_thread::sleep_for(Milliseconds(1000));
-  const std::int64_t used = cpu_ticks(pid) - before;
+  const std::int64_t used = cpu_ticks(pids) - before;
   const double seconds = in_ms(Clock::now() - begin) / 1000;
   return 100.0 * static_cast<double>(used) / static_cast<double>(sysconf(_SC_CLK_TCK)) / seconds;
 }
@@ -295,8 +265,8 @@ void flood(Context& context) {
 
   // Waiting costs nothing: neither the server's time, nor those inside their answers.
   std::string cpu = "CPU not measured (no --server-pid)";
-  if (settings.server_pid != 0) {
-    const double percent = cpu_percent(settings.server_pid);
+  if (!settings.server_pids.empty()) {
+    const double percent = cpu_percent(settings.server_pids);
     cpu = fmt::format("{:.1f} % CPU meanwhile", percent);
     if (percent >= cpu_percent_max) {
       throw Failure(fmt::format(
@@ -304,7 +274,7 @@ void flood(Context& context) {
           waiting, cpu_percent_max));
     }
   }
-  context.delay.reset();
+  context.watch_delays();
   Clock::duration longest{};
   std::vector<std::size_t> served;
   for (std::size_t index = 0; index < count; ++index) {

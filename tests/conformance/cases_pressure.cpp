@@ -111,7 +111,7 @@ Waits ask_meanwhile(Context& context, Stream& neighbour, Stream& newcomer,
                     const StalledPeers& stalled) {
   Waits waits;
   const Milliseconds enough = context.settings.quick ? stall_time_quick : stall_time;
-  context.delay.reset();
+  context.watch_delays();
   std::optional<Clock::time_point> blocked_at;
   while (!stalled.failed()) {
     waits.neighbour = std::max(waits.neighbour, ping(context, neighbour));

@@ -307,6 +307,15 @@ void Stream::close_with_reset() {
   close();
 }
 
+bool Stream::retransmits() const {
+  tcp_info info = {};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  // Nothing unacknowledged: it only asks whether the server's window has opened, which is the
+  // server's to do. Retransmits begin at 0 with each byte that gets through, the interval does not.
+  return info.tcpi_unacked > 0 && (info.tcpi_retransmits > 0 || info.tcpi_backoff > 0);
+}
+
 short Stream::wait(short events, Deadline deadline) const {
   if ((events & POLLIN) != 0 && has_bytes()) return POLLIN;
   pollfd entry = {.fd = fd_, .events = events, .revents = 0};

@@ -110,6 +110,11 @@ class Stream {
   // Waits for POLLIN and POLLOUT; returns what poll saw, 0 at the deadline.
   [[nodiscard]] short wait(short events, Deadline deadline) const;
 
+  // True while the kernel sends again what was not acknowledged, at growing intervals. A receive
+  // buffer full of tiny segments drops what comes, and the acknowledgement that it carries: both
+  // sides are silent for seconds then, and neither program can change it.
+  [[nodiscard]] bool retransmits() const;
+
   [[nodiscard]] int fd() const { return fd_; }
   // True while poll(2) may know of nothing, and there are bytes to receive.
   [[nodiscard]] bool has_bytes() const { return tls_ && tls_->has_bytes(); }

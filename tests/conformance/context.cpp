@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cmath>
 
+#include "tests/conformance/server_processes.hpp"
+
 // What the cases share.
 
 namespace lab {
@@ -57,13 +59,24 @@ Clock::duration Context::scaled(Clock::duration duration) const {
   return std::chrono::duration_cast<Clock::duration>(duration * settings.time_scale);
 }
 
+void Context::watch_delays() {
+  delay.reset();
+  server_waited_before_ = waited_for_processor(settings.server_pids);
+}
+
 void Context::judge_answer(Clock::duration longest, const std::string& whose) const {
   if (longest <= answer_limit()) return;
   const std::string text = fmt::format("{} waited {:.0f} ms for an answer, the limit is {:.0f} ms",
                                        whose, in_ms(longest), in_ms(answer_limit()));
   if (delay.longest() > own_delay_max) {
-    throw ClientDelayed(fmt::format("{}; but this client itself was kept from running for {} ms",
-                                    text, delay.longest().count()));
+    throw MachineBusy(fmt::format("{}; but this client itself was kept from running for {} ms",
+                                  text, delay.longest().count()));
+  }
+  const Milliseconds server_waited =
+      waited_for_processor(settings.server_pids) - server_waited_before_;
+  if (server_waited > longest - answer_limit()) {
+    throw MachineBusy(fmt::format("{}; but the server waited {} ms for a processor meanwhile", text,
+                                  server_waited.count()));
   }
   throw Failure(text);
 }
@@ -84,7 +97,10 @@ Clock::duration run_flows(Context& context, std::vector<Flow>& flows) {
     const auto stream_of = [&](std::size_t index) -> const Stream& { return flows[index].stream; };
     const int ready = poll_streams(entries, stream_of, patience.left_ms());
     if (ready < 0 && errno != EINTR) throw Failure("client: poll failed");
-    if (ready == 0 || context.deadline.passed()) {
+    const bool tcp_waits = std::any_of(flows.begin(), flows.end(), [](const Flow& flow) {
+      return flow.stream.received() < flow.bytes && flow.stream.retransmits();
+    });
+    if ((ready == 0 && !tcp_waits) || context.deadline.passed()) {
       for (const Flow& flow : flows) {
         if (flow.stream.received() == flow.bytes) continue;
         throw Failure(fmt::format("{}{}: {} bytes sent, {} received, {} to do", flow.stream.name(),
@@ -105,6 +121,10 @@ Clock::duration run_flows(Context& context, std::vector<Flow>& flows) {
       if ((entries[index].revents & ~POLLOUT) == 0) continue;
       const std::uint64_t due = flow.bytes - flow.stream.received();
       flow.stream.receive_some(some(context.random, flow.receive_size_max, due));
+      if (flow.stream.was_reset() && context.may_shed) {
+        throw TakenForIdle(fmt::format("{}reset after {} bytes, though it reads",
+                                       flow.stream.name(), flow.stream.received()));
+      }
       // receive() of one byte says what ended the stream, in the same words as everywhere.
       if (flow.stream.ended() || flow.stream.was_reset()) flow.stream.receive(1, context.deadline);
       if (flow.stream.received() == flow.bytes) --unfinished;

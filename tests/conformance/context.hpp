@@ -1,5 +1,6 @@
 // What a case is given: the server's address, the run's settings, its deadline, and the watch on
-// the client's own delays, without which no wait of a server could be judged on a busy machine.
+// the delays of client and server, without which no wait of a server could be judged on a busy
+// machine.
 #pragma once
 
 #include <atomic>
@@ -22,8 +23,14 @@ struct Skip : std::runtime_error {
   using runtime_error::runtime_error;
 };
 
-// A limit was passed while this client itself was kept from running: the case is run again.
-struct ClientDelayed : std::runtime_error {
+// A limit was passed while this client or the server was kept from running: the case is run again.
+struct MachineBusy : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+// The server reset a peer that reads, where it may reset those that do not: who is kept from
+// reading looks like them. The case is run again; it has failed when that happens each time.
+struct TakenForIdle : std::runtime_error {
   using runtime_error::runtime_error;
 };
 
@@ -36,7 +43,7 @@ struct Settings {
   std::size_t idle_connections = 0;  // 0: as many as limits allow
   std::size_t server_limit = 0;      // 0: not known
   std::size_t server_workers = 1;
-  int server_pid = 0;
+  std::vector<int> server_pids;  // empty: not known
   std::string stats_file;
   bool tls = false;
   // Cases in which the server may reset a peer that does not read, by a regular expression; empty:
@@ -91,9 +98,14 @@ class Context {
   // The promise of the server: nobody's answer takes longer, whatever the other peers do.
   [[nodiscard]] Clock::duration answer_limit() const { return scaled(Milliseconds(500)); }
 
-  // Throws Failure when `longest` is above answer_limit(), ClientDelayed when this client may be
-  // the cause.
+  // From here on judge_answer() asks who was kept from running.
+  void watch_delays();
+  // Throws Failure when `longest` is above answer_limit(), MachineBusy when others that ran on this
+  // machine may be the cause.
   void judge_answer(Clock::duration longest, const std::string& whose) const;
+
+ private:
+  Milliseconds server_waited_before_{};
 };
 
 // How a connection is driven by run_flows().

@@ -65,12 +65,12 @@ bool matches(const char* name, const std::string& expression) {
   return found;
 }
 
-// Runs the case once. ClientDelayed passes through: it is no verdict.
+// Runs the case once. MachineBusy and TakenForIdle pass through: they are no verdict.
 Result run_once(const Case& one, const Settings& settings, DelayMeter& delay) {
   const auto limit = std::chrono::duration_cast<Clock::duration>(one.limit * settings.time_scale);
   Context context(settings, delay, limit);
   context.may_shed = !settings.may_shed.empty() && matches(one.name, settings.may_shed);
-  delay.reset();
+  context.watch_delays();
   try {
     one.run(context);
     return {.verdict = Verdict::pass, .seen = context.seen};
@@ -81,21 +81,32 @@ Result run_once(const Case& one, const Settings& settings, DelayMeter& delay) {
   }
 }
 
-// A machine that is too busy to run this client is no fault of the server, and no excuse for it
-// either: the case is run again, and the table says so.
+void print_again(const Case& one, const std::exception& why) {
+  fmt::print("{:<20}again            {}\n", one.name, why.what());
+  std::fflush(stdout);
+}
+
+// A machine that is too busy to run this client or the server is no fault of the server, and no
+// excuse for it either: the case is run again, and the table says so. Where it stays so, nothing
+// can be said about the server's times here.
 Result run_case(const Case& one, const Settings& settings, DelayMeter& delay) {
   for (int run = 1;; ++run) {
     try {
       Result result = run_once(one, settings, delay);
       if (run > 1) result.seen += fmt::format(" (run {} of {})", run, runs_max);
       return result;
-    } catch (const ClientDelayed& delayed) {
+    } catch (const MachineBusy& busy) {
+      if (run == runs_max) {
+        return {.verdict = Verdict::skip,
+                .seen = fmt::format("no verdict: {}, in each of {} runs", busy.what(), runs_max)};
+      }
+      print_again(one, busy);
+    } catch (const TakenForIdle& reset) {
       if (run == runs_max) {
         return {.verdict = Verdict::fail,
-                .seen = fmt::format("{}, in each of {} runs", delayed.what(), runs_max)};
+                .seen = fmt::format("{}, in each of {} runs", reset.what(), runs_max)};
       }
-      fmt::print("{:<20}again            {}\n", one.name, delayed.what());
-      std::fflush(stdout);
+      print_again(one, reset);
     }
   }
 }
@@ -184,8 +195,10 @@ int run(int argc, char** argv) {
           "Among how many workers the limit is divided; with more than one, each may be full alone")
       .check(in_range(1, 1024))
       .capture_default_str();
-  line.add_option("--server-pid", settings.server_pid,
-                  "Its process, whose CPU (children too) flood looks at")
+  line.add_option("--server-pid", settings.server_pids,
+                  "Its process, and once more for what stands behind it: flood looks at the CPU "
+                  "that they use (children\n"
+                  "too), and a slow answer is no verdict when they had to wait for a processor")
       .check(in_range(1, 1 << 22));
   line.add_option("--stats-file", settings.stats_file,
                   "The server's statistics (JSON lines, a line per interval): stalled peers must "
