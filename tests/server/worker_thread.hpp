@@ -1,6 +1,6 @@
 // A worker in a thread of the test, with a listener and a control socket of its own: WorkerThread
 // is the echo's, ProtocolThread<P> any protocol's. With LAB_TEST_PORTABLE it is one without
-// io_uring.
+// io_uring, with LAB_TEST_REACTORS a reactor behind an acceptor in a second thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -11,6 +11,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -26,6 +27,9 @@
 #include "tests/server/support.hpp"
 #ifdef LAB_TEST_PORTABLE
 #include "06-server/lib/portable/portable_worker.hpp"
+#endif
+#ifdef LAB_TEST_REACTORS
+#include "tests/server/acceptor_thread.hpp"
 #endif
 
 namespace lab {
@@ -125,10 +129,20 @@ class ProtocolThread {
  private:
   void serve(int control_fd, std::promise<void>& started) {
     const Fd control(control_fd);
+#ifdef LAB_TEST_REACTORS
+    std::optional<AcceptorThread> acceptor;
+#endif
     std::unique_ptr<TestedWorker> worker;
     try {
       worker = make_worker();
+#ifdef LAB_TEST_REACTORS
+      acceptor.emplace(*stats_, options_.limits.any() || options_.peer_addresses);
+      ReactorOutlet& outlet = acceptor->outlet();
+      worker->start_as_reactor(outlet.handover(), outlet.reactor_control_fd());
+      acceptor->start(listener_.fd(), control.get());
+#else
       worker->start(listener_.fd(), control.get());
+#endif
     } catch (...) {
       started.set_exception(std::current_exception());
       return;
@@ -144,6 +158,10 @@ class ProtocolThread {
       static auto* const kept = new std::vector<std::unique_ptr<TestedWorker>>;
       kept->push_back(std::move(worker));
     }
+#ifdef LAB_TEST_REACTORS
+    acceptor->reactor_ended();
+    acceptor.reset();
+#endif
     ended_.set_value(clean);
   }
 
