@@ -134,7 +134,7 @@ class FakeKernel {
     network_.draining();
   }
   /// A server that drains says so in its answers, which no script knows.
-  bool off_script() const noexcept { return subject == Subject::http && draining_at_ != 0; }
+  bool off_script() const noexcept { return serves_http() && draining_at_ != 0; }
 
   // --- what the statistics are compared with ---
   std::uint64_t bytes_delivered() const noexcept { return bytes_delivered_; }

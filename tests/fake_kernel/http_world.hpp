@@ -1,7 +1,13 @@
 // The site that clients of the model ask for.
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
 #include "06-server/lib/protocol/http/http_shared.hpp"
+#include "tests/fake_kernel/script.hpp"
 #include "tests/http/test_site.hpp"
 
 namespace lab::fake {
@@ -20,5 +26,10 @@ inline HttpOptions http_options() {
   options.now_s = []() noexcept -> std::int64_t { return test::site_modified_s + 1'000'000; };
   return options;
 }
+
+/// What a client asks, and what it must be answered.
+std::shared_ptr<const Script> make_http_dialogue(std::uint64_t key);
+/// What a file of the site holds that is read in pieces.
+std::optional<std::string_view> http_file_content(int fd);
 
 }  // namespace lab::fake

@@ -47,7 +47,7 @@ WorkerOptions draw_options(Random& random) {
   options.receive_renewal_ms = random.between(50, 2000);
   options.pooled_count = 1U << random.between(1, 5);  // 2 … 32
   options.pooled_size = 512U << random.below(3);
-  if (subject == Subject::http) options.pooled_size *= 4;  // a head goes into one
+  if (serves_http()) options.pooled_size *= 4;  // a head goes into one
   options.peers_on_loopback = random.chance(200);
   options.disabled_ring = true;
   return options;
@@ -194,7 +194,7 @@ Scenario::Scenario(Random& random)
   const unsigned dice = random.below(100);
   ending = dice < 70 ? Ending::served : dice < 98 ? Ending::drained : Ending::stopped;
   // A server that drains says so in its answers, which no script knows.
-  if (subject == Subject::http && ending == Ending::drained) ending = Ending::served;
+  if (serves_http() && ending == Ending::drained) ending = Ending::served;
   ending_ns = random.between(1, 1500) * millisecond;
 
   // Each seed has its own mixture; a crowd that never reads is the case of the guarantee.

@@ -21,6 +21,7 @@ enum class Subject : std::uint8_t {
   session,
   limited,
   tls,
+  tls_http,
   proxy
 };
 
@@ -68,6 +69,10 @@ extern const Subject subject;
 /// It sends back the very buffers that it received, and has none of its own.
 inline bool plainly_echoes() noexcept {
   return subject == Subject::echo || subject == Subject::limited;
+}
+/// Files, in the clear or not.
+inline bool serves_http() noexcept {
+  return subject == Subject::http || subject == Subject::tls_http;
 }
 /// Each client has a second connection, which the server has dialled for it.
 inline bool dials() noexcept { return subject == Subject::proxy; }
