@@ -259,6 +259,12 @@ mutation(record_kept_while_blocked OF tls FILE ${tls_sender} CAUGHT_BY "content:
   OLD "if (!front.empty()) continue;"
   NEW "")
 
+# An echo takes all that it is told. HTTP gives back what comes behind a request, in the clear.
+mutation(given_back_in_the_clear_and_lost OF tls_http FILE ${tls}
+  CAUGHT_BY "content: |liveness: |assertion: "
+  OLD "{ receiver_.unread(std::move(bytes)); }"
+  NEW "{ bytes = Segment(); }")
+
 # Two connections that are one: what is dialled, and what of the one is the other's.
 set(pair 06-server/lib/engine/pair.hpp)
 set(dialler 06-server/lib/engine/dialler.hpp)
@@ -308,3 +314,21 @@ mutation(asks_on_behalf_of_a_lost_client OF proxy FILE 06-server/proxy/balance.h
   CAUGHT_BY "assertion: .*LAB_ASSERT.io_ != nullptr"
   OLD "if (slept == SessionResult::lost) co_return 0;"
   NEW "if (slept == SessionResult::lost) break;")
+
+# Who the client is: before its first byte, once, however many upstreams were tried, and whether or
+# not the kernel knows.
+mutation(client_is_named_twice_after_a_retry OF proxy FILE 06-server/proxy/balance.hpp
+  CAUGHT_BY "content: "
+  OLD "      co_await upstream.write(line.text());"
+  NEW "      co_await upstream.write(line.text());
+      if ((tried & (tried - 1)) != 0) co_await upstream.write(line.text());")
+
+mutation(client_is_not_named_after_a_retry OF proxy FILE 06-server/proxy/balance.hpp
+  CAUGHT_BY "content: "
+  OLD "if (balancer.proxy_protocol) {"
+  NEW "if (balancer.proxy_protocol && (tried & (tried - 1)) == 0) {")
+
+mutation(unknown_client_is_not_named OF proxy FILE 06-server/proxy/balance.hpp
+  CAUGHT_BY "content: "
+  OLD "      co_await upstream.write(line.text());"
+  NEW "      if (known) co_await upstream.write(line.text());")
