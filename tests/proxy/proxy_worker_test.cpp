@@ -350,6 +350,19 @@ TEST(ProxyWorker, ADrainEndsPairsThatRestAndWaitsForAnswersThatAreDue) {
   EXPECT_EQ(proxy.thread.stat(Stat::drain_resets), 0U);
 }
 
+TEST(ProxyWorker, ADrainWaitsForNoAnswerToTheLineThatNamesTheClient) {
+  RawUpstream upstream;
+  TestedProxy::Setup setup{.upstreams = {upstream.address()}, .proxy_protocol = true};
+  setup.worker.drain_deadline_ms = 120'000;
+  TestedProxy proxy(setup);
+  const Stream client = connect_to(proxy.thread.port());
+  const Fd other = upstream.accept();
+  EXPECT_EQ(hear(other.get(), 5), "PROXY");
+  EXPECT_TRUE(proxy.thread.finish());
+  EXPECT_EQ(hear(client.fd(), 1), ".");
+  EXPECT_EQ(proxy.thread.stat(Stat::drain_resets), 0U);
+}
+
 // It has sent its end and no answer: none can come.
 TEST(ProxyWorker, ADrainWaitsForNoAnswerOfAnUpstreamThatHasEnded) {
   RawUpstream upstream;

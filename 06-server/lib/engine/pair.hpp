@@ -69,10 +69,11 @@ class Pair : public Dialler<Connection, On> {
   }
   /// What it receives goes to the other one.
   bool relays() const noexcept { return relays_; }
-  /// Sends by the other one.
+  /// Sends by the other one. What is sent before it relays is the protocol's own and asks nothing: a
+  /// client that has only been introduced is owed no answer.
   void pass(Segment bytes) noexcept {
     if (other_ == nullptr) return;
-    asks_ = true;
+    asks_ = relays_;
     other_->asks_ = false;
     other_->send(std::move(bytes));
     self().commons().mark_ready(*other_);

@@ -45,7 +45,8 @@ class Upstream {
   int error() const noexcept { return error_; }
   /// The engine's time, in steps of protocol_tick_ms. It wraps.
   std::uint32_t tick() const noexcept { return session_.now(); }
-  /// Before relay(): the first thing that the other side reads. REQUIRES: it is connected.
+  /// Before relay(): the first thing that the other side reads, such as who the client is. A drain
+  /// waits for no answer to it. REQUIRES: it is connected.
   /// @param text at most a pooled buffer long
   inline WriteWait write(std::string_view text) noexcept;
   /// Where the client comes from, and what it has dialled itself: ok, or refused where the kernel
