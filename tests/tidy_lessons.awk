@@ -73,7 +73,8 @@ END {
 
 function found(place, what) { print place ": " what }
 
-# uses[FILE, OPERATION]: what a source prepares. Components count for whoever includes them.
+# uses[FILE, OPERATION]: what a source prepares. Components count for whoever includes them, and for
+# the lesson that builds them.
 function note_operations(line,    token) {
   while (match(line, /(io_uring_prep_|IORING_OP_|compat::op_)[A-Za-z0-9_]+/)) {
     token = substr(line, RSTART, RLENGTH)
@@ -87,7 +88,7 @@ function note_operations(line,    token) {
   }
 }
 
-function check_operations(folder,    parts, part, many, i, j, used, source) {
+function check_operations(folder,    parts, part, many, i, j, used, source, built, many_built) {
   many = split(fact[folder, "opcodes"], parts, / *, */)
   for (i = 1; i <= many; ++i) {
     used = (folder, parts[i]) in uses
@@ -97,6 +98,8 @@ function check_operations(folder,    parts, part, many, i, j, used, source) {
       sub(/\.hpp$/, ".cpp", source)
       used = part[3] == folder && ((part[2], parts[i]) in uses || (source, parts[i]) in uses)
     }
+    many_built = split(fact[folder, "component"], built, / +/)
+    for (j = 1; j <= many_built && !used; ++j) used = (built[j], parts[i]) in uses
     if (!used) found(folder "/facts.txt:1", "nothing here prepares the operation " parts[i])
   }
 }
