@@ -1,7 +1,6 @@
 #include "06-server/http-server/access_log_command.hpp"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "01-core/lib/check.hpp"
 #include "06-server/lib/limits/address_rules.hpp"
+#include "06-server/lib/os/always_readable.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/protocol/http/http_counters.hpp"
 
@@ -119,7 +119,7 @@ void AccessLogCommand::start() {
   if (path_ == "-") command_.use_stdout("--access-log");
   kept_open_ = &command_.kept_open();
   try {
-    always_readable_ = Fd(check_errno(eventfd(1, EFD_CLOEXEC), "eventfd"));
+    always_readable_ = always_readable();
     use(open_log(path_));
   } catch (const std::exception& error) {
     command_.fail(explain(error));

@@ -1,6 +1,5 @@
 #include "06-server/lib/process/tls_parcel.hpp"
 
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "01-core/lib/check.hpp"
+#include "06-server/lib/os/memory_file.hpp"
 #include "06-server/lib/protocol/tls/tls_error.hpp"
 
 namespace lab {
@@ -67,7 +67,7 @@ Fd pack_tls(const TlsContents& contents) {
   put(all, contents.certificates);
   put(all, contents.keys);
   put(all, contents.client_ca);
-  Fd parcel(check_errno(memfd_create("certificates", MFD_CLOEXEC), "memfd_create"));
+  Fd parcel = memory_file("certificates");
   std::size_t written = 0;
   while (written < all.size()) {
     const ssize_t count = pwrite(parcel.get(), all.data() + written, all.size() - written,

@@ -1,4 +1,4 @@
-// Certificates and keys on their way to another process: text in memory that no file system has.
+// Certificates and keys on their way to another process, in a memory file.
 #pragma once
 
 #include "02-files/lib/fd.hpp"
@@ -6,7 +6,7 @@
 
 namespace lab {
 
-/// @throws std::system_error. memfd_create(2)
+/// @throws std::system_error
 Fd pack_tls(const TlsContents& contents);
 
 /// @throws std::system_error, TlsError when it is no such parcel

@@ -1,18 +1,15 @@
 #include "06-server/lib/process/tls_source.hpp"
 
-#include <sys/eventfd.h>
-
 #include <exception>
 #include <utility>
 
-#include "01-core/lib/check.hpp"
+#include "06-server/lib/os/always_readable.hpp"
 #include "06-server/lib/process/tls_parcel.hpp"
 
 namespace lab {
 
 TlsSource::TlsSource(const TlsOptions& options)
-    : options_(options),
-      always_readable_(check_errno(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
+    : options_(options), always_readable_(always_readable()) {
   current_.contents = read_tls_contents(options_);
   current_.context = std::make_shared<TlsContext>(options_, current_.contents);
 }

@@ -1,9 +1,7 @@
 #include "06-server/lib/process/worker_process.hpp"
 
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,13 +12,13 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "01-core/lib/check.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/engine/worker_options.hpp"
+#include "06-server/lib/os/child.hpp"
 #include "06-server/lib/process/explain.hpp"
 
 namespace lab {
@@ -29,14 +27,15 @@ namespace {
 
 // Everything but the standard three and what the worker was given.
 void close_other_fds(std::vector<int> keep) {
+  std::erase_if(keep, [](int fd) { return fd < 0; });
   std::sort(keep.begin(), keep.end());
   unsigned from = 3;
   for (const int fd : keep) {
     const auto kept = static_cast<unsigned>(fd);
-    if (kept > from) syscall(SYS_close_range, from, kept - 1, 0);
+    if (kept > from) close_descriptors(from, kept - 1);
     from = std::max(from, kept + 1);
   }
-  syscall(SYS_close_range, from, ~0U, 0);
+  close_descriptors(from, ~0U);
 }
 
 // What the handler below may look at, in a worker.
@@ -57,11 +56,11 @@ void on_parent_death(int) {
   errno = error;
 }
 
+// @param keep what the process keeps beside all that
 [[noreturn]] void become_worker(const WorkerMain& main, const WorkerContext& context,
-                                const ServerSignals& signals) {
+                                const ServerSignals& signals, std::vector<int> keep) {
   int code = 1;
   try {
-    std::vector<int> keep;
     if (main.descriptors != nullptr) {
       for (const std::vector<int>& list : *main.descriptors)
         keep.insert(keep.end(), list.begin(), list.end());
@@ -73,7 +72,7 @@ void on_parent_death(int) {
     struct sigaction action {};
     action.sa_handler = &on_parent_death;
     sigaction(SIGUSR2, &action, nullptr);
-    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+    signal_at_parent_death(SIGUSR2);
     if (getppid() != in_worker.parent) _exit(1);  // it died before the line above
     code = main.function(main.argument, context);
   } catch (const std::exception& error) {
@@ -96,18 +95,13 @@ WorkerProcess WorkerProcess::start(const WorkerMain& main, WorkerContext context
   context.control_fd = theirs.get();
   in_worker = {
       .parent = getpid(), .control_fd = theirs.get(), .alarm_seconds = drain_alarm_seconds};
-  process.pid = check_errno(fork(), "fork");
-  if (process.pid == 0) {
+  WatchedFork child = fork_watched();
+  if (child.pid == 0) {
     theirs.release();
-    become_worker(main, context, signals);
+    become_worker(main, context, signals, {child.keep});
   }
-  process.pidfd = Fd(static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0)));
-  if (!process.pidfd) {  // nobody would see its end
-    const int error = errno;
-    kill(process.pid, SIGKILL);
-    waitpid(process.pid, nullptr, 0);
-    throw std::system_error(error, std::generic_category(), "pidfd_open");
-  }
+  process.pid = child.pid;
+  process.pidfd = std::move(child.ended);
   return process;
 }
 

@@ -1,8 +1,6 @@
 #include "06-server/lib/site/site_arena.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "01-core/lib/check.hpp"
+#include "06-server/lib/os/memory_file.hpp"
 #include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_format.hpp"
 
@@ -73,9 +72,7 @@ std::uint64_t available_memory() {
 }
 
 SiteArena::SiteArena(std::uint64_t bytes_max)
-    : bytes_max_(bytes_max),
-      memory_(check_errno(memfd_create("site", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create")),
-      used_(site_header_size) {}
+    : bytes_max_(bytes_max), memory_(memory_file("site")), used_(site_header_size) {}
 
 std::uint64_t SiteArena::append(std::span<const std::byte> bytes) {
   const std::uint64_t size = (bytes.size() + alignment - 1) / alignment * alignment;
@@ -108,8 +105,7 @@ void SiteArena::write(std::uint64_t offset, std::span<const std::byte> bytes) {
 
 Fd SiteArena::finish() {
   check_errno(ftruncate(memory_.get(), static_cast<off_t>(size())), "ftruncate");
-  check_errno(fcntl(memory_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
-              "fcntl (F_ADD_SEALS)");
+  seal_size(memory_);
   return std::move(memory_);
 }
 

@@ -1,9 +1,7 @@
 #include "06-server/lib/site/site_build.hpp"
 
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +16,7 @@
 
 #include "01-core/lib/assert.hpp"
 #include "01-core/lib/check.hpp"
+#include "06-server/lib/os/child.hpp"
 #include "06-server/lib/site/site_builder.hpp"
 #include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_parcel.hpp"
@@ -28,7 +27,8 @@ namespace {
 
 constexpr std::size_t text_max = 4096;
 
-// One message: a parcel beside a full stop, or why there is none.
+// One message: a parcel beside a full stop, or why there is none. Nothing else is written to its
+// socket, so a stream keeps it in one piece.
 struct Outcome {
   std::array<char, text_max> text{};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
@@ -56,12 +56,12 @@ struct Outcome {
 
 [[noreturn]] void build_and_exit(int socket, pid_t parent, const SiteOptions& options,
                                  const SiteReporter& reporter, const Generation* before) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal_at_parent_death(SIGKILL);
   if (getppid() != parent) _exit(1);  // it died before the line above
   // Nothing of the server's is to stay open because a build takes long.
   const auto kept = static_cast<unsigned>(socket);
-  if (kept > 3) syscall(SYS_close_range, 3U, kept - 1, 0);
-  syscall(SYS_close_range, kept + 1, ~0U, 0);
+  if (kept > 3) close_descriptors(3, kept - 1);
+  close_descriptors(kept + 1, ~0U);
   Outcome outcome;
   Fd parcel;
   try {
@@ -82,7 +82,7 @@ struct Outcome {
 SiteBuild::SiteBuild(const SiteOptions& options, const SiteReporter& reporter,
                      const Generation* before) {
   int pair[2];
-  check_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
+  check_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
   outcome_ = Fd(pair[0]);
   Fd theirs(pair[1]);
   const pid_t parent = getpid();

@@ -1,15 +1,13 @@
 #include "06-server/lib/site/site_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "01-core/lib/check.hpp"
+#include "06-server/lib/os/open_beneath.hpp"
 #include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_text.hpp"
 
@@ -37,15 +35,9 @@ FileStamp stamp_of(int fd) {
 }
 
 Fd open_in_site(int root, const std::string& real) {
-  // O_NONBLOCK: what was a file a moment ago may be a FIFO now.
-  const open_how how{
-      .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-      .mode = 0,
-      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-  };
+  const int fd = open_beneath(root, real);
+  if (fd >= 0) return Fd(fd);
   const std::string& path = real.empty() ? "." : real;
-  const long fd = syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
-  if (fd >= 0) return Fd(static_cast<int>(fd));
   switch (errno) {
     case ENOENT:
     case ENOTDIR:
