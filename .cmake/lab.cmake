@@ -1,5 +1,7 @@
 # How the lab's targets are made: compiler settings, liburing, and the functions.
 
+option(LAB_IO_URING "OFF: only the servers, on libuv, for systems that are not Linux (docs/portable.md)" ON)
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -50,24 +52,31 @@ find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)
 
-# liburing: the newer of what `./lab setup` put under build/deps and what the system has, never below 2.9.
-# The headers of a private prefix come after the system's own (-idirafter would be too late for liburing's:
-# Debian 12 has 2.3 in the same place), so the prefix is named first and holds liburing alone.
-find_path(LIBURING_INCLUDE_DIR liburing.h
-  HINTS ${PROJECT_SOURCE_DIR}/build/deps/include NO_CMAKE_FIND_ROOT_PATH)
-find_library(LIBURING_LIBRARY NAMES liburing.a
-  HINTS ${PROJECT_SOURCE_DIR}/build/deps/lib NO_CMAKE_FIND_ROOT_PATH)
-set(LIBURING_VERSION 0.0)
-if(LIBURING_INCLUDE_DIR AND EXISTS ${LIBURING_INCLUDE_DIR}/liburing/io_uring_version.h)
-  file(STRINGS ${LIBURING_INCLUDE_DIR}/liburing/io_uring_version.h version_lines REGEX "_VERSION_M[A-Z]+ ")
-  string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*" "\\1.\\2" LIBURING_VERSION "${version_lines}")
+if(LAB_IO_URING)
+  # liburing: the newer of what `./lab setup` put under build/deps and what the system has, never below 2.9.
+  # The headers of a private prefix come after the system's own (-idirafter would be too late for liburing's:
+  # Debian 12 has 2.3 in the same place), so the prefix is named first and holds liburing alone.
+  find_path(LIBURING_INCLUDE_DIR liburing.h
+    HINTS ${PROJECT_SOURCE_DIR}/build/deps/include NO_CMAKE_FIND_ROOT_PATH)
+  find_library(LIBURING_LIBRARY NAMES liburing.a
+    HINTS ${PROJECT_SOURCE_DIR}/build/deps/lib NO_CMAKE_FIND_ROOT_PATH)
+  set(LIBURING_VERSION 0.0)
+  if(LIBURING_INCLUDE_DIR AND EXISTS ${LIBURING_INCLUDE_DIR}/liburing/io_uring_version.h)
+    file(STRINGS ${LIBURING_INCLUDE_DIR}/liburing/io_uring_version.h version_lines REGEX "_VERSION_M[A-Z]+ ")
+    string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*" "\\1.\\2" LIBURING_VERSION "${version_lines}")
+  endif()
+  if(NOT LIBURING_LIBRARY OR LIBURING_VERSION VERSION_LESS 2.9)
+    message(FATAL_ERROR
+      "liburing 2.9 or newer with its static library is needed, found ${LIBURING_VERSION}.\n"
+      "Cure: ./lab setup puts one under build/deps and leaves the system as it is.")
+  endif()
+  message(STATUS "liburing ${LIBURING_VERSION}: ${LIBURING_LIBRARY}")
+else()
+  # Its names, for what the supervisor needs of a ring without a kernel.
+  set(LIBURING_INCLUDE_DIR ${PROJECT_SOURCE_DIR}/06-server/without-ring)
+  set(LIBURING_LIBRARY)
+  message(STATUS "without io_uring: the servers on libuv and nothing else (docs/portable.md)")
 endif()
-if(NOT LIBURING_LIBRARY OR LIBURING_VERSION VERSION_LESS 2.9)
-  message(FATAL_ERROR
-    "liburing 2.9 or newer with its static library is needed, found ${LIBURING_VERSION}.\n"
-    "Cure: ./lab setup puts one under build/deps and leaves the system as it is.")
-endif()
-message(STATUS "liburing ${LIBURING_VERSION}: ${LIBURING_LIBRARY}")
 
 # lab_library(NAME HEADER LIBRARY [OPTIONAL what]): a library of the distribution's as lab::NAME. CMake knows none of
 # these but zlib, and pkg-config need not be there. Without an optional one, `what` is left out and there is no target.
@@ -100,6 +109,9 @@ lab_library(ssl openssl/ssl.h ssl)
 lab_library(uv uv.h uv OPTIONAL "the engine for kernels without io_uring (06-server/lib/portable)")
 if(TARGET lab::uv)
   set_target_properties(lab::uv PROPERTIES INTERFACE_COMPILE_DEFINITIONS LAB_HAS_LIBUV)
+elseif(NOT LAB_IO_URING)
+  message(FATAL_ERROR "-DLAB_IO_URING=OFF leaves libuv to serve, and there is none.\n"
+    "Cure: docs/portable.md names its package on each system.")
 endif()
 
 add_library(lab_options INTERFACE)
@@ -122,17 +134,33 @@ target_include_directories(lab_options INTERFACE ${PROJECT_SOURCE_DIR})
 # SYSTEM: liburing's inline functions are not written for our warnings.
 target_include_directories(lab_options SYSTEM INTERFACE ${LIBURING_INCLUDE_DIR})
 target_link_libraries(lab_options INTERFACE ${LIBURING_LIBRARY} Threads::Threads)
+if(NOT LAB_IO_URING)
+  # Names that POSIX has and some systems lack stand in front of every source.
+  target_compile_definitions(lab_options INTERFACE LAB_WITHOUT_IO_URING)
+  target_compile_options(lab_options INTERFACE
+    "SHELL:-include ${PROJECT_SOURCE_DIR}/06-server/without-ring/names.hpp")
+endif()
 
 # lab_component([ROOM/]NAME [DEPENDS component...] [LIBRARIES library...])
 # A component is lib/[ROOM/]NAME.hpp and, where it has one, the .cpp beside it; others depend on NAME. Its header
 # stands first in the .cpp, so a header that leans on its includer does not build; where it does not, or where
 # there is no .cpp, a generated file includes it first and alone.
+# Without io_uring lib/[ROOM/]NAME_posix.cpp takes the .cpp's place where there is one, those that are only for a
+# ring are left out of DEPENDS, and what no server needs is not built; nor are headers alone, which the build with a
+# ring has shown to be right.
+set(LAB_ONLY_FOR_A_RING)
+if(NOT LAB_IO_URING)
+  set(LAB_ONLY_FOR_A_RING file_table run_reactors worker)
+endif()
 function(lab_component path)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES")
   cmake_path(GET path FILENAME name)
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   set(include_alone "#include \"${folder}/lib/${path}.hpp\"")
   set(source ${CMAKE_CURRENT_SOURCE_DIR}/lib/${path}.cpp)
+  if(NOT LAB_IO_URING AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/lib/${path}_posix.cpp)
+    set(source ${CMAKE_CURRENT_SOURCE_DIR}/lib/${path}_posix.cpp)
+  endif()
   set(sources)
   set(first_include)
   if(EXISTS ${source})
@@ -140,13 +168,22 @@ function(lab_component path)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(STRINGS ${source} first_include REGEX "^#include" LIMIT_COUNT 1)
   endif()
-  if(NOT first_include STREQUAL include_alone)
+  list(REMOVE_ITEM arg_DEPENDS ${LAB_ONLY_FOR_A_RING})
+  if(NOT LAB_IO_URING AND NOT sources)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE lab::options ${arg_DEPENDS} ${arg_LIBRARIES})
+    return()
+  endif()
+  if(LAB_IO_URING AND NOT first_include STREQUAL include_alone)
     set(alone ${CMAKE_CURRENT_BINARY_DIR}/${name}_alone.cpp)
     file(CONFIGURE OUTPUT ${alone} CONTENT "${include_alone}\n")
     list(APPEND sources ${alone})
   endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC lab::options ${arg_DEPENDS} ${arg_LIBRARIES})
+  if(NOT LAB_IO_URING)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
 endfunction()
 
 # lab_together(TARGET): its sources are compiled as one, for most of a compiler's time is reading the same
@@ -174,7 +211,7 @@ endfunction()
 # lab_measures(NAME): a program that measures others. No test runs it under a sanitizer, and nobody measures
 # there: it is built only when it is asked for.
 function(lab_measures name)
-  if(LAB_SANITIZED)
+  if(LAB_SANITIZED OR NOT LAB_IO_URING)
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
 endfunction()
@@ -225,6 +262,9 @@ endfunction()
 # lesson itself always is.
 function(lab_lessons)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "WITHOUT")
+  if(NOT LAB_IO_URING)
+    return()
+  endif()
   file(GLOB facts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/[0-9][0-9]-*/facts.txt)
   foreach(file IN LISTS facts)
     get_filename_component(folder ${file} DIRECTORY)

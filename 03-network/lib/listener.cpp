@@ -21,7 +21,7 @@ namespace {
 // Bytes that a socket takes although they cannot be sent yet. What is on its way to the peer does
 // not count, so this costs no speed; without it, whoever does not read makes the kernel keep
 // megabytes. And a send that waits goes on when half of it has left, not a third of megabytes.
-constexpr int unsent_max = 128 << 10;
+[[maybe_unused]] constexpr int unsent_max = 128 << 10;
 
 struct Address {
   sockaddr_storage storage{};
@@ -61,11 +61,16 @@ Fd make_socket(const ListenerOptions& options, const Address& address) {
   return fd;
 }
 
+// The options that only some systems have are set where they are known at all.
+#ifdef TCP_CONGESTION
 void set_congestion(int fd, const std::string& name) {
   check_errno(
       setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())),
       "TCP_CONGESTION (see net.ipv4.tcp_available_congestion_control)");
 }
+#else
+void set_congestion(int, const std::string&) {}
+#endif
 
 void set_options(int fd, const ListenerOptions& options) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
@@ -75,11 +80,15 @@ void set_options(int fd, const ListenerOptions& options) {
   }
   if (options.socket_options == SocketOptions::plain) return;
   set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer), "SO_RCVBUF");
+#ifdef TCP_NOTSENT_LOWAT
   set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_max, "TCP_NOTSENT_LOWAT");
+#endif
+#ifdef TCP_USER_TIMEOUT
   if (options.user_timeout_ms != 0) {
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout_ms),
                "TCP_USER_TIMEOUT");
   }
+#endif
   if (options.congestion.empty() && is_loopback(options.address)) set_congestion(fd, "reno");
 }
 
@@ -111,9 +120,13 @@ void Listener::share_port() { set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1,
 
 // For a listener the field means its queue. tcp(7), tcp_get_info() in the kernel
 unsigned Listener::waiting() const noexcept {
+#ifdef LAB_WITHOUT_IO_URING
+  return 0;  // no other system tells
+#else
   tcp_info info{};
   socklen_t size = sizeof info;
   return getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : 0;
+#endif
 }
 
 bool is_loopback(const std::string& address) {

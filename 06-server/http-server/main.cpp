@@ -26,8 +26,10 @@ namespace {
 using Http = lab::HttpStatic<lab::Site>;
 using Https = lab::Tls<Http>;
 
+#ifndef LAB_WITHOUT_IO_URING
 static_assert(sizeof(lab::Connection<Http>) <= 1024);
 static_assert(sizeof(lab::Connection<Https>) <= 1408);
+#endif
 
 struct HasSite {
   lab::Site site;

@@ -7,7 +7,10 @@
 #include <span>
 #include <utility>
 
+#include "01-core/lib/features.hpp"
+#ifndef LAB_WITHOUT_IO_URING
 #include "06-server/lib/engine/worker.hpp"
+#endif
 #ifdef LAB_HAS_LIBUV
 #include "06-server/lib/portable/portable_worker.hpp"
 #endif
@@ -40,8 +43,9 @@ int run_engine(std::unique_ptr<Engine> worker, const WorkerContext& context,
 /// @param limit_counters what its limits count; none, where there are no limits
 /// @return the exit code
 template <Protocol P, class Shared>
-int run_worker(const WorkerOptions& options, const Features& features, const WorkerContext& context,
-               std::unique_ptr<Shared> shared, std::span<Counter> limit_counters = {}) {
+int run_worker(const WorkerOptions& options, [[maybe_unused]] const Features& features,
+               const WorkerContext& context, std::unique_ptr<Shared> shared,
+               std::span<Counter> limit_counters = {}) {
 #ifdef LAB_HAS_LIBUV
   if constexpr (!dials_out<P>) {
     if (options.portable) {
@@ -51,9 +55,13 @@ int run_worker(const WorkerOptions& options, const Features& features, const Wor
     }
   }
 #endif
+#ifndef LAB_WITHOUT_IO_URING
   auto worker =
       std::make_unique<Worker<P>>(options, features, *context.stats, *shared, limit_counters);
   return detail::run_engine<P>(std::move(worker), context, std::move(shared));
+#else
+  return 1;  // never: who dials out was refused, and options.portable is true
+#endif
 }
 
 }  // namespace lab

@@ -6,7 +6,9 @@
 #include <type_traits>
 #include <utility>
 
+#ifndef LAB_WITHOUT_IO_URING
 #include "06-server/lib/process/run_reactors.hpp"
+#endif
 #include "06-server/lib/process/run_worker.hpp"
 #include "06-server/lib/process/server_command.hpp"
 #include "06-server/lib/process/worker_process.hpp"
@@ -49,9 +51,11 @@ int serve(ServerCommand& command, const MakeShared& make_shared) {
     const auto make = [&given](std::span<Counter> counters) {
       return detail::call_with_counters(*static_cast<const MakeShared*>(given.own), counters);
     };
+#ifndef LAB_WITHOUT_IO_URING
     if (options.supervisor.topology == Topology::reactors) {
       return run_reactors<P>(options, context, make);
     }
+#endif
     return run_worker<P>(options.worker, options.features, context, make(context.counters),
                          options.limit_counters.of(context.counters));
   };

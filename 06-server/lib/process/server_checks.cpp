@@ -33,7 +33,38 @@ DialOptions dial_options(const ListenerOptions& listener) {
   return dial;
 }
 
-void check_steering(const SupervisorOptions& supervisor) {
+#ifdef LAB_WITHOUT_IO_URING
+constexpr bool has_io_uring = false;
+#else
+constexpr bool has_io_uring = true;
+#endif
+
+// Elsewhere one of a port's listeners gets all clients, or SO_REUSEPORT has another name.
+#if defined(__linux__) && !defined(LAB_REFUSE_LINUX)
+constexpr bool shares_out_clients = true;
+#else
+constexpr bool shares_out_clients = false;
+#endif
+
+void check_workers(const CommandLine& line, SupervisorOptions& supervisor) {
+  if (line.count("--workers") == 0) {
+    supervisor.workers = shares_out_clients ? static_cast<unsigned>(allowed_cpus().size()) : 1;
+  } else if (!shares_out_clients && supervisor.workers > 1) {
+    throw std::invalid_argument(
+        "--workers: this system does not share out the clients of a port among several listeners. "
+        "Cure: --workers 1");
+  }
+}
+
+void check_steering(SupervisorOptions& supervisor) {
+  if (!has_io_uring) {
+    if (supervisor.steering == Steering::cpu || supervisor.steering == Steering::source) {
+      throw std::invalid_argument(
+          "--steer: cpu and source are for Linux, and this program was built without what is "
+          "Linux's alone. Cure: --steer hash");
+    }
+    supervisor.steering = Steering::hash;
+  }
   if (supervisor.steering != Steering::cpu) return;
   const std::size_t cpus = allowed_cpus().size();
   if (!supervisor.pin)
@@ -97,9 +128,7 @@ void check_together(const CommandLine& line, ServerOptions& options) {
         "--zero-copy-threshold: {} is larger than a buffer (0 to {}): no send would reach it",
         worker.zero_copy_threshold, worker.buffer_size));
   }
-  if (line.count("--workers") == 0) {
-    options.supervisor.workers = static_cast<unsigned>(allowed_cpus().size());
-  }
+  check_workers(line, options.supervisor);
   check_topology(line, options.supervisor);
   check_steering(options.supervisor);
   check_limits(line, worker.limits, options.limit_words);
@@ -120,6 +149,11 @@ void check_together(const CommandLine& line, ServerOptions& options) {
 }
 
 void try_features(ServerOptions& options) {
+  if (!has_io_uring && options.backend == Backend::io_uring) {
+    throw std::invalid_argument(
+        "--backend: this program was built without io_uring (-DLAB_IO_URING=OFF). Cure: leave it "
+        "out, or build without that option, on Linux");
+  }
   options.features = Features::detect();
   for (const std::string& name : options.without) {
     const Feature feature = feature_named(name);
@@ -128,6 +162,9 @@ void try_features(ServerOptions& options) {
           fmt::format("--without: '{}' is no feature; ./lab doctor lists them", name));
     }
     options.features.pretend(feature, EOPNOTSUPP);
+  }
+  if (!has_io_uring) {
+    return take_portable(options, "this program was built without io_uring (-DLAB_IO_URING=OFF)");
   }
   if (options.backend == Backend::portable) {
     if (!has_libuv) {

@@ -25,6 +25,14 @@ namespace {
 
 enum Exit : int { exit_failed = 1, exit_wrong_use = 2 };
 
+#ifdef LAB_WITHOUT_IO_URING
+constexpr const char* build_words =
+    "\n\nThis program was built without io_uring: libuv moves the bytes, nobody is pinned, and "
+    "what is said here of io_uring, ringload, --zero-copy, --steer cpu and reactors is not there.";
+#else
+constexpr const char* build_words = "";
+#endif
+
 std::string signals_and_codes(const ServerCommand::About& about) {
   const std::string first =
       about.on_hangup == nullptr
@@ -54,7 +62,7 @@ std::string describe(const void* argument, const WorkerReport& report) {
 
 ServerCommand::ServerCommand(const About& about)
     : has_stdout_(has_descriptor(STDOUT_FILENO)),
-      line_(about.name, about.description + signals_and_codes(about), exit_failed) {
+      line_(about.name, about.description + build_words + signals_and_codes(about), exit_failed) {
   if (about.on_hangup != nullptr) ServerSignals::hold_back_hangup();
   open_standard_fds();
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
@@ -111,7 +119,7 @@ void ServerCommand::fail(const std::string& message) const {
 void ServerCommand::require_io_uring(const char* what) const {
   if (!options_.worker.portable) return;
   const std::string cause = fmt::format("the portable engine does not {}", what);
-  if (options_.backend == Backend::portable) {
+  if (options_.backend_reason.empty()) {
     refuse("--backend: " + cause + ". Cure: --backend io_uring");
   }
   fail("cannot start: " + cause + ", and " + options_.backend_reason);

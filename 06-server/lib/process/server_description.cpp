@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <liburing.h>
+#include <sys/utsname.h>
 
 #include <system_error>
 
@@ -10,6 +11,13 @@
 namespace lab {
 
 namespace {
+
+// "Linux 6.18.1-amd64", "FreeBSD 14.1-RELEASE"
+std::string system_and_release() {
+  utsname name{};
+  if (uname(&name) < 0) return "unknown system";
+  return fmt::format("{} {}", name.sysname, name.release);
+}
 
 std::string zero_copy_text(const ServerOptions& options, const WorkerReport& report) {
   const std::string fixed =
@@ -38,9 +46,9 @@ std::string describe_server(const ServerOptions& options, const WorkerReport& re
   const bool plain = options.supervisor.listener.socket_options == SocketOptions::plain;
   if (options.worker.portable) {
     return fmt::format(
-        "Linux {}: the portable engine, {}{}, {} connections a worker, {} buffers of {} bytes in "
+        "{}: the portable engine, {}{}, {} connections a worker, {} buffers of {} bytes in "
         "{}, {} sockets{}{}",
-        kernel_release(), report.engine,
+        system_and_release(), report.engine,
         options.backend == Backend::portable ? " (--backend portable)" : "", report.connections_max,
         options.worker.buffer_count, options.worker.buffer_size, report.pages,
         plain ? "plain" : "tuned", limits.empty() ? "" : ", limits: ", limits);

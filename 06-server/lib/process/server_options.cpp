@@ -22,6 +22,7 @@ namespace {
 
 // Tried, as the kernel alone knows what it has.
 std::string check_congestion(const std::string& name) {
+#ifdef TCP_CONGESTION
   const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
                  static_cast<socklen_t>(name.size())) == 0) {
@@ -31,6 +32,9 @@ std::string check_congestion(const std::string& name) {
   std::string available;
   std::getline(std::ifstream("/proc/sys/net/ipv4/tcp_available_congestion_control"), available);
   return fmt::format("'{}' cannot be had: {} (available: {})", name, error, available);
+#else
+  return fmt::format("'{}' cannot be had: sockets of this system have no such option", name);
+#endif
 }
 
 std::string check_address(const std::string& text) {

@@ -14,14 +14,24 @@
 
 namespace lab {
 
+namespace {
+
+// A page fault would stop the loop; not every system makes them all beforehand.
+#ifdef MAP_POPULATE
+constexpr int populated = MAP_POPULATE;
+#else
+constexpr int populated = 0;
+#endif
+
+}  // namespace
+
 Generation::Generation(SiteFiles files)
     : SegmentOwner(SegmentKind::stable, &add_segment, &drop_segment), files_(std::move(files)) {
   struct stat status {};
   check_errno(fstat(files_.memory.get(), &status), "fstat (site)");
   size_ = static_cast<std::uint64_t>(status.st_size);
   if (size_ < site_header_size) throw SiteError("this memory holds no site");
-  // Populated: a page fault would stop the loop.
-  void* memory = mmap(nullptr, size_, PROT_READ, MAP_SHARED | MAP_POPULATE, files_.memory.get(), 0);
+  void* memory = mmap(nullptr, size_, PROT_READ, MAP_SHARED | populated, files_.memory.get(), 0);
   if (memory == MAP_FAILED) {
     throw std::system_error(errno, std::generic_category(), "mmap (memory of the site)");
   }

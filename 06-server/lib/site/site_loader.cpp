@@ -25,13 +25,19 @@ ContentHash stamp_hash(const FileStamp& stamp) {
   return content_hash(std::as_bytes(std::span(&stamp, 1)));
 }
 
+#ifdef CLOCK_REALTIME_COARSE
+constexpr clockid_t clock_of_files = CLOCK_REALTIME_COARSE;
+#else
+constexpr clockid_t clock_of_files = CLOCK_REALTIME;
+#endif
+
 // Files have their times from a clock that moves every 4 ms or so, and a change that comes within
 // one step of it after the last leaves the time as it was. From the next step on, each is seen.
 void let_clock_pass(std::int64_t modified_ns) {
   constexpr std::int64_t step_max_ns = 20'000'000;
   for (;;) {
     timespec now{};
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    clock_gettime(clock_of_files, &now);
     const std::int64_t since_ns = now.tv_sec * 1'000'000'000 + now.tv_nsec - modified_ns;
     if (since_ns > 0 || since_ns < -step_max_ns) return;  // a time to come says nothing
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -62,7 +62,9 @@ TicketKeys::TicketKeys(std::uint64_t now) {
   if (memory == MAP_FAILED) {
     throw std::system_error(errno, std::generic_category(), "memory for ticket keys");
   }
+#ifdef MADV_DONTDUMP
   madvise(memory, sizeof(Memory), MADV_DONTDUMP);  // keys do not belong into a core file
+#endif
   memory_ = ::new (memory) Memory;
   write(memory_->copies[0], base);
   OPENSSL_cleanse(base.secret.data(), sizeof base.secret);

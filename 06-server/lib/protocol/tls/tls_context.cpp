@@ -155,7 +155,11 @@ ssl_ctx_st* TlsContext::find(const char* name) const noexcept {
 // A clock that goes on over a reload, and that nobody sets.
 std::uint64_t TlsContext::now_seconds() noexcept {
   timespec time{};
+#ifdef CLOCK_BOOTTIME
   clock_gettime(CLOCK_BOOTTIME, &time);
+#else
+  clock_gettime(CLOCK_MONOTONIC, &time);  // it may stand still while the machine sleeps
+#endif
   return static_cast<std::uint64_t>(time.tv_sec);
 }
 
