@@ -12,6 +12,7 @@
 
 #include "05-performance/bench/gnuplot.hpp"
 #include "05-performance/bench/system_call_price.hpp"
+#include "05-performance/bench/wake_up_price.hpp"
 
 namespace lab {
 
@@ -209,13 +210,14 @@ Circumstances find_circumstances() {
   circumstances.date = fmt::format("{:%F %H:%M}", fmt::localtime(std::time(nullptr)));
   std::ifstream("/proc/sys/net/ipv4/tcp_congestion_control") >> circumstances.congestion;
   circumstances.system_call_ns = system_call_ns();
+  circumstances.wake_up_us = wake_up_us();
   return circumstances;
 }
 
 std::string machine_text(const Circumstances& circumstances) {
-  return fmt::format("{}, {} cores, a system call takes {:.0f} ns, {}, {}", circumstances.processor,
-                     circumstances.cores, circumstances.system_call_ns, circumstances.kernel,
-                     circumstances.date);
+  return fmt::format("{}, {} cores, a system call takes {:.0f} ns, a wake-up {:.1f} us, {}, {}",
+                     circumstances.processor, circumstances.cores, circumstances.system_call_ns,
+                     circumstances.wake_up_us, circumstances.kernel, circumstances.date);
 }
 
 std::string to_text(const Circumstances& circumstances) {
@@ -296,13 +298,13 @@ std::string to_text(const Results& results, bool& below) {
 std::string to_json(const Results& results) {
   const Circumstances& with = results.circumstances;
   std::string json = fmt::format(
-      "{{\"processor\":{},\"kernel\":{},\"cores\":{},\"system_call_ns\":{:.0f},\"date\":{},"
-      "\"server_cpu\":{},"
+      "{{\"processor\":{},\"kernel\":{},\"cores\":{},\"system_call_ns\":{:.0f},"
+      "\"wake_up_us\":{:.1f},\"date\":{},\"server_cpu\":{},"
       "\"client_cpu\":{},\"rounds\":{},\"seconds\":{},\"priority\":{},\"congestion\":{},"
       "\"receive_steering\":{},\"client_options\":{},\n\"comparisons\":[",
       json_text(with.processor), json_text(with.kernel), with.cores, with.system_call_ns,
-      json_text(with.date), with.server_cpu, with.client_cpu, with.rounds, with.seconds,
-      json_text(with.priority), json_text(with.congestion), with.receive_steering,
+      with.wake_up_us, json_text(with.date), with.server_cpu, with.client_cpu, with.rounds,
+      with.seconds, json_text(with.priority), json_text(with.congestion), with.receive_steering,
       json_text(with.client_options));
   const auto out = std::back_inserter(json);
   const char* separator = "\n";

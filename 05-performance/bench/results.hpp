@@ -42,6 +42,7 @@ struct Circumstances {
   std::string kernel;
   std::size_t cores = 0;
   double system_call_ns = 0;  ///< what a system call costs there
+  double wake_up_us = 0;      ///< and to wake a thread
   std::string date;
   std::string priority;
   std::string congestion;

@@ -15,6 +15,7 @@
 #include "01-core/standard_fds.hpp"
 #include "02-files/lib/huge_arena.hpp"
 #include "05-performance/bench/system_call_price.hpp"
+#include "05-performance/bench/wake_up_price.hpp"
 
 namespace {
 
@@ -127,11 +128,13 @@ void show_memory() {
        plain ? "Cure: sysctl vm.nr_hugepages=64, or transparent huge pages on madvise" : "");
 }
 
-// What io_uring saves is mostly system calls: so this says how much there is to save.
+// What io_uring saves is system calls and wake-ups: so this says how much there is to save.
 void show_prices() {
   fmt::print("\nPrices\n");
   line(Mark::good, "a system call",
        fmt::format("{:.0f} ns (lesson 05-10 says what follows from it)", lab::system_call_ns()));
+  line(Mark::good, "a wake-up",
+       fmt::format("{:.1f} us, of a thread that sleeps in read()", lab::wake_up_us()));
 }
 
 }  // namespace

@@ -69,8 +69,8 @@ class Pair : public Dialler<Connection, On> {
   }
   /// What it receives goes to the other one.
   bool relays() const noexcept { return relays_; }
-  /// Sends by the other one. What is sent before it relays is the protocol's own and asks nothing: a
-  /// client that has only been introduced is owed no answer.
+  /// Sends by the other one. What is sent before it relays is the protocol's own and asks nothing:
+  /// a client that has only been introduced is owed no answer.
   void pass(Segment bytes) noexcept {
     if (other_ == nullptr) return;
     asks_ = relays_;

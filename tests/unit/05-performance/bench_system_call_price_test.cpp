@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "05-performance/bench/wake_up_price.hpp"
+
 namespace lab {
 namespace {
 
@@ -24,6 +26,12 @@ TEST(SystemCallPrice, IsTheSameThroughoutAProcessAndNamesItsUnit) {
   EXPECT_EQ(system_call_ns(), price);
   EXPECT_EQ(system_call_text(),
             "a system call takes " + std::to_string(std::lround(price)) + " ns");
+}
+
+TEST(WakeUpPrice, IsTheSameThroughoutAProcess) {
+  const double price = wake_up_us();
+  EXPECT_GT(price, 0);
+  EXPECT_EQ(wake_up_us(), price);
 }
 
 }  // namespace
