@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tests/fake_kernel/fake_kernel.hpp"
 
@@ -50,6 +51,11 @@ int descriptor_between(const sockaddr_in& own, const sockaddr_in& peer) {
 }  // namespace
 
 void FakeKernel::attempt_install(Operation& op) {
+  if (std::exchange(op.fresh, false) && scenario_.introduction_ns > 0) {
+    op.ready_at = clock_.now() + scenario_.introduction_ns;
+    clock_.after(scenario_.introduction_ns, [] {});
+    return;
+  }
   Socket& socket = *op.socket;
   socket.line = "PROXY UNKNOWN\r\n";
   if (!can_reset_) {  // a kernel without options on slots (6.7) has no such operation either (6.8)

@@ -310,6 +310,11 @@ mutation(connect_not_cancelled OF proxy FILE ${dialler} CAUGHT_BY "liveness: "
   OLD "cancel_.pursue(self().commons().ring(), connect_);"
   NEW "")
 
+# Who has another one waits for that one's room, from the moment on that it has one.
+mutation(waits_for_its_own_room OF proxy FILE ${receiver} CAUGHT_BY "liveness: |guarantee: "
+  OLD "carries_ == Carries::poll && self().relays() && !stopping_"
+  NEW "carries_ == Carries::poll && !self().relays() && stopping_")
+
 mutation(asks_on_behalf_of_a_lost_client OF proxy FILE 06-server/proxy/balance.hpp
   CAUGHT_BY "assertion: .*LAB_ASSERT.io_ != nullptr"
   OLD "if (slept == SessionResult::lost) co_return 0;"

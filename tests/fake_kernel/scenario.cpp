@@ -12,9 +12,6 @@
 
 namespace lab::fake {
 
-namespace {
-
-// Never, seldom or often.
 unsigned swarm(Random& random) {
   switch (random.below(3)) {
     case 0:
@@ -25,6 +22,8 @@ unsigned swarm(Random& random) {
       return random.between(100, 600);
   }
 }
+
+namespace {
 
 unsigned seldom(Random& random) { return random.chance(500) ? 0 : random.between(2, 40); }
 
@@ -126,18 +125,6 @@ Features draw_features(Random& random) {
   if (random.chance(250)) features.pretend(Feature::zero_copy_report, EINVAL);
   if (random.chance(300)) features.pretend(Feature::slot_release, EOPNOTSUPP);
   return features;
-}
-
-// One of them at least takes most of the connections.
-void draw_upstreams(Random& random, std::vector<UpstreamPlan>& upstreams) {
-  upstreams.resize(upstreams_max);
-  for (UpstreamPlan& plan : upstreams) {
-    plan.refuses = swarm(random);
-    plan.hangs = swarm(random) / 2;
-    plan.late = swarm(random) / 2;
-    for (unsigned& weight : plan.weights) weight = random.chance(600) ? 0 : random.between(1, 3);
-    plan.weights[static_cast<std::size_t>(Behaviour::bulk)] = random.between(2, 12);
-  }
 }
 
 }  // namespace
@@ -254,7 +241,7 @@ Scenario::Scenario(Random& random)
     }
     peers.push_back(plan);
   }
-  if (dials()) draw_upstreams(random, upstreams);
+  if (dials()) draw_upstreams(random, *this);
   if (subject != Subject::limited) return;
   draw_limits(random, options.limits);
   const unsigned clients = random.between(1, clients_max);
@@ -262,26 +249,6 @@ Scenario::Scenario(Random& random)
     plan.client = random.below(clients);
     plan.address = draw_address(random, plan.client, plan.client % 2 == 1);
   }
-}
-
-PeerPlan draw_upstream_peer(const UpstreamPlan& kind, const Scenario& scenario, Random& random) {
-  const auto* weights = kind.weights;
-  const unsigned sum = std::accumulate(std::begin(kind.weights), std::end(kind.weights), 0U);
-  unsigned draw = random.below(sum);
-  std::size_t index = 0;
-  while (draw >= weights[index]) draw -= weights[index++];
-  const unsigned size = scenario.options.buffer_size;
-  PeerPlan plan{};
-  plan.behaviour = static_cast<Behaviour>(index);
-  // One that answers is one that answers.
-  if (plan.behaviour == Behaviour::ping_pong) plan.behaviour = Behaviour::bulk;
-  plan.silent_ns = random.chance(700) ? 0 : random.below(300) * millisecond;
-  plan.lifetime_ns = random.between(1, random.chance(500) ? 50 : 3000) * millisecond;
-  plan.bytes = random.chance(500) ? 0 : random.below(size * 20 + 1);
-  plan.pause_ns = random.chance(500) ? 0 : random.below(10) * millisecond;
-  plan.ends_with_fin = random.chance(200);
-  plan.receive_room = random.between(size, (random.chance(500) ? 3 : 40) * size);
-  return plan;
 }
 
 std::string Scenario::describe() const {

@@ -111,8 +111,14 @@ struct Scenario {
   std::uint64_t ending_ns;  ///< when, unless all are served
   std::vector<PeerPlan> peers;
   std::vector<UpstreamPlan> upstreams;  ///< where the server dials
+  /// So long the kernel takes to say who a client is, whose upstream speaks meanwhile; or 0.
+  std::uint64_t introduction_ns = 0;
 };
 
+/// Per mille: never, seldom or often.
+unsigned swarm(Random& random);
+/// The upstreams; in a few seeds all else follows from what they do.
+void draw_upstreams(Random& random, Scenario& scenario);
 /// Who takes one connection at an upstream.
 PeerPlan draw_upstream_peer(const UpstreamPlan& kind, const Scenario& scenario, Random& random);
 
