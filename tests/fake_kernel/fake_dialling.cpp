@@ -56,6 +56,10 @@ bool FakeKernel::parse_dialling(const io_uring_sqe& sqe, Operation& op) {
     }
     case IORING_OP_POLL_ADD:
       judge_slot(sqe.fd, "poll");
+      if ((sqe.len & IORING_POLL_ADD_MULTI) != 0) {
+        op.kind = Kind::loss;
+        return true;
+      }
       if (!is_room(sqe)) return false;
       op.kind = Kind::room;
       return true;
@@ -78,14 +82,20 @@ void FakeKernel::begin_dialling(Operation& op) {
     trace_.note("sqe socket");
     return;
   }
-  constexpr std::array names{"connect", "poll for room", "option", "install"};
+  constexpr std::array names{"connect", "poll for room", "option", "install", "poll for loss"};
   const auto name =
       names[static_cast<std::size_t>(op.kind) - static_cast<std::size_t>(Kind::connect)];
   judge_slot(op.slot, name);
   op.socket = table_[static_cast<std::size_t>(op.slot)];
   Socket& socket = *op.socket;
-  ++socket.own;
   trace_.note("sqe #{} {}", socket.id, name);
+  if (op.kind == Kind::loss) {
+    if (socket.loss != nullptr) trace_.fail("safety", "two polls for the loss of #{}", socket.id);
+    socket.loss = &op;
+    socket.loss_data = op.user_data;
+    return;
+  }
+  ++socket.own;
   if (op.kind == Kind::room) {
     socket.room_data = op.user_data;
     return;
@@ -148,6 +158,20 @@ void FakeKernel::attempt_room(Operation& op) {
   if (!socket.writable()) return;
   trace_.note("cqe #{} has room", socket.id);
   finish(op, POLLOUT | (socket.dead ? POLLERR | POLLHUP : 0));
+}
+
+// As Linux does it: the end that the peer has sent is told at once, then what changes.
+void FakeKernel::attempt_loss(Operation& op) {
+  Socket& socket = *op.socket;
+  if (op.fresh) {
+    op.fresh = false;
+    return post(op.user_data, POLLRDHUP, IORING_CQE_F_MORE);
+  }
+  if (!socket.dead || op.done != 0) return;
+  op.done = 1;
+  socket.error_told = true;
+  trace_.note("cqe #{} is lost", socket.id);
+  post(op.user_data, POLLRDHUP | POLLERR | POLLHUP, IORING_CQE_F_MORE);
 }
 
 void FakeKernel::join(int client_slot, int upstream_slot, bool relays) {
@@ -235,6 +259,8 @@ bool FakeKernel::may_be_cut(const Socket& socket) {
 bool FakeKernel::ends_by_cancel(const Socket& socket) const noexcept {
   if (cancel_in_flight(socket.receive_data) || cancel_in_flight(socket.send_data)) return true;
   if (cancel_in_flight(socket.dial_data) || cancel_in_flight(socket.room_data)) return true;
+  if (cancel_in_flight(socket.loss_data)) return true;
+  if (socket.loss != nullptr && socket.loss->cancelled) return true;
   if (socket.receive != nullptr && socket.receive->cancelled) return true;
   return socket.send != nullptr && socket.send->cancelled;
 }
@@ -260,6 +286,9 @@ void FakeKernel::judge_half(Socket& socket) {
   if (socket.unsent() > 0 && socket.send == nullptr) {
     trace_.fail("liveness", "#{} has {} B to send and no send in flight", socket.id,
                 socket.unsent());
+  }
+  if (socket.end_told && !other->end_told && socket.loss == nullptr && socket.send == nullptr) {
+    trace_.fail("liveness", "#{} has sent all, and nobody would hear of its reset", socket.id);
   }
   const bool passed = socket.unsent() == 0 && socket.send == nullptr && socket.own == 0;
   if (other->end_told && passed && !socket.closed && !socket.dead) {

@@ -300,6 +300,7 @@ void FakeKernel::begin(const Op& op) {
     case Kind::room:
     case Kind::knob:
     case Kind::install:
+    case Kind::loss:
       begin_dialling(started);
       break;
     case Kind::accept:
@@ -370,6 +371,8 @@ void FakeKernel::attempt(const Op& op) {
       return finish(*op, 0);
     case Kind::install:
       return attempt_install(*op);
+    case Kind::loss:
+      return attempt_loss(*op);
     case Kind::message:
       return attempt_message(*op);
     case Kind::cancel:
@@ -388,6 +391,7 @@ void FakeKernel::finish(Operation& op, int result, unsigned flags) {
                      op.kind == Kind::knob || op.kind == Kind::install;
     if (own) --op.socket->own;
     if (op.kind == Kind::install) --op.socket->installs;
+    if (op.socket->loss == &op) op.socket->loss = nullptr;
   }
   post(op.user_data, result, flags);
   if (op.linked != nullptr) begin(op.linked);

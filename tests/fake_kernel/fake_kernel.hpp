@@ -56,6 +56,7 @@ struct Operation {
     room,     ///< a poll on behalf of the other one of a pair
     knob,     ///< an option before the connect
     install,  ///< asks where a client comes from
+    loss,     ///< waits for the reset of a peer that has sent all
     message   ///< with credits, to an acceptor's ring
   };
 
@@ -213,6 +214,7 @@ class FakeKernel {
   void attempt_socket(Operation& op);
   void attempt_connect(Operation& op);
   void attempt_room(Operation& op);
+  void attempt_loss(Operation& op);
   void attempt_install(Operation& op);
   static std::size_t agrees(const Socket& socket, std::uint64_t position,
                             std::span<const std::byte> heard);

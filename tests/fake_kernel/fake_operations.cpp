@@ -395,7 +395,7 @@ void FakeKernel::cancel(const Op& op, std::uint64_t target) {
     if (hit.socket) hit.socket->ending = true;
     const bool elusive = hit.kind == Kind::receive || hit.kind == Kind::poll ||
                          hit.kind == Kind::send || hit.kind == Kind::room ||
-                         hit.kind == Kind::connect;
+                         hit.kind == Kind::loss || hit.kind == Kind::connect;
     if (elusive && hit.missed < 2 && (hit.going_on || random_.chance(chances_.cancel_misses))) {
       ++hit.missed;
       op->result = -ENOENT;

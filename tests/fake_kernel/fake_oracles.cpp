@@ -88,6 +88,9 @@ void FakeKernel::judge_close(const Operation& op) {
     trace_.fail("safety", "close of #{} with {} of its own operations in flight", socket.id,
                 socket.own);
   }
+  if (socket.loss != nullptr) {
+    trace_.fail("safety", "close of #{} with a poll for its loss in flight", socket.id);
+  }
   socket.closing = true;
   limits_.leaves(socket, draining_at_ != 0);
   if (dials()) return judge_close_of_half(socket);

@@ -269,6 +269,10 @@ mutation(given_back_in_the_clear_and_lost OF tls_http FILE ${tls}
 set(pair 06-server/lib/engine/pair.hpp)
 set(dialler 06-server/lib/engine/dialler.hpp)
 
+mutation(a_half_that_nobody_watches OF proxy FILE ${pair}
+  CAUGHT_BY "liveness: .* nobody would hear of its reset"
+  OLD "loss_.start(self().commons().ring(), self().slot());"
+  NEW "")
 mutation(close_with_connect_in_flight OF proxy FILE ${pair}
   CAUGHT_BY "safety: close of .* in flight|assertion: "
   OLD "return this->dial_joined() && !fin_.armed()"

@@ -79,6 +79,7 @@ struct Socket {
   std::uint64_t heard_at = 0;   ///< the latest data received
   std::uint64_t dial_data = 0;  ///< user_data of its connect
   std::uint64_t room_data = 0;  ///< user_data of its poll for the other one
+  std::uint64_t loss_data = 0;  ///< and of that for its own reset
   unsigned own = 0;             ///< operations in flight that are no receive and no send
   std::string line;             ///< of a client: what its upstream hears before the first byte
   bool introduces = false;      ///< its upstream is there, and what it says is not passed on yet
@@ -87,6 +88,7 @@ struct Socket {
   // What the server has in flight here, and what it was told.
   int slot = -1;
   Operation* receive = nullptr;    ///< a receive or a poll
+  Operation* loss = nullptr;       ///< a poll for its reset
   Operation* send = nullptr;       ///< whose result is due
   std::uint64_t receive_data = 0;  ///< user_data of its receives: one owner for all its life
   std::uint64_t send_data = 0;     ///< user_data of the latest send

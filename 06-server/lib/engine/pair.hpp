@@ -6,6 +6,7 @@
 // is steered by the outbox that its bytes go to, which is the other's.
 #pragma once
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,6 +87,7 @@ class Pair : public Dialler<Connection, On> {
     if (!other_->passed_end_) {
       other_->fin_wanted_ = true;
       self().commons().mark_ready(*other_);
+      loss_.start(self().commons().ring(), self().slot());
       return;
     }
     Connection& other = *part();
@@ -168,11 +170,12 @@ class Pair : public Dialler<Connection, On> {
   void stop_pair() noexcept {
     this->stop_dialling();
     cancel_writable_.pursue(self().commons().ring(), writable_);
+    cancel_loss_.pursue(self().commons().ring(), loss_);
   }
   /// Nothing of it is in flight.
   bool pair_joined() const noexcept {
     return this->dial_joined() && !fin_.armed() && !install_.armed() && !writable_.armed() &&
-           !cancel_writable_.armed();
+           !cancel_writable_.armed() && !loss_.armed() && !cancel_loss_.armed();
   }
 
   /// Both are for themselves from now on. @return the other one, if there was one
@@ -240,6 +243,17 @@ class Pair : public Dialler<Connection, On> {
     cancel_writable_.note(cqe);
     self().commons().mark_ready(self());
   }
+  // Its peer had sent all and still listened. Now it is gone, and so the other one's is told.
+  void on_loss(Cqe cqe) noexcept {
+    self().commons().mark_ready(self());
+    if (cqe.res > 0 && (cqe.res & (POLLERR | POLLHUP)) != 0 && other_ != nullptr) {
+      self().on_tcp_error();
+    }
+  }
+  void on_cancel_loss(Cqe cqe) noexcept {
+    cancel_loss_.note(cqe);
+    self().commons().mark_ready(self());
+  }
   void on_fin(Cqe) noexcept { self().commons().mark_ready(self()); }
 
   void on_install(Cqe cqe) noexcept {
@@ -261,6 +275,8 @@ class Pair : public Dialler<Connection, On> {
   Bind<InstallFd, &Pair::on_install> install_{*this};
   Bind<PollWritable, &Pair::on_writable> writable_{*this};
   Bind<CancelUntilFound, &Pair::on_cancel_writable> cancel_writable_{*this};
+  Bind<PollLoss, &Pair::on_loss> loss_{*this};
+  Bind<CancelUntilFound, &Pair::on_cancel_loss> cancel_loss_{*this};
   int dial_error_ = 0;       ///< errno
   bool dialled_ = false;     ///< it is the second one
   bool relays_ = false;      ///< what it receives goes to the other one, which there is

@@ -37,4 +37,21 @@ class PollWritable : public Completion {
   }
 };
 
+/// Whether TCP has ended a slot whose peer has sent all: a receive would only bring that end again.
+/// A multishot, as a poll of one shot is over at once there. res: a poll mask, at once with
+/// POLLRDHUP and, when it is lost, with POLLERR or POLLHUP; or -errno. Source:
+/// io_uring_prep_poll_multishot(3), Linux 5.13; without a flag it tells of changes alone.
+class PollLoss : public Completion {
+ public:
+  using Completion::Completion;
+
+  /// Until it is cancelled.
+  void start(Ring& ring, FileSlot slot) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    io_uring_prep_poll_multishot(sqe, index(slot), 0);  // errors are always told
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ring.arm(sqe, *this);
+  }
+};
+
 }  // namespace lab
