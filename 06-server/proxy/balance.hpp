@@ -48,6 +48,7 @@ inline Task balance(FramePool&, SessionIo& session, Balancer& balancer) {
       co_return 0;
     }
     if (result == SessionResult::lost) co_return 0;  // the client has gone
+    if (result == SessionResult::drain) break;       // no upstream's fault
     if (result != SessionResult::ok) {
       if (result == SessionResult::timeout) balancer.counters.timeouts().add(1);
       balancer.counters.failed(*index).add(1);

@@ -1,4 +1,5 @@
-// The proxy's session without an engine: what it does while there is no place for its upstream.
+// The proxy's session without an engine: what it does while there is no place for its upstream, and
+// while that does not answer.
 
 #include <gtest/gtest.h>
 
@@ -12,14 +13,14 @@
 namespace lab::test {
 namespace {
 
-// Every place is taken.
+// Every place is taken, or nobody answers.
 class FullIo : public TestIo {
  public:
   bool dial(const SocketAddress&) noexcept {
     ++dials;
-    return false;
+    return !full;
   }
-  DialState dial_state() const noexcept { return DialState::failed; }
+  DialState dial_state() const noexcept { return full ? DialState::failed : DialState::dialling; }
   int dial_error() const noexcept { return EMFILE; }
   void hang_up() noexcept {}
   void relay() noexcept {}
@@ -31,17 +32,19 @@ class FullIo : public TestIo {
   bool ends(ConnectionEnds&) const noexcept { return false; }
 
   unsigned dials = 0;
+  bool full = true;
 };
 static_assert(DiallingIo<FullIo>);
 
 class WithoutPlaces : public testing::Test {
  protected:
-  WithoutPlaces()
+  explicit WithoutPlaces(bool full = true)
       : counters_(2 * 1 + 3),
         shared_(SessionOptions{.frames_max = 2},
                 Upstreams(std::vector(1, SocketAddress{}), Balance::round_robin, 40),
                 ProxyCounters(counters_), 1000U, false),
         proxy_(std::make_unique<Proxy>(shared_)) {
+    io_.full = full;
     io_.on_reset = [this] { proxy_->on_abort(); };
     proxy_->on_open(io_);
   }
@@ -87,6 +90,28 @@ TEST_F(WithoutPlaces, TheIdleTimeoutEndsIt) {
   EXPECT_EQ(failed(), 0U) << "the upstream was never asked";
   EXPECT_EQ(unserved(), 1U);
   EXPECT_TRUE(io_.finished);
+  proxy_->on_abort();
+}
+
+class WhileItDials : public WithoutPlaces {
+ protected:
+  WhileItDials() : WithoutPlaces(false) {}
+};
+
+TEST_F(WhileItDials, TheIdleTimeoutEndsItAndNoUpstreamIsToBlame) {
+  proxy_->on_wind_up(io_);
+  EXPECT_EQ(failed(), 0U);
+  EXPECT_EQ(ProxyCounters(counters_).timeouts().get(), 0U);
+  EXPECT_EQ(unserved(), 1U);
+  EXPECT_TRUE(io_.finished);
+  proxy_->on_abort();
+}
+
+TEST_F(WhileItDials, NobodyAnswersInTimeAndTheUpstreamHasFailed) {
+  for (unsigned ticks = 0; ticks <= 1000 / protocol_tick_ms; ++ticks) pass_tick();
+  EXPECT_EQ(failed(), 1U);
+  EXPECT_EQ(ProxyCounters(counters_).timeouts().get(), 1U);
+  EXPECT_EQ(unserved(), 1U);
   proxy_->on_abort();
 }
 

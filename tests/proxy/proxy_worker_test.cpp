@@ -328,6 +328,55 @@ TEST(ProxyWorker, TheUpstreamReadsWhoseClientItIs) {
   EXPECT_TRUE(proxy.thread.finish());
 }
 
+// Whether TCP has ended it: a receive would only say the end that came before.
+bool is_lost(int fd) {
+  pollfd lost{.fd = fd, .events = 0, .revents = 0};
+  if (poll(&lost, 1, 60'000) != 1) throw Failure("nobody told");
+  return (lost.revents & POLLERR) != 0;
+}
+
+TEST(ProxyWorker, AClientThatIsResetAfterItsEndIsLostToTheUpstream) {
+  RawUpstream upstream;
+  TestedProxy proxy({.upstreams = {upstream.address()}});
+  Stream client = connect_to(proxy.thread.port());
+  say(client.fd(), "question");
+  client.finish();
+  const Fd other = upstream.accept();
+  EXPECT_EQ(hear(other.get(), 9), "question.");
+  client.close_with_reset();
+  EXPECT_TRUE(!all_features().has(Feature::slot_options) || is_lost(other.get()));
+  EXPECT_TRUE(proxy.thread.finish());
+}
+
+TEST(ProxyWorker, AnUpstreamThatIsResetAfterItsEndIsLostToTheClient) {
+  RawUpstream upstream;
+  TestedProxy proxy({.upstreams = {upstream.address()}});
+  const Stream client = connect_to(proxy.thread.port());
+  Fd other = upstream.accept();
+  shutdown(other.get(), SHUT_WR);
+  EXPECT_EQ(hear(client.fd(), 1), ".");
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ASSERT_EQ(setsockopt(other.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+  other.reset();
+  EXPECT_TRUE(!all_features().has(Feature::slot_options) || is_lost(client.fd()));
+  EXPECT_TRUE(proxy.thread.finish());
+}
+
+// What is asked goes on in both directions; only the client pays for it.
+TEST(ProxyWorker, ARateHoldsTheClientBack) {
+  ProtocolThread<Echo> echo;
+  TestedProxy::Setup setup{.upstreams = {loopback(echo.port())}};
+  setup.worker.limits.rate = 20;
+  setup.worker.limits.burst = 5;
+  TestedProxy proxy(setup);
+  Stream client = connect_to(proxy.thread.port());
+  const auto begin = std::chrono::steady_clock::now();
+  for (int question = 0; question < 15; ++question) ping(client, 10);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 300ms);
+  client.finish_and_check(soon());
+  EXPECT_TRUE(proxy.thread.finish());
+}
+
 TEST(ProxyWorker, ADrainEndsPairsThatRestAndWaitsForAnswersThatAreDue) {
   RawUpstream upstream;
   TestedProxy::Setup setup{.upstreams = {upstream.address()}};

@@ -89,7 +89,10 @@ class Session : public ProtocolDefaults {
 
   void on_bytes(auto& io, Segment bytes) noexcept {
     if constexpr (DiallingIo<std::remove_cvref_t<decltype(io)>>) {
-      if (io.relays()) return io.pass(std::move(bytes));
+      if (io.relays()) {
+        if (alive_) io.pace();  // the client asks; the other side answers
+        return io.pass(std::move(bytes));
+      }
     }
     if (!alive_) return;
     const Hook hook(*this, io);

@@ -37,7 +37,8 @@ class Upstream {
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  /// ok, refused, timeout or lost. After refused and timeout it may be tried elsewhere.
+  /// ok, refused, timeout, drain or lost. After refused and timeout it may be tried elsewhere.
+  /// drain: the session has to end, by its idle timeout or with the server, and nobody is to blame.
   /// @param address it is there until the result
   /// @param milliseconds at most a month
   inline ConnectWait connect(const SocketAddress& address, std::uint32_t milliseconds) noexcept;
@@ -119,11 +120,10 @@ class [[nodiscard]] Upstream::ConnectWait final : public SessionWait {
       case DialState::dialling:
         break;
     }
-    if (!Upstream::is_over(self.session_, *self.due_) && !Upstream::ends_now(self.session_)) {
-      return false;
-    }
+    const bool ends = Upstream::ends_now(self.session_);
+    if (!ends && !Upstream::is_over(self.session_, *self.due_)) return false;
     io.hang_up();
-    self.result_ = SessionResult::timeout;
+    self.result_ = ends ? SessionResult::drain : SessionResult::timeout;
     return true;
   }
 
