@@ -19,13 +19,14 @@ struct HostPort {
 
 /// Takes the address apart. Brackets are for IPv6 with a port and may stand without one; more than
 /// one colon without brackets is an IPv6 address.
+/// @param cure what may be written in its place; not all who ask take all of it
 /// @throws std::invalid_argument what is wrong with it
-inline HostPort split_host_port(std::string_view text) {
+inline HostPort split_host_port(
+    std::string_view text,
+    std::string_view cure = "127.0.0.1, 127.0.0.1:8000, ::1, [::1]:8000 or a name") {
   const auto wrong = [&](const char* cause) -> std::invalid_argument {
     return std::invalid_argument(
-        fmt::format("\"{}\" is no address: {}. Cure: 127.0.0.1, 127.0.0.1:8000, ::1, [::1]:8000 "
-                    "or a name",
-                    text, cause));
+        fmt::format("\"{}\" is no address: {}. Cure: {}", text, cause, cure));
   };
   HostPort result;
   std::string_view port;

@@ -1,15 +1,18 @@
 // A load balancer for TCP: each client is sent on to one of several upstreams, and what the two say
 // to each other goes through without a copy. A session that dials out, on the engine of the echo.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "06-server/lib/process/serve.hpp"
 #include "06-server/lib/process/server_command.hpp"
 #include "06-server/proxy/balance.hpp"
 #include "06-server/proxy/proxy_options.hpp"
+#include "06-server/proxy/upstream_addresses.hpp"
 
 int main(int argc, char** argv) {
   lab::ServerCommand command({
@@ -27,24 +30,25 @@ int main(int argc, char** argv) {
   lab::ProxyOptions options;
   lab::add_proxy_options(command.line(), options);
   command.parse(argc, argv);
-  std::vector<lab::SocketAddress> addresses;
+  lab::UpstreamAddresses found;
   try {
-    addresses = lab::find_upstreams(options.to);
+    found = lab::find_upstreams(options.to, command.options().supervisor.listener);
   } catch (const std::invalid_argument& error) {
     command.line().refuse("--to", error.what());
   }
   if (command.options().worker.connections_max < 2) {
     command.line().refuse("--connections", "a client takes two. Cure: 2 or more");
   }
-  const lab::CounterPlace counters = command.add_counters(lab::ProxyCounters::infos(options.to));
+  const lab::CounterPlace counters = command.add_counters(lab::ProxyCounters::infos(found.names));
   const lab::CounterPlace of_sessions = command.add_counters(lab::SessionCounters::infos());
-  command.hint("try: nc {host} {port}, or curl -i http://{}/ before web servers");
+  found.notes.emplace_back("try: nc {host} {port}, or curl -i http://{}/ before web servers");
+  command.hint(fmt::format("{}", fmt::join(found.notes, "; ")));
 
   return lab::serve<lab::Proxy>(command, [&](std::span<lab::Counter> of_worker) {
     const lab::SessionOptions sessions{.frames_max = command.options().worker.connections_max};
     auto shared = std::make_unique<lab::Proxy::Shared>(
         sessions,
-        lab::Upstreams(addresses, options.balance, options.rest_ms / lab::protocol_tick_ms),
+        lab::Upstreams(found.addresses, options.balance, options.rest_ms / lab::protocol_tick_ms),
         lab::ProxyCounters(counters.of(of_worker)), options.connect_timeout_ms,
         options.proxy_protocol);
     shared->counters = lab::SessionCounters(of_sessions.of(of_worker));

@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "05-performance/bench/command_line.hpp"
-#include "06-server/lib/protocol/dialling.hpp"
 #include "06-server/proxy/upstreams.hpp"
 
 namespace lab {
 
 struct ProxyOptions {
-  std::vector<std::string> to;  ///< HOST:PORT each
+  std::vector<std::string> to;  ///< HOST:PORT each; see find_upstreams()
   Balance balance = Balance::round_robin;
   unsigned connect_timeout_ms = 1000;  ///< of one upstream
   unsigned rest_ms = 5000;
@@ -21,8 +20,5 @@ struct ProxyOptions {
 
 /// To be called before parse().
 void add_proxy_options(CommandLine& line, ProxyOptions& options);
-
-/// Where they are; names are looked up, once. @throws std::invalid_argument what is wrong with one
-std::vector<SocketAddress> find_upstreams(const std::vector<std::string>& to);
 
 }  // namespace lab

@@ -118,6 +118,19 @@ TEST(ProxyProgram, IPv6OnBothSides) {
   expect_drains(proxy);
 }
 
+// Two with the same name would be one counter twice.
+TEST(ProxyProgram, AnAddressThatIsNamedTwiceCountsOnceAndTheLogSaysSo) {
+  ServerProcess server(echo());
+  ServerProcess proxy(proxy_to({server.port(), server.port()}));
+  EXPECT_TRUE(proxy.logs("127.0.0.1:" + std::to_string(server.port()) +
+                         " is an upstream already, and counts once; try: nc 127.0.0.1 "))
+      << proxy.log();
+  Stream client = connect_to(proxy.port());
+  ping(client);
+  client.finish_and_check(soon());
+  expect_drains(proxy);
+}
+
 TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
   const auto refusal = [](const std::vector<std::string>& flags) {
     ServerProcess proxy({.flags = flags, .program = LAB_PROXY});
@@ -127,13 +140,8 @@ TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
   };
   EXPECT_NE(refusal({"--port", "0"}).find("--to"), std::string::npos);
   const std::pair<const char*, const char*> addresses[] = {
-      {"127.0.0.1", "has no port. Cure: HOST:PORT, as in 127.0.0.1:9001"},
-      {"::1", "has no port. Cure: HOST:PORT, as in [::1]:9001"},
-      {"http://127.0.0.1:80",
-       "is a URL, and connections are passed on whatever they carry. Cure: "
-       "--to 127.0.0.1:80"},
-      {"https://example.org/a?b", "Cure: --to example.org:443"},
-      {"http://[::1]/", "Cure: --to [::1]:80"}};
+      {"127.0.0.1", "proxy: --to: 127.0.0.1 has no port. Cure: HOST:PORT, as in 127.0.0.1:9001\n"},
+      {"127.0.0.1:8000", "is where this proxy listens itself (127.0.0.1:8000)"}};
   for (const auto& [to, words] : addresses) {
     EXPECT_NE(refusal({"--to", to}).find(words), std::string::npos) << to;
   }
@@ -152,7 +160,9 @@ TEST(ProxyProgram, WhatIsWrongIsSaidWithItsCure) {
   EXPECT_NE(refusal({"--to", "127.0.0.1:1", "--backend", "portable"}).find("Cure: "),
             std::string::npos);
   std::vector<std::string> many;
-  for (unsigned i = 0; i < 65; ++i) many.insert(many.end(), {"--to", "127.0.0.1:1"});
+  for (unsigned i = 1; i <= 65; ++i) {
+    many.insert(many.end(), {"--to", "127.0.0.1:" + std::to_string(i)});
+  }
   EXPECT_NE(refusal(many).find("too many"), std::string::npos);
 }
 
