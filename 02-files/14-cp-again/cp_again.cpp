@@ -33,10 +33,8 @@ constexpr std::size_t block_size = 16 * 1024;
 
 // What all blocks of a copy share.
 struct Files {
-  lab::Fd from;
-  lab::Fd to;
-  std::uint64_t size = 0;
-  std::uint64_t next = 0;
+  lab::Fd from, to;
+  std::uint64_t size = 0, next = 0;
 };
 
 // One range of the file, in one piece of memory. Each kind of operation has its own object and its

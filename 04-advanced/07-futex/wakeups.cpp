@@ -39,14 +39,13 @@ double now_ns(clockid_t clock) {
 
 // The calling thread on one processor, so that the scheduler's choice is not measured.
 void stay_on(unsigned number) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
+  cpu_set_t one{};
   for (unsigned cpu = 0, index = 0; cpu < CPU_SETSIZE; ++cpu)
     if (CPU_ISSET(cpu, &allowed) && index++ == number) CPU_SET(cpu, &one);
   if (CPU_COUNT(&one) == 1) sched_setaffinity(0, sizeof one, &one);
 }
 
-// One thread and what it sleeps on.
+// One thread and what it sleeps on. Nobody copies it: std::atomic forbids that.
 struct End {
   io_uring ring{};
   int event_fd = -1;
@@ -63,8 +62,6 @@ struct End {
     io_uring_queue_exit(&ring);
     close(event_fd);
   }
-  End(const End&) = delete;
-  End& operator=(const End&) = delete;
 };
 
 // Messages need no request of the sleeper's: only that it waits for a CQE.

@@ -38,9 +38,8 @@ void* take_frame(std::size_t bytes) noexcept {
 // [/walk]
 
 void give_back(void* frame) noexcept {
-  for (Place& place : places) {
+  for (Place& place : places)
     if (place.frame == frame) place.used = false;
-  }
 }
 
 int frames_used() { return places[0].used + places[1].used; }
@@ -113,11 +112,10 @@ void on_cqe(Read& read, int res) {
   if (--read.due > 0) return;
   if (read.abandoned) {
     std::printf("  nothing is due: the frame goes back\n");
-    read.waiting.destroy();
-  } else {
-    read.res = res;
-    read.waiting.resume();
+    return read.waiting.destroy();
   }
+  read.res = res;
+  read.waiting.resume();
 }
 // [/walk]
 
