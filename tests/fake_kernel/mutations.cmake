@@ -273,6 +273,7 @@ mutation(a_half_that_nobody_watches OF proxy FILE ${pair}
   CAUGHT_BY "liveness: .* nobody would hear of its reset"
   OLD "loss_.start(self().commons().ring(), self().slot());"
   NEW "")
+
 mutation(close_with_connect_in_flight OF proxy FILE ${pair}
   CAUGHT_BY "safety: close of .* in flight|assertion: "
   OLD "return this->dial_joined() && !fin_.armed()"
@@ -285,8 +286,8 @@ mutation(close_with_fin_in_flight OF proxy FILE ${pair}
 
 mutation(close_with_poll_for_the_other_in_flight OF proxy FILE ${pair}
   CAUGHT_BY "safety: close of .* in flight|assertion: "
-  OLD "!install_.armed() && !writable_.armed() &&"
-  NEW "!install_.armed() &&")
+  OLD "!this->finds_ends() && !writable_.armed() &&"
+  NEW "!this->finds_ends() &&")
 
 mutation(fin_before_the_last_byte OF proxy FILE ${pair} CAUGHT_BY "content: FIN on"
   OLD "if (!fin_wanted_ || !self().all_sent()) return;"

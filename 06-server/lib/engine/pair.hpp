@@ -7,8 +7,6 @@
 #pragma once
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include "01-core/lib/ring.hpp"
 #include "02-files/lib/file_table.hpp"
 #include "06-server/lib/engine/dialler.hpp"
+#include "06-server/lib/engine/ends_finder.hpp"
 #include "06-server/lib/engine/sender.hpp"
 #include "06-server/lib/engine/slot_operations.hpp"
 #include "06-server/lib/protocol/dialling.hpp"
@@ -29,7 +28,7 @@ namespace lab {
 /// parts, send(segment), finish(how), reset(), and what Dialler needs.
 /// @tparam On false: its protocol does not dial, and it costs nothing
 template <class Connection, bool On>
-class Pair : public Dialler<Connection, On> {
+class Pair : public Dialler<Connection, On>, public EndsFinder<Connection> {
  public:
   // --- what its protocol calls: the DiallingIo ---
 
@@ -93,18 +92,6 @@ class Pair : public Dialler<Connection, On> {
     Connection& other = *part();
     other.finish(Finish::close);
     self().finish(Finish::close);
-  }
-  /// Asks where it comes from; ends() has it when finds_ends() is false again.
-  void find_ends() noexcept {
-    if (!install_.armed()) install_.start(self().commons().ring(), self().slot());
-  }
-  /// The answer is not there yet.
-  bool finds_ends() const noexcept { return install_.armed(); }
-  /// @return false: not asked, or the kernel cannot say
-  bool ends(ConnectionEnds& ends) const noexcept {
-    if (ends_.peer.family() == AF_UNSPEC) return false;
-    ends = ends_;
-    return true;
   }
 
   // --- what the engine asks ---
@@ -174,7 +161,7 @@ class Pair : public Dialler<Connection, On> {
   }
   /// Nothing of it is in flight.
   bool pair_joined() const noexcept {
-    return this->dial_joined() && !fin_.armed() && !install_.armed() && !writable_.armed() &&
+    return this->dial_joined() && !fin_.armed() && !this->finds_ends() && !writable_.armed() &&
            !cancel_writable_.armed() && !loss_.armed() && !cancel_loss_.armed();
   }
 
@@ -256,23 +243,8 @@ class Pair : public Dialler<Connection, On> {
   }
   void on_fin(Cqe) noexcept { self().commons().mark_ready(self()); }
 
-  void on_install(Cqe cqe) noexcept {
-    self().commons().mark_ready(self());
-    if (cqe.res < 0) return;
-    ConnectionEnds ends;
-    socklen_t peer_size = sizeof ends.peer.place;
-    socklen_t own_size = sizeof ends.own.place;
-    if (getpeername(cqe.res, ends.peer.any(), &peer_size) == 0 &&
-        getsockname(cqe.res, ends.own.any(), &own_size) == 0) {
-      ends_ = ends;
-    }
-    close(cqe.res);
-  }
-
   Connection* other_ = nullptr;
-  ConnectionEnds ends_;
   Bind<SendFin, &Pair::on_fin> fin_{*this};
-  Bind<InstallFd, &Pair::on_install> install_{*this};
   Bind<PollWritable, &Pair::on_writable> writable_{*this};
   Bind<CancelUntilFound, &Pair::on_cancel_writable> cancel_writable_{*this};
   Bind<PollLoss, &Pair::on_loss> loss_{*this};
