@@ -63,7 +63,7 @@ std::string describe(const void* argument, const WorkerReport& report) {
 ServerCommand::ServerCommand(const About& about)
     : has_stdout_(has_descriptor(STDOUT_FILENO)),
       line_(about.name, about.description + build_words + signals_and_codes(about), exit_failed) {
-  if (about.on_hangup != nullptr) ServerSignals::hold_back_hangup();
+  if (about.on_hangup != nullptr) hold_back_hangup();
   open_standard_fds();
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said here may be gone
   options_.supervisor.name = about.name;

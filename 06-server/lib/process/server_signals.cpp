@@ -7,21 +7,7 @@
 
 namespace lab {
 
-namespace {
-
-bool ignored(int signal) noexcept {
-  struct sigaction action {};
-  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-}  // namespace
-
 ServerSignals::ServerSignals() {
-  sigemptyset(&set_);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaddset(&set_, signal);
-  for (const int signal : {SIGHUP, SIGQUIT}) {
-    if (!ignored(signal)) sigaddset(&set_, signal);
-  }
   fd_ = Fd(check_errno(signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
   sigprocmask(SIG_BLOCK, &set_, &before_);
   std::signal(SIGPIPE, SIG_IGN);
@@ -29,14 +15,6 @@ ServerSignals::ServerSignals() {
 }
 
 ServerSignals::~ServerSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
-
-void ServerSignals::hold_back_hangup() noexcept {
-  if (ignored(SIGHUP)) return;
-  sigset_t hangup;
-  sigemptyset(&hangup);
-  sigaddset(&hangup, SIGHUP);
-  sigprocmask(SIG_BLOCK, &hangup, nullptr);
-}
 
 int ServerSignals::next() const noexcept {
   signalfd_siginfo info{};

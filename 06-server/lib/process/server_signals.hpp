@@ -7,12 +7,12 @@
 #include <csignal>
 
 #include "02-files/lib/fd.hpp"
+#include "06-server/lib/process/obeyed_signals.hpp"
 
 namespace lab {
 
-/// SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2. SIGHUP and SIGQUIT not where they were
-/// ignored at the start: nohup(1) and a shell's background jobs mean that. SIGPIPE and SIGXFSZ are
-/// ignored, for a write that fails says it by its result.
+/// The obeyed_signals() of its beginning. SIGPIPE and SIGXFSZ are ignored, for a write that fails
+/// says it by its result.
 class ServerSignals {
  public:
   /// @throws std::system_error
@@ -26,10 +26,6 @@ class ServerSignals {
   /// The next signal that has come; 0: none.
   int next() const noexcept;
 
-  /// Before there is one of these: SIGHUP waits for it, so that whoever wants something read anew
-  /// does not end a server that still reads it for the first time. Not where it was ignored.
-  static void hold_back_hangup() noexcept;
-
   /// In a worker, after the fork: it ignores them and hears from the supervisor what to do.
   void ignore_all() const noexcept;
 
@@ -39,7 +35,7 @@ class ServerSignals {
   }
 
  private:
-  sigset_t set_{};
+  sigset_t set_ = obeyed_signals();
   sigset_t before_{};
   Fd fd_;
 };

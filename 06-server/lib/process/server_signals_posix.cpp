@@ -28,11 +28,6 @@ void note_signal(int signal) {
   errno = error;
 }
 
-bool ignored(int signal) noexcept {
-  struct sigaction action {};
-  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 void set_flags(int fd) {
   check_errno(fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl of the pipe for signals");
   check_errno(fcntl(fd, F_SETFL, O_NONBLOCK), "fcntl of the pipe for signals");
@@ -48,11 +43,6 @@ void for_each_of(const sigset_t& set, Function function) {
 }  // namespace
 
 ServerSignals::ServerSignals() {
-  sigemptyset(&set_);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaddset(&set_, signal);
-  for (const int signal : {SIGHUP, SIGQUIT}) {
-    if (!ignored(signal)) sigaddset(&set_, signal);
-  }
   int ends[2];
   check_errno(pipe(ends), "pipe for signals");
   fd_ = Fd(ends[0]);
@@ -76,14 +66,6 @@ ServerSignals::~ServerSignals() {
   close(server.pipe);
   server = {};
   sigprocmask(SIG_SETMASK, &before_, nullptr);
-}
-
-void ServerSignals::hold_back_hangup() noexcept {
-  if (ignored(SIGHUP)) return;
-  sigset_t hangup;
-  sigemptyset(&hangup);
-  sigaddset(&hangup, SIGHUP);
-  sigprocmask(SIG_BLOCK, &hangup, nullptr);
 }
 
 int ServerSignals::next() const noexcept {
