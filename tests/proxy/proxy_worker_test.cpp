@@ -134,15 +134,23 @@ TEST(ProxyWorker, WhatItDialsHasTheOptionsOfWhatItAccepts) {
   EXPECT_LT(small, window_scale_of_peer(upstream.accept().get()));
 }
 
+// A client that has said all, and the upstream's side of it, which has heard that.
+struct HalfEnded {
+  HalfEnded(TestedProxy& proxy, RawUpstream& upstream)
+      : client(connect_to(proxy.thread.port())), other(upstream.accept()) {
+    say(client.fd(), "question");
+    client.finish();
+    EXPECT_EQ(hear(other.get(), 100), "question.") << "the end came through";
+  }
+  Stream client;
+  Fd other;
+};
+
 TEST(ProxyWorker, HalvesEndByThemselves) {
   RawUpstream upstream;
   TestedProxy proxy({.upstreams = {upstream.address()}});
   {
-    Stream client = connect_to(proxy.thread.port());
-    say(client.fd(), "question");
-    client.finish();
-    const Fd other = upstream.accept();
-    EXPECT_EQ(hear(other.get(), 100), "question.") << "the end came through";
+    const auto& [client, other] = HalfEnded(proxy, upstream);
     say(other.get(), "late answer");
     EXPECT_EQ(hear(client.fd(), 11), "late answer") << "the other direction goes on";
     shutdown(other.get(), SHUT_WR);
@@ -338,11 +346,7 @@ bool is_lost(int fd) {
 TEST(ProxyWorker, AClientThatIsResetAfterItsEndIsLostToTheUpstream) {
   RawUpstream upstream;
   TestedProxy proxy({.upstreams = {upstream.address()}});
-  Stream client = connect_to(proxy.thread.port());
-  say(client.fd(), "question");
-  client.finish();
-  const Fd other = upstream.accept();
-  EXPECT_EQ(hear(other.get(), 9), "question.");
+  auto [client, other] = HalfEnded(proxy, upstream);
   client.close_with_reset();
   EXPECT_TRUE(!all_features().has(Feature::slot_options) || is_lost(other.get()));
   EXPECT_TRUE(proxy.thread.finish());
