@@ -57,6 +57,9 @@ TEST(ServerCommandDeathTest, HelpHasItsDescriptionItsOptionsAndThoseOfAllServers
 TEST(ServerCommandDeathTest, SaysItsOwnNameInFrontOfWhatIsWrong) {
   EXPECT_EXIT(OtherServer({"--buffer-count", "9"}), testing::ExitedWithCode(2),
               "^other-server: --buffer-count: 9 is not a power of two");
+  EXPECT_EXIT(
+      OtherServer({"--workers", "1024", "--buffer-count", "32768", "--buffer-size", "65536"}),
+      testing::ExitedWithCode(2), "--workers: 1024 .* would take 2097152 MiB, and .* Cure");
   EXPECT_EXIT(OtherServer({"--without", "luck"}), testing::ExitedWithCode(2),
               "^other-server: --without: 'luck' is no feature");
   EXPECT_EXIT(OtherServer({"--backend", "io_uring", "--without", "ring"}),

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "06-server/lib/os/available_memory.hpp"
 #include "06-server/lib/site/site_arena.hpp"
 #include "06-server/lib/site/site_error.hpp"
 #include "06-server/lib/site/site_progress.hpp"

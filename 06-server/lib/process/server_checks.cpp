@@ -192,6 +192,18 @@ void try_features(ServerOptions& options) {
                                        std::generic_category().message(error)));
 }
 
+void check_memory(const ServerOptions& options, std::uint64_t available) {
+  const WorkerOptions& worker = options.worker;
+  const std::uint64_t workers = options.supervisor.workers;
+  const std::uint64_t each = std::uint64_t{worker.buffer_count} * worker.buffer_size;
+  if (workers * each <= available) return;
+  throw std::invalid_argument(fmt::format(
+      "--workers: {} with {} receive buffers of {} bytes each would take {} MiB, and {} "
+      "MiB are left here. Cure: fewer workers (one for each CPU does best), or a "
+      "smaller --buffer-count",
+      workers, worker.buffer_count, worker.buffer_size, (workers * each) >> 20U, available >> 20U));
+}
+
 std::string fit_to_limits(WorkerOptions& worker) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);

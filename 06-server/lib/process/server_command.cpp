@@ -12,6 +12,7 @@
 #include "01-core/standard_fds.hpp"
 #include "05-performance/bench/say.hpp"
 #include "06-server/lib/limits/limit_counters.hpp"
+#include "06-server/lib/os/available_memory.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/server_checks.hpp"
 #include "06-server/lib/process/server_description.hpp"
@@ -90,6 +91,7 @@ void ServerCommand::parse(int argc, const char* const* argv) {
     }
     try_features(options_);
     try_topology(options_.supervisor, options_.features);
+    check_memory(options_, available_memory());
   } catch (const std::invalid_argument& error) {
     refuse(error.what());
   } catch (const std::exception& error) {

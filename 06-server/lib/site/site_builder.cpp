@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "05-performance/lib/core_thread.hpp"
+#include "06-server/lib/os/available_memory.hpp"
 #include "06-server/lib/site/compression.hpp"
 #include "06-server/lib/site/head_fields.hpp"
 #include "06-server/lib/site/mime_types.hpp"
