@@ -18,6 +18,9 @@ namespace {
 // Several times what a neighbour may have to wait; a full run waits longer for what comes late.
 constexpr Milliseconds stall_time = Milliseconds(3000);
 constexpr Milliseconds stall_time_quick = Milliseconds(1500);
+// Peers of the smallest windows go on trickling for long before all of them stand still; a quick
+// run has seen enough after so much of it.
+constexpr Milliseconds trickle_time_quick = Milliseconds(5000);
 // A send that found no room for this long is blocked, and not only waiting for the server's next
 // turn.
 constexpr Milliseconds blocked_after = Milliseconds(300);
@@ -105,15 +108,15 @@ struct Waits {
   [[nodiscard]] double slowest_ms() const { return in_ms(std::max(neighbour, newcomer)); }
 };
 
-// A neighbour asks, one question after the other, until the peers have been blocked for so long;
-// one that comes only then must be served as well.
+// A neighbour asks, one question after the other, until the peers have been blocked for so long, or
+// until `enough_at_last`; one that comes only then must be served as well.
 Waits ask_meanwhile(Context& context, Stream& neighbour, Stream& newcomer,
-                    const StalledPeers& stalled) {
+                    const StalledPeers& stalled, Deadline enough_at_last) {
   Waits waits;
   const Milliseconds enough = context.settings.quick ? stall_time_quick : stall_time;
   context.watch_delays();
   std::optional<Clock::time_point> blocked_at;
-  while (!stalled.failed()) {
+  while (!stalled.failed() && enough_at_last.left_ms() > 0) {
     waits.neighbour = std::max(waits.neighbour, ping(context, neighbour));
     ++waits.answers;
     if (blocked_at && Clock::now() - *blocked_at > enough) break;
@@ -147,7 +150,7 @@ void stall(Context& context, std::size_t count, const StreamOptions& options) {
 
   StalledPeers stalled(peers, context.may_shed);
   Stream newcomer = context.connect();
-  const Waits waits = ask_meanwhile(context, neighbour, newcomer, stalled);
+  const Waits waits = ask_meanwhile(context, neighbour, newcomer, stalled, context.deadline);
   stalled.join();
   judge(context, waits);
   if (stats) demand_held_back(context, *stats, held_back_before);
@@ -193,7 +196,9 @@ void tiny_windows(Context& context) {
   // Who holds buffers and does not read may be reset when there are no others.
   StalledPeers stalled(peers, true);
   Stream newcomer = context.connect();
-  const Waits waits = ask_meanwhile(context, neighbour, newcomer, stalled);
+  const Deadline seen_enough =
+      context.settings.quick ? context.deadline.or_sooner(trickle_time_quick) : context.deadline;
+  const Waits waits = ask_meanwhile(context, neighbour, newcomer, stalled, seen_enough);
   stalled.join();
   judge(context, waits);
   std::size_t reset = 0;
