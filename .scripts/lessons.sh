@@ -57,6 +57,17 @@ is_example() {
   [ -f "06-server/examples/$(printf '%s' "$1" | tr - _).cpp" ]
 }
 
+# example_is_built NAME: a file of the user's own there needs a line beside the others.
+example_is_built() {
+  list=06-server/examples/CMakeLists.txt
+  grep -q "lab_example($1[ )]" "$list" || die "$1 is not in $list. Cure: a line lab_example($1) in it"
+}
+
+# The names of all examples, one a line.
+example_names() {
+  sed -n 's/^ *lab_example(\([a-z-]*\).*/\1/p' 06-server/examples/CMakeLists.txt
+}
+
 # lesson_find WORD: the one lesson meant by a number (03/07 or 3-7), a folder or a part of its name.
 lesson_find() {
   wanted=$(printf '%s' "${1%/}" | sed 's|^\./||; s|/README\.md$||')
@@ -79,7 +90,7 @@ lesson_find() {
     END { printf "%s", exact != "" ? exact : near }')
   case $(printf '%s\n' "$found" | grep -c .) in
     1) printf '%s\n' "$found" ;;
-    0) die "no lesson \"$1\".$(did_you_mean "$1" "$(lesson_names)") All of them: ./lab list" ;;
+    0) die "no lesson \"$1\".$(did_you_mean "$1" "$(lesson_names && example_names)") All of them: ./lab list" ;;
     *) die "\"$1\" may be: $(for one in $found; do lesson_target "$one"; done | xargs)" ;;
   esac
 }

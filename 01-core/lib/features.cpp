@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "01-core/lib/feature_trial.hpp"
 
@@ -36,6 +37,13 @@ constexpr std::array<FeatureInfo, static_cast<std::size_t>(Feature::count)> info
     {"min-wait", "6.12", "not used by the server", false},
 }};
 
+// Since Linux 6.6; 0 where there is no such switch.
+unsigned io_uring_disabled() {
+  unsigned value = 0;
+  std::ifstream("/proc/sys/kernel/io_uring_disabled") >> value;
+  return value;
+}
+
 }  // namespace
 
 Features Features::detect() {
@@ -65,10 +73,16 @@ std::string explain_setup_error(int error) {
              "such a sandbox (gVisor and others do not have it)";
     case EACCES:
     case EPERM:
-      return "io_uring is switched off for this user. Cure: sysctl kernel.io_uring_disabled=0; in "
-             "a "
-             "container, a seccomp profile that allows io_uring_setup, io_uring_enter and "
-             "io_uring_register (Docker's default does not)";
+      if (const unsigned disabled = io_uring_disabled(); disabled != 0) {
+        return fmt::format(
+            "kernel.io_uring_disabled is {} and forbids io_uring to this user. Cure: sysctl "
+            "kernel.io_uring_disabled=0",
+            disabled);
+      }
+      return "a sandbox forbids io_uring (kernel.io_uring_disabled does not). Cure: in a "
+             "container, "
+             "a seccomp profile that allows io_uring_setup, io_uring_enter and io_uring_register "
+             "(Docker's default does not)";
     case ENOMEM:
       return "the ring's memory is more than this user may lock. Cure: raise ulimit -l";
     case EINVAL:

@@ -22,6 +22,22 @@ constexpr int exit_wrong_use = 2;
 
 CLI::Validator validator(const WordCheck& check) { return {check.complaint, check.shown}; }
 
+// For a word behind an option that takes one: "--to A B".
+std::string again_for_each(const CLI::App& app) {
+  for (const std::string& word : app.remaining()) {
+    if (word.starts_with("-")) return {};
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0 ||
+        option->get_items_expected_max() < CLI::detail::expected_max_vector_size ||
+        option->get_allow_extra_args()) {
+      continue;
+    }
+    return fmt::format(". Cure: {} again, in front of each", option->get_name());
+  }
+  return {};
+}
+
 // For the first word that looks like an option and is none: the nearest that is in --help.
 std::string did_you_mean(const CLI::App& app) {
   const std::vector<std::string> words = app.remaining();
@@ -173,7 +189,7 @@ CommandLine::CommandLine(const std::string& name, const std::string& description
   app_->failure_message([](const CLI::App* app, const CLI::Error& error) {
     const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
     return fmt::format("{0}: {1}{2}\nRun {0} --help for more information.\n", app->get_name(),
-                       error.what(), unknown ? did_you_mean(*app) : "");
+                       error.what(), unknown ? did_you_mean(*app) + again_for_each(*app) : "");
   });
 }
 

@@ -27,6 +27,7 @@ lab::Task lines(lab::FramePool&, lab::SessionIo& session) {
 
 }  // namespace
 
+// [walk main]
 int main(int argc, char** argv) {
   lab::ServerCommand command({
       .name = "session-lines",
@@ -35,3 +36,4 @@ int main(int argc, char** argv) {
   command.parse(argc, argv);
   return lab::serve_sessions<lines>(command);
 }
+// [/walk]

@@ -41,6 +41,12 @@ int main(int argc, char** argv) {
   }
   const lab::CounterPlace counters = command.add_counters(lab::ProxyCounters::infos(found.names));
   const lab::CounterPlace of_sessions = command.add_counters(lab::SessionCounters::infos());
+  for (std::size_t index = 0; index < found.names.size(); ++index) {
+    command.alarm(
+        {.counter = counters.first + lab::ProxyCounters::failed_index(found.names.size(), index),
+         .what = fmt::format("upstream {} does not take clients", found.names[index]),
+         .why = "they go to the others, and it is tried again after --rest-ms"});
+  }
   found.notes.emplace_back("try: nc {host} {port}, or curl -i http://{}/ before web servers");
   command.hint(fmt::format("{}", fmt::join(found.notes, "; ")));
 

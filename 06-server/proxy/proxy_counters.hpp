@@ -30,12 +30,17 @@ class ProxyCounters {
     return all;
   }
 
+  /// Where failed() of an upstream stands among infos().
+  static std::size_t failed_index(std::size_t upstreams, std::size_t upstream) noexcept {
+    return upstreams + upstream;
+  }
+
   /// @param counters as infos() names them
   explicit ProxyCounters(std::span<Counter> counters) noexcept : counters_(counters) {}
 
   Counter& connected(std::size_t upstream) noexcept { return counters_[upstream]; }
   Counter& failed(std::size_t upstream) noexcept {
-    return counters_[(counters_.size() - plain) / 2 + upstream];
+    return counters_[failed_index((counters_.size() - plain) / 2, upstream)];
   }
   Counter& timeouts() noexcept { return counters_[counters_.size() - 3]; }
   Counter& unserved() noexcept { return counters_[counters_.size() - 2]; }

@@ -150,6 +150,23 @@ TEST(Drain, ASecondSignalStopsAtOnce) {
   EXPECT_NE(server.log().find("second signal"), std::string::npos);
 }
 
+// As timeout(1) does, which signals a program and then its group.
+TEST(Drain, TheSameSignalTwiceInAMomentIsOne) {
+  ServerProcess server(flags(60'000));
+  Stream slow = connect_stuck(server.port());
+  const Clock::time_point start = Clock::now();
+  server.signal(SIGTERM);
+  ASSERT_TRUE(server.logs("draining"));
+  server.signal(SIGTERM);
+  try {
+    slow.receive_to_end(soon());
+  } catch (const Failure& failure) {
+    if (Clock::now() - start < 100ms) throw;
+    GTEST_SKIP() << "this machine took longer than a moment: " << failure.what();
+  }
+  expect_exit(server, 0);
+}
+
 TEST(Drain, AStoppedWorkerIsKilledTwoSecondsAfterTheDeadline) {
   ServerProcess server(flags(100));
   server.port();

@@ -134,7 +134,8 @@ void check_together(const CommandLine& line, ServerOptions& options) {
   check_limits(line, worker.limits, options.limit_words);
   if (worker.sqpoll && options.backend == Backend::portable) {
     throw std::invalid_argument(
-        "--sqpoll: the kernel's thread submits to io_uring, which --backend portable does without");
+        "--sqpoll: the kernel's thread submits to io_uring, which --backend portable does without. "
+        "Cure: leave one of them out");
   }
   const ListenerOptions& listener = options.supervisor.listener;
   if (listener.v6_only && listener.address.find(':') == std::string::npos) {
@@ -158,8 +159,8 @@ void try_features(ServerOptions& options) {
   for (const std::string& name : options.without) {
     const Feature feature = feature_named(name);
     if (feature == Feature::count) {
-      throw std::invalid_argument(
-          fmt::format("--without: '{}' is no feature; ./lab doctor lists them", name));
+      throw std::invalid_argument(fmt::format(
+          "--without: '{}' is no feature; ./lab doctor lists them, one for each --without", name));
     }
     options.features.pretend(feature, EOPNOTSUPP);
   }

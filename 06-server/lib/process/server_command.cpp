@@ -122,7 +122,8 @@ void ServerCommand::require_io_uring(const char* what) const {
   if (!options_.worker.portable) return;
   const std::string cause = fmt::format("the portable engine does not {}", what);
   if (options_.backend_reason.empty()) {
-    refuse("--backend: " + cause + ". Cure: --backend io_uring");
+    refuse("--backend: " + cause +
+           ". Cure: --backend io_uring, which needs a kernel that allows it");
   }
   fail("cannot start: " + cause + ", and " + options_.backend_reason);
 }

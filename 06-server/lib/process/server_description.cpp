@@ -39,6 +39,14 @@ std::string zero_copy_text(const ServerOptions& options, const WorkerReport& rep
   return fmt::format("zero copy auto from {} bytes, {}", options.worker.zero_copy_threshold, fixed);
 }
 
+// What was asked of io_uring, and nobody does.
+std::string without_effect(const WorkerOptions& worker) {
+  const bool zero_copy = worker.zero_copy == ZeroCopyMode::always;
+  if (!worker.sqpoll && !zero_copy) return {};
+  return fmt::format(", without effect here: {}{}{}", worker.sqpoll ? "--sqpoll" : "",
+                     worker.sqpoll && zero_copy ? " and " : "", zero_copy ? "--zero-copy" : "");
+}
+
 }  // namespace
 
 std::string describe_server(const ServerOptions& options, const WorkerReport& report) {
@@ -47,11 +55,12 @@ std::string describe_server(const ServerOptions& options, const WorkerReport& re
   if (options.worker.portable) {
     return fmt::format(
         "{}: the portable engine, {}{}, {} connections a worker, {} buffers of {} bytes in "
-        "{}, {} sockets{}{}",
+        "{}, {} sockets{}{}{}",
         system_and_release(), report.engine,
         options.backend == Backend::portable ? " (--backend portable)" : "", report.connections_max,
         options.worker.buffer_count, options.worker.buffer_size, report.pages,
-        plain ? "plain" : "tuned", limits.empty() ? "" : ", limits: ", limits);
+        plain ? "plain" : "tuned", without_effect(options.worker),
+        limits.empty() ? "" : ", limits: ", limits);
   }
   return fmt::format(
       "Linux {}: io_uring, {}{}{}{}, {} connections a worker, {} buffers of {} bytes in {}, {}, {} "

@@ -41,12 +41,20 @@ std::string check_address(const std::string& text) {
   in6_addr bytes{};
   if (inet_pton(AF_INET, text.c_str(), &bytes) == 1) return {};
   if (inet_pton(AF_INET6, text.c_str(), &bytes) == 1) return {};
-  return fmt::format("'{}' is neither an IPv4 nor an IPv6 address (names are not looked up)", text);
+  return fmt::format(
+      "'{}' is neither an IPv4 nor an IPv6 address (names are not looked up, and a port has "
+      "an option of its own)",
+      text);
 }
 
 // Port 0 is for listening alone: the kernel picks one.
 HostPort split_admin(const std::string& text) {
-  if (!text.ends_with(":0")) return split_host_port(text, std::nullopt);
+  if (!text.ends_with(":0")) {
+    const HostPort place = split_host_port(text);
+    if (place.port) return place;
+    throw std::invalid_argument(fmt::format(
+        "'{}' has no port. Cure: ADDRESS:PORT, as in 127.0.0.1:9090, or [::1]:9090", text));
+  }
   HostPort result = split_host_port(text.substr(0, text.size() - 2));
   result.port = 0;
   return result;

@@ -22,6 +22,8 @@ namespace {
 constexpr std::uint64_t tick_ms = 100;
 constexpr std::uint64_t kill_after_deadline_ms = 2000;
 constexpr unsigned last_ticks_max = 10;
+// timeout(1) and others signal a program and then its group, so it gets the same signal twice.
+constexpr std::uint64_t told_twice_ms = 100;
 
 const char* plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
@@ -189,12 +191,14 @@ void Supervisor::on_signal(Cqe) noexcept {
     } else if (reloads) {
       continue;
     } else if (state_ == State::draining) {
+      if (signal == drain_signal_ && now_ms() - drain_ms_ < told_twice_ms) continue;
       log_("SIG{}, the second signal: stopping at once", sigabbrev_np(signal));
       stop_now();
     } else if (state_ != State::ended) {
       log_(
           "SIG{}: draining: no more accepts, up to {} ms for what is open; once more stops at once",
           sigabbrev_np(signal), options_.drain_deadline_ms);
+      drain_signal_ = signal;
       drain();
     }
   }

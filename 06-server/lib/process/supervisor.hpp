@@ -156,6 +156,7 @@ class Supervisor {
   bool stdout_told_ = false;  ///< that standard output failed is in the log
   unsigned last_ticks_ = 0;   ///< since it waits for who reads its last lines
   std::uint64_t drain_ms_ = 0;
+  int drain_signal_ = 0;
   std::uint64_t reported_ms_ = 0;
   Bind<PollReadable, &Supervisor::on_signal> signal_{*this};
   std::vector<std::unique_ptr<Reloading<Supervisor>>> reloading_;

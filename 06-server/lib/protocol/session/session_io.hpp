@@ -109,8 +109,8 @@ class SessionIo {
   /// Until all is sent, which is not: until the peer has it.
   inline FlushWait flush() noexcept;
   /// At least so long, to the next tick. The first one that a drain meets ends then. So does one
-  /// that meets the server's idle timeout (--idle-timeout, 60 s), with timeout: to the server who
-  /// sleeps is idle. What is sent then still goes out, and after that the connection closes.
+  /// that meets the server's idle timeout (--idle-timeout-ms, 60 s), with timeout: to the server
+  /// who sleeps is idle. What is sent then still goes out, and after that the connection closes.
   /// @param milliseconds at most a month
   inline SleepWait sleep(std::uint32_t milliseconds) noexcept;
 
