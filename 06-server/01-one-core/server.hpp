@@ -48,14 +48,14 @@ struct Options {
   unsigned connections_max = 4096;
   unsigned buffer_count = 64;
   unsigned buffer_size = 16 * 1024;
-  unsigned clients_max = ~0U;  // it ends when so many have come and gone
+  unsigned clients_max = ~0U;  // run() returns when so many have come and gone
 };
 // [/walk]
 
 // [walk worker]
-// One core's server. Members are destroyed in reverse order, so the operation and the connections
-// go before the memory that they use, and the ring goes last. That is why private and public
-// alternate: do not reorder.
+// One core's server. Members die in reverse order: first the accept and the connections, then the
+// memory that they use, and the ring last. That order is why private and public alternate: do not
+// change it.
 class Worker {
  public:
   Worker(int listener, const Options& options)
@@ -97,8 +97,8 @@ class Worker {
 // [walk run]
 inline void Worker::run() noexcept {
   while (ring.armed_count() > 0) {
-    // A connection that was granted a buffer may have no data. So do not sleep while others wait:
-    // the next in line may use that buffer.
+    // Whoever was granted a buffer may have no data, and then the buffer is still free. So do not
+    // sleep while others wait: the next in line may use it.
     ring.run_once(!waiting_.empty() && buffers.free() > 0 ? 0 : 1);
     grant_buffers();
   }
@@ -155,7 +155,7 @@ inline void Connection::on_recv(lab::Cqe cqe) noexcept {
 }
 
 inline void Connection::on_send(lab::Cqe cqe) noexcept {
-  if (cqe.res <= 0) outbox_.clear();  // the peer is gone; the receive will say so and close
+  if (cqe.res <= 0) outbox_.clear();  // the peer is gone: the next receive says so, and closes
   if (cqe.res > 0) outbox_.consume(static_cast<std::uint32_t>(cqe.res));
   if (outbox_.empty()) return receive();
   send_next();

@@ -16,10 +16,10 @@ int main(int argc, char** argv) {
   char text[256];
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);  // a request: read from `file` into `text`
   io_uring_prep_read(sqe, file, text, sizeof text, 0);
-  if (io_uring_submit_and_wait(&ring, 1) < 0) return 1;  // one system call: take it, and wait
+  if (io_uring_submit_and_wait(&ring, 1) < 0) return 1;  // one system call submits it, and waits
 
-  io_uring_cqe* cqe = nullptr;
-  if (io_uring_peek_cqe(&ring, &cqe) < 0 || cqe->res < 0) return 1;  // the answer, or an error
+  io_uring_cqe* cqe = nullptr;  // the answer: how many bytes were read, or an error
+  if (io_uring_peek_cqe(&ring, &cqe) < 0 || cqe->res < 0) return 1;
   std::printf("%.*s", cqe->res, text);
   io_uring_cqe_seen(&ring, cqe);  // its place in the queue is free again
   // [/walk]
