@@ -70,10 +70,10 @@ class Connection {
 };
 
 // [walk grant]
-// What came home goes to those who wait, one buffer each.
-// Returns true when more wait than there are buffers. A grant only arms a receive: a connection
-// without data leaves its buffer in the ring. So the server looks again at once, and the next in
-// line gets it.
+// Buffers that came home go to those who wait, one each. A grant only arms a receive, so when the
+// connection has no data, its buffer stays in the ring for the next in line.
+// Returns true when more connections wait than buffers are free: then the server grants again at
+// once.
 bool grant_buffers(Server<Connection>& server) {
   unsigned free = server.buffers.free();
   const bool too_few = free > 0 && waiting.size() > free;
@@ -107,7 +107,7 @@ void Connection::receive() noexcept {
   } else if (outbox_.empty()) {
     receive_once();
   } else {
-    // For the clients alone, like every line with `pressed`: only A holds this much.
+    // Only for the demonstration, like all that is called `pressed`: A alone holds this much.
     server_.pressed = outbox_.bytes() > 1000;
   }
 }
@@ -128,7 +128,7 @@ void Connection::pause() noexcept {
   server_.pressed = true;
   receiving_ = Receiving::pausing;
   io_uring_sqe* sqe = server_.ring.sqe();
-  const lab::Completion& target = recv_;  // the mark is the address of this part of recv_
+  const lab::Completion& target = recv_;  // recv_'s base: its address is the mark
   io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&target), 0);
   server_.ring.arm(sqe, cancel_);
 }
@@ -136,8 +136,8 @@ void Connection::pause() noexcept {
 
 // [walk on-cancel]
 void Connection::on_cancel(lab::Cqe) noexcept {
-  // Still armed: the cancel did not find it, or its last CQE comes after this one. In both cases
-  // steer() cancels it again, which does no harm.
+  // Still armed: either the cancel did not find the receive, or the receive's last CQE is still to
+  // come. In both cases steer() cancels again, which does no harm.
   const bool goes_on = recv_.armed();
   if (receiving_ == Receiving::pausing) receiving_ = goes_on ? Receiving::armed : Receiving::paused;
   steer();
@@ -199,7 +199,7 @@ void serve(BufferOptions buffers, unsigned clients_max, auto body) {
   Server<Connection> server(listener, clients_max, buffers);
   lab::ClientThread clients([&] { body(port, server.pressed); });
   // [walk loop]
-  // While a grant may be in vain (true), the next call does not wait for a CQE.
+  // True: more wait than buffers are free, so the next call does not wait for a CQE.
   for (bool more = false; server.run_once(more ? 0 : 1);) more = grant_buffers(server);
   // [/walk]
   clients.join();

@@ -19,9 +19,9 @@ namespace {
 
 // [walk operation]
 struct Operation {
-  bool armed = false;  // true until its CQE without F_MORE: nothing that it uses may die
-  // True until the result. A zero-copy send can have armed true and result_due false: only its
-  // notification is missing.
+  bool armed = false;  // true until its last CQE: until then all that it uses has to live
+  // True until the result is there. A zero-copy send with its result is still armed: its
+  // notification is to come.
   bool result_due = false;
   int res = 0;
 };

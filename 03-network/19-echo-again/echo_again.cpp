@@ -82,8 +82,8 @@ void Worker::run() {
   }
 }
 
-// Before Linux 6.13 a closed slot's file stays as long as an older request of any other slot, and
-// the peer would not hear of it. The shutdown tells it at once.
+// Before Linux 6.13 a closed slot's file goes only when all older requests on other slots have
+// ended, and until then the peer would hear nothing. The shutdown tells it at once.
 void Worker::hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept {
   ring.reserve(2);
   ending.link_before_close(ring, slot);
@@ -115,7 +115,7 @@ void Connection::on_recv(lab::Cqe cqe) noexcept {
 
 // [walk on-send]
 void Connection::on_send(lab::Cqe cqe) noexcept {
-  if (cqe.res <= 0) outbox_.clear();  // the peer is gone; the receive will say so and close
+  if (cqe.res <= 0) outbox_.clear();  // the peer is gone: the next receive says so, and closes
   if (cqe.res > 0) outbox_.consume(static_cast<std::uint32_t>(cqe.res));
   if (outbox_.empty()) return receive();
   send_.start(worker_.ring, slot_, outbox_.front().bytes());
