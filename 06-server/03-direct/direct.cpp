@@ -23,8 +23,8 @@ int open_descriptors() {
 }
 
 // [walk limit]
-// With 3 no call of this process gets a new descriptor; those that it has stay.
-// @return what it was
+// With a limit of 3 no call of this process gets a new descriptor. Those that it has stay.
+// @return the limit before
 rlim_t limit_descriptors(rlim_t most) {
   rlimit limit{};
   lab::need_errno(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");

@@ -57,7 +57,7 @@ struct Options {
   unsigned connections_max = 4096;
   unsigned buffer_count = 64;
   unsigned buffer_size = 16 * 1024;
-  unsigned clients_max = ~0U;  // it ends when so many have come and gone
+  unsigned clients_max = ~0U;  // run() returns when so many have come and gone
 };
 
 // One core's server. It dies from the last line up: operations before their memory.
@@ -123,9 +123,9 @@ inline void Worker::run() noexcept {
   }
 }
 
-// First come, first served. Who is known to have data gets a whole buffer while there are more than
-// the reserve; everybody else a bite, so little that the answer fits into the socket that was just
-// found writable. So the reserve is home again a turn later.
+// First come, first served. While more than the reserve is free, a connection that is known to have
+// data gets a whole buffer. All others get a bite: its answer is sure to fit into a socket that was
+// just found writable. So the reserve is home again a turn later.
 inline void Worker::grant_buffers() noexcept {
   more_to_grant_ = false;
   budget_.begin_turn();
@@ -146,18 +146,18 @@ inline void Worker::grant_buffers() noexcept {
 inline void Worker::on_accept(lab::Cqe cqe) noexcept {
   if (cqe.res >= 0) {
     const Connection* one = connections_.create(*this, static_cast<lab::FileSlot>(cqe.res));
-    LAB_ASSERT(one != nullptr);  // there is one for each slot, and some
+    LAB_ASSERT(one != nullptr);  // there are more of them than slots
   }
   if (cqe.res >= 0 && --clients_left_ == 0) shutdown(listener_, SHUT_RD);  // ends the accept
-  // After an error it begins again when a connection has gone, see release(): at once it would fail
-  // again, and again.
+  // After an error a new accept would fail in the same way, so it waits for release(): then a
+  // connection has gone, and there is room.
   if (!cqe.more() && cqe.res >= 0 && clients_left_ != 0) accept_.start(ring, listener_);
 }
 // [/walk]
 
 // [walk hang-up]
-// Before Linux 6.13 a closed slot's file stays as long as an older request of any other slot, and
-// the peer would not hear of it. The shutdown tells it at once.
+// Before Linux 6.13 a closed slot's file goes only when all older requests on other slots have
+// ended, and until then the peer would hear nothing. The shutdown tells it at once.
 inline void Worker::hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept {
   ring.reserve(2);
   shutdown_.link_before_close(ring, slot);
@@ -175,8 +175,8 @@ inline Connection::Connection(Worker& worker, lab::FileSlot slot) noexcept
   receive();
 }
 
-// While buffers are scarce nobody takes one by himself. First the socket is asked whether an answer
-// would fit: one that does not read gets no buffer.
+// While buffers are scarce, nobody takes one without asking. First the socket is asked whether an
+// answer would fit, so a client that does not read gets no buffer.
 inline void Connection::receive() noexcept {
   if (!worker_.scarce()) return receive_granted(0);
   asks_for_room_ = true;
@@ -192,7 +192,7 @@ inline void Connection::send_next() noexcept {
 }
 
 inline void Connection::on_recv(lab::Cqe cqe) noexcept {
-  const bool there_is_room = asks_for_room_;  // or an error, which the receive will meet
+  const bool there_is_room = asks_for_room_;  // or it is broken: the receive will say so
   asks_for_room_ = false;
   if (there_is_room || cqe.res == -ENOBUFS) {
     waiting_since_ = worker_.tick();
@@ -207,7 +207,7 @@ inline void Connection::on_recv(lab::Cqe cqe) noexcept {
 }
 
 inline void Connection::on_send(lab::Cqe cqe) noexcept {
-  if (cqe.res <= 0) outbox_.clear();  // the peer is gone; the receive will say so and close
+  if (cqe.res <= 0) outbox_.clear();  // the peer is gone: the next receive says so, and closes
   if (cqe.res > 0) outbox_.consume(static_cast<std::uint32_t>(cqe.res));
   if (outbox_.empty()) return receive();
   send_next();

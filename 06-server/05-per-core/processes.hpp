@@ -32,7 +32,7 @@ class Processes {
   Processes& operator=(const Processes&) = delete;
 
   void start_all();
-  /// Waits for the death of a worker, and does what is to be done.
+  /// Waits for the death of a worker, and starts the next one.
   void supervise_once();
 
   const lab::ListenerGroup& listeners() const noexcept { return listeners_; }
@@ -81,7 +81,7 @@ inline void Processes::become_worker(unsigned index) {
   lab::pin_to_cpu(listeners_.cpu(index));
   Worker worker(listeners_.of(index)->fd(), worker_);
   worker.run();
-  _exit(0);  // destructors and what stdio holds belong to the supervisor's copy of all this
+  _exit(0);  // no destructors and no flush of stdio: those are the supervisor's
 }
 // [/walk]
 
@@ -91,7 +91,7 @@ inline void Processes::supervise_once() {
   for (unsigned index = 0; index < workers_.size(); ++index) {
     if (workers_[index].pid != pid) continue;
     workers_[index].pid = -1;
-    // At once, later after 0.1 s, 1 s and 5 s: one that dies again and again must not fill a core.
+    // A worker that dies again and again must not fill a core: the pauses are 0, 0.1 s, 1 s, 5 s.
     const auto next = workers_[index].restarts.on_death(now_ms(), workers_[index].start_ms);
     usleep(static_cast<useconds_t>(next.pause_ms * 1000));
     start(index);

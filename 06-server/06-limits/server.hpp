@@ -187,9 +187,9 @@ inline void Worker::run() noexcept {
 }
 // [/walk]
 
-// First come, first served. Who is known to have data gets a whole buffer while there are more than
-// the reserve; everybody else a bite, so little that the answer fits into the socket that was just
-// found writable. So the reserve is home again a turn later.
+// First come, first served. While more than the reserve is free, a connection that is known to have
+// data gets a whole buffer. All others get a bite: its answer is sure to fit into a socket that was
+// just found writable. So the reserve is home again a turn later.
 inline void Worker::grant_buffers() noexcept {
   more_to_grant_ = false;
   budget_.begin_turn();
@@ -214,7 +214,7 @@ inline void Worker::adopt(lab::FileSlot slot) noexcept {
   most_connections = std::max(most_connections, connections_.used());
 }
 
-// The list is in the order of the last question, so the look ends at the first that is young.
+// The list is sorted by the time of the last question: behind the first young one all are young.
 inline void Worker::close_idle() noexcept {
   for (Connection* one = by_age_.front(); one != nullptr; one = by_age_.next(*one)) {
     if (tick() - one->active_tick() < idle_ticks_) return;
@@ -229,8 +229,8 @@ inline bool Worker::leave_line(Connection& one) noexcept {
   return was_in_it;
 }
 
-// Before Linux 6.13 a closed slot's file stays as long as an older request of any other slot, and
-// the peer would not hear of it. The shutdown tells it at once.
+// Before Linux 6.13 a closed slot's file goes only when all older requests on other slots have
+// ended, and until then the peer would hear nothing. The shutdown tells it at once.
 inline void Worker::hang_up(lab::FileSlot slot, lab::CloseSlot& closing) noexcept {
   ring.reserve(2);
   shutdown_.link_before_close(ring, slot);
@@ -247,8 +247,8 @@ inline Connection::Connection(Worker& worker, lab::FileSlot slot) noexcept
   receive();
 }
 
-// While buffers are scarce nobody takes one by himself. First the socket is asked whether an answer
-// would fit: one that does not read gets no buffer.
+// While buffers are scarce, nobody takes one without asking. First the socket is asked whether an
+// answer would fit, so a client that does not read gets no buffer.
 inline void Connection::receive() noexcept {
   if (!worker_.scarce()) return receive_granted(0);
   asks_for_room_ = true;
@@ -275,7 +275,7 @@ inline void Connection::on_recv(lab::Cqe cqe) noexcept {
     if (cqe.has_buffer()) worker_.buffers.lease(cqe).reset();
     return hang_up();
   }
-  const bool there_is_room = asks_for_room_;  // or an error, which the receive will meet
+  const bool there_is_room = asks_for_room_;  // or it is broken: the receive will say so
   asks_for_room_ = false;
   if (there_is_room || cqe.res == -ENOBUFS) {
     waiting_since_ = worker_.tick();
@@ -292,13 +292,13 @@ inline void Connection::on_recv(lab::Cqe cqe) noexcept {
 }
 
 inline void Connection::on_send(lab::Cqe cqe) noexcept {
-  if (cqe.res <= 0) outbox_.clear();  // the peer is gone; the receive will say so and close
+  if (cqe.res <= 0) outbox_.clear();  // the peer is gone: the next receive says so, and closes
   if (cqe.res > 0) outbox_.consume(static_cast<std::uint32_t>(cqe.res));
   go_on();
 }
 
-// Two CQEs: the result says what comes next on this stream, the notification that the kernel reads
-// the buffer no longer. Only F_MORE in the first one promises the second.
+// Two CQEs. The result says what comes next on this stream. The notification says that the kernel
+// no longer reads the buffer; it comes only if the result carries F_MORE.
 inline void Connection::on_zero_copy(lab::Cqe cqe) noexcept {
   if (cqe.notification()) {
     const bool copied = lab::SendZeroCopy::copied(cqe);
@@ -309,7 +309,7 @@ inline void Connection::on_zero_copy(lab::Cqe cqe) noexcept {
   }
   const std::uint32_t sent = cqe.res > 0 ? static_cast<std::uint32_t>(cqe.res) : 0;
   const bool refused = cqe.res == -ENOMEM || cqe.res == -ENOBUFS || cqe.res == -EOPNOTSUPP;
-  if (refused) worker_.zero_copy.report(true);  // it goes out plainly, as if it were copied
+  if (refused) worker_.zero_copy.report(true);  // it will go out plainly, so it counts as copied
   if ((sent > 0 || refused) && sent < zero_copy_lease_.size()) {
     outbox_.push_front(zero_copy_lease_.rest_after(sent));
   }
@@ -330,8 +330,8 @@ inline void Connection::go_on() noexcept {
 }
 
 // [walk end]
-// One operation is in flight, or none and it stands in line. A cancel that comes too late finds
-// nothing: then what it was for has ended by itself, and its handler sees ends_.
+// Without an operation in flight it is in line for a buffer; otherwise that operation is cancelled.
+// A cancel may come too late. Then the operation has ended by itself, and its handler sees ends_.
 inline void Connection::end() noexcept {
   if (ends_ || closing_) return;
   ends_ = true;

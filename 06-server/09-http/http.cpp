@@ -162,7 +162,7 @@ int main(int argc, char** argv) {
     demonstrate(port, stats);
     done = true;
   });
-  while (!done) worker.run_once();  // its tick ends a wait after 25 ms
+  while (!done) worker.run_once();  // returns after 25 ms at the latest, for its tick
   worker.drain();
   if (!worker.run()) lab::fail("something is still in flight");
   client.join();

@@ -48,8 +48,8 @@ lab::Task answer(lab::FramePool&, lab::SessionIo& session, Told& told) {
 using Answers = lab::Session<answer>;
 
 // [walk clients]
-// The first thinks, the second asks meanwhile; when both have their answers, the third begins to
-// think, and hears the server's end behind its answer.
+// The first client's session thinks while the second client asks. When both have their answers, the
+// third's begins to think. After its answer the third hears that the server ends.
 std::string ask(std::uint16_t port, const Told& told) {
   const int first = lab::connect_to(port);
   const int second = lab::connect_to(port);
