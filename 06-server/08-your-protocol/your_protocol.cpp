@@ -68,7 +68,7 @@ std::string hear_over_the_ring(lab::Lesson& lesson, const std::string& file) {
     done = true;
   });
   worker.start(listener, -1);
-  while (!done) worker.run_once();  // its tick ends a wait after 25 ms
+  while (!done) worker.run_once();  // returns after 25 ms at the latest, for its tick
   worker.drain();
   if (!worker.run()) lab::fail("something is still in flight");
   client.join();

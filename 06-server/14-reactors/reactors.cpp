@@ -54,7 +54,7 @@ void leave(Clients& clients) {
 }
 
 // [walk credits]
-// As many clients as there are places, one more, and a place for that.
+// As many clients as there are places, and one more. Then one leaves, which makes a place for it.
 std::array<Clients, reactor_count> fill(const Server& server) {
   std::array<Clients, reactor_count> of;
   bool in_turn = true;
@@ -80,7 +80,7 @@ std::array<Clients, reactor_count> fill(const Server& server) {
 // [/walk]
 
 // [walk stall]
-// Both have a place, and reactor 0 does not come round any more.
+// Both reactors have a free place, and reactor 0 stands still.
 int stall(const Server& server, std::array<Clients, reactor_count>& of) {
   for (Clients& clients : of) leave(clients);
   while (server.closed() < 3) sched_yield();
@@ -92,7 +92,7 @@ int stall(const Server& server, std::array<Clients, reactor_count>& of) {
   const std::size_t served = count(of[1], [](int fd) { return ask(fd) == '1'; });
   std::printf("reactor 0 stands still: %zu of its clients are answered, and %zu of reactor 1's\n",
               count(of[0], [](int fd) { return hears_within(fd, 0); }), served);
-  // Eight of the acceptor's ticks without a turn of the reactor's: then it is taken for asleep.
+  // After eight of its own ticks and none of the reactor, the acceptor takes that one for asleep.
   const lab::Counter& ticks = server.stats[reactor_count].heartbeat;
   for (const std::uint64_t begun = ticks.get(); ticks.get() < begun + 10;) usleep(1000);
   const int late = lab::connect_to(server.port);

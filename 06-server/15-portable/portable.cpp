@@ -96,7 +96,7 @@ struct Crowd {
 };
 
 // [walk serve]
-// Whatever the worker is made of: it is told where to listen, turned, and drained.
+// Whatever the engine, a worker is told where to listen, is given its turns, and is drained.
 template <class Engine>
 Told serve(Engine& worker, const lab::WorkerStats& stats, const std::string& wanted) {
   std::uint16_t port = 0;
@@ -106,7 +106,7 @@ Told serve(Engine& worker, const lab::WorkerStats& stats, const std::string& wan
 
   Crowd crowd(port);
   lab::ClientThread thread([&] { crowd.ask(wanted); });
-  while (!crowd.inside) worker.run_once();  // its tick ends a wait after 25 ms
+  while (!crowd.inside) worker.run_once();  // returns after 25 ms at the latest, for its tick
   // The clients' own ends are descriptors of this process, too.
   Told told{.descriptors = open_sockets() - before - clients};
   crowd.counted = true;

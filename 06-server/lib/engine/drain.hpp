@@ -5,8 +5,8 @@
 
 namespace lab {
 
-/// Times are ticks. How long the connections had since the deadline is counted in our own looks: a
-/// process that did not run for a second has given them no turn in which they could close.
+/// Times are ticks. The grace after the deadline is counted in looks instead: while the process
+/// does not run, the connections have no turn in which they could close.
 class Drain {
  public:
   /// @param deadline_ticks from begin() until those that are left are reset
@@ -19,7 +19,7 @@ class Drain {
     looked_tick_ = tick - 1;
   }
 
-  /// One look a tick.
+  /// True once a tick.
   bool is_time_to_look(std::uint32_t tick) noexcept {
     if (looked_tick_ == tick) return false;
     looked_tick_ = tick;
@@ -27,11 +27,11 @@ class Drain {
     return true;
   }
 
-  /// Who is still there is reset.
+  /// From now on, whoever is still there is reset.
   bool past_deadline(std::uint32_t tick) const noexcept {
     return tick - begin_tick_ >= deadline_ticks_;
   }
-  /// Resetting has not helped: what is still due will not come.
+  /// Resets have not helped either: what is still due will not come.
   bool too_late() const noexcept { return looks_past_deadline_ > grace_ticks_; }
 
  private:

@@ -151,7 +151,7 @@ class ReactorAcceptor {
     HandoverPlace& place = outlet.take_place();
     place.address = address;
     Passing<ReactorAcceptor>* passing = passings_.create(*this, outlet, place, slot);
-    LAB_ASSERT(passing != nullptr);  // the acceptor counts on room()
+    LAB_ASSERT(passing != nullptr);  // room() has promised one
     passing->start(ring_);
   }
   // [/walk]

@@ -155,7 +155,7 @@ class UvReceiver {
   // [walk space]
   std::span<std::byte> space() noexcept {
     if (discards_) return commons().waste();
-    // What is left is for those whose turn it is.
+    // Few are left, and those are for whoever has been granted one.
     if (!granted_ && commons().scarce()) return {};
     commons().in_hand() = commons().received().take();
     if (!commons().in_hand()) return {};

@@ -78,7 +78,7 @@ class UvSender {
       break;
     }
     if (!outbox_.empty()) write_front();
-    commons().take_turn_later(self());  // there is room again
+    commons().take_turn_later(self());  // the protocol has room again
   }
   // [/walk]
 

@@ -56,7 +56,7 @@ void on_parent_death(int) {
   errno = error;
 }
 
-// @param keep what the process keeps beside all that
+// @param keep more descriptors that it keeps open
 [[noreturn]] void become_worker(const WorkerMain& main, const WorkerContext& context,
                                 const ServerSignals& signals, std::vector<int> keep) {
   int code = 1;
@@ -73,14 +73,14 @@ void on_parent_death(int) {
     action.sa_handler = &on_parent_death;
     sigaction(SIGUSR2, &action, nullptr);
     signal_at_parent_death(SIGUSR2);
-    if (getppid() != in_worker.parent) _exit(1);  // it died before the line above
+    if (getppid() != in_worker.parent) _exit(1);  // the parent died before the line above
     code = main.function(main.argument, context);
   } catch (const std::exception& error) {
     WorkerReport report;
     std::snprintf(report.error, sizeof report.error, "%s", explain(error).c_str());
     send(context.control_fd, &report, sizeof report, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
-  _exit(code);  // destructors and what stdio holds belong to the supervisor's copy of all this
+  _exit(code);  // no destructors and no flush of stdio: those are the supervisor's
 }
 
 }  // namespace

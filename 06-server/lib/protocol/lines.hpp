@@ -34,7 +34,7 @@ class Lines : public ProtocolDefaults {
   /// Made before the loop; outlives the connections.
   struct Shared {
     std::span<const LineFile> files;    ///< those that can be read
-    unsigned line_timeout_ms = 10'000;  ///< a line that was begun is complete by then
+    unsigned line_timeout_ms = 10'000;  ///< so long a line may take
   };
   /// It takes pooled buffers: for answers, and for pieces of files.
   static constexpr bool uses_buffers = true;
@@ -54,7 +54,7 @@ class Lines : public ProtocolDefaults {
       if (file_left_ > 0 || !has_space(io)) {
         flush(io);
         io.unread(std::move(bytes));
-        deadline_ = no_deadline;  // now it waits for us
+        deadline_ = no_deadline;  // none: now the client waits for us
         return;
       }
       const Cut cut = take_line(bytes);
@@ -77,7 +77,7 @@ class Lines : public ProtocolDefaults {
   // [walk file]
   void on_file(auto& io, Segment piece) noexcept {
     reads_ = false;
-    if (piece.empty()) {  // it is shorter than it was: the client shall not take it for whole
+    if (piece.empty()) {  // the file has shrunk: the client must not think that it has all
       io.reset();
       return;
     }
@@ -113,9 +113,9 @@ class Lines : public ProtocolDefaults {
   // [walk ends]
   void on_abort() noexcept { out_ = {}; }
 
-  /// No line and no file is begun.
+  /// True when neither a line nor a file has begun.
   bool idle() const noexcept { return line_size_ == 0 && file_left_ == 0; }
-  /// Of the line that has begun.
+  /// The tick at which the line that has begun must be complete.
   std::uint32_t deadline() const noexcept { return deadline_; }
   // [/walk]
 
@@ -132,7 +132,7 @@ class Lines : public ProtocolDefaults {
   }
 
   // [walk space]
-  // One answer more fits; several lines share a buffer.
+  // True when one more answer fits. Several answers share a buffer.
   bool has_space(auto& io) noexcept {
     if (out_ && out_.space().size() - out_size_ >= answer_max) return true;
     flush(io);
