@@ -54,7 +54,7 @@ struct Options {
   unsigned connections_max = 4096;
   unsigned buffer_count = 64;
   unsigned buffer_size = 16 * 1024;
-  unsigned clients_max = ~0U;  // run() returns when so many have come and gone
+  unsigned clients_max = ~0U;  // run() returns when this many have come and gone
 };
 
 // One core's server. It dies from the last line up: operations before their memory.

@@ -69,7 +69,7 @@ struct Options {
   lab::ZeroCopyMode zero_copy = lab::ZeroCopyMode::automatic;
   unsigned zero_copy_threshold = 16 * 1024;  // bytes
   bool zero_copy_reports = true;             // the kernel says what it copied (Linux 6.2)
-  unsigned clients_max = ~0U;                // run() returns when so many have come and gone
+  unsigned clients_max = ~0U;                // run() returns when this many have come and gone
 };
 
 // One core's server. It dies from the last line up: operations before their memory.

@@ -81,7 +81,7 @@ EchoServer start_server() {
 // [/walk]
 
 // [walk statistics]
-// The sum over all workers: in the line it comes before each worker's number of the same name.
+// The whole server's number: in the line it comes before each worker's of the same name.
 long statistic(EchoServer& server, const char* name) {
   kill(server.pid, SIGUSR2);
   const std::string line = server.statistics.find(name);

@@ -92,7 +92,8 @@ int stall(const Server& server, std::array<Clients, reactor_count>& of) {
   const std::size_t served = count(of[1], [](int fd) { return ask(fd) == '1'; });
   std::printf("reactor 0 stands still: %zu of its clients are answered, and %zu of reactor 1's\n",
               count(of[0], [](int fd) { return hears_within(fd, 0); }), served);
-  // After eight of its own ticks and none of the reactor, the acceptor takes that one for asleep.
+  // When the acceptor has ticked eight times and the reactor not once, the reactor counts as
+  // asleep.
   const lab::Counter& ticks = server.stats[reactor_count].heartbeat;
   for (const std::uint64_t begun = ticks.get(); ticks.get() < begun + 10;) usleep(1000);
   const int late = lab::connect_to(server.port);

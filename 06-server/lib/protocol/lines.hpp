@@ -34,7 +34,7 @@ class Lines : public ProtocolDefaults {
   /// Made before the loop; outlives the connections.
   struct Shared {
     std::span<const LineFile> files;    ///< those that can be read
-    unsigned line_timeout_ms = 10'000;  ///< so long a line may take
+    unsigned line_timeout_ms = 10'000;  ///< a line has to be complete within this time
   };
   /// It takes pooled buffers: for answers, and for pieces of files.
   static constexpr bool uses_buffers = true;
