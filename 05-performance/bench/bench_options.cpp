@@ -29,8 +29,8 @@ void add_options(CommandLine& line, BenchOptions& options) {
   std::vector<std::string> names;
   for (const Comparison& comparison : all_comparisons(true)) names.push_back(comparison.name);
   line.add_option("--only", options.only,
-                  "Only this comparison, and only what it needs; may be given again. reactors and "
-                  "session are made only when they are named here")
+                  "Only this comparison, and only what it needs; may be given again. reactors, "
+                  "session and buffers are made only when they are named here")
       .allow_extra_args(false)
       .check(one_of(names));
   line.add_flag(

@@ -133,6 +133,9 @@ std::vector<Variant> all_variants(bool ablate) {
       {"epoll-tuned", baseline, {"--socket-options", "tuned"}},
       {"reactors-tuned", capstone, {"--topology", "reactors", "--socket-options", "tuned"}},
       {"session-tuned", session, {"--socket-options", "tuned"}},
+      {"large-buffers-tuned",
+       capstone,
+       {"--socket-options", "tuned", "--buffer-size", "65536", "--buffer-count", "1024"}},
   };
   if (has_portable) {
     variants.push_back(
@@ -173,6 +176,11 @@ std::vector<Comparison> all_comparisons(bool ablate) {
       {.name = "session",
        .text = "the echo as a coroutine / as a protocol of three lines",
        .first = "session-tuned",
+       .second = "capstone-tuned",
+       .on_request = true},
+      {.name = "buffers",
+       .text = "what large buffers are worth: 1024 of 64 KiB / 2048 of 16 KiB, the default",
+       .first = "large-buffers-tuned",
        .second = "capstone-tuned",
        .on_request = true},
   };
