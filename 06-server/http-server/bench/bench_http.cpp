@@ -21,12 +21,12 @@
 
 #include "01-core/standard_fds.hpp"
 #include "05-performance/bench/json_field.hpp"
-#include "05-performance/bench/memory.hpp"
 #include "05-performance/bench/program.hpp"
 #include "05-performance/bench/results.hpp"
 #include "05-performance/bench/say.hpp"
 #include "05-performance/bench/statistics.hpp"
 #include "06-server/http-server/bench/bench_http_options.hpp"
+#include "06-server/http-server/bench/http_memory.hpp"
 #include "06-server/http-server/bench/http_peers.hpp"
 #include "06-server/http-server/bench/http_rows.hpp"
 
@@ -55,9 +55,13 @@ class Bench {
   /// @return whether a target was missed
   bool run();
   void run_memory();
+  /// @return whether something was not given back
+  bool run_churn();
 
  private:
   void start_servers();
+  /// Our server, but for its arguments.
+  Server::Options ours_alone() const;
   std::vector<Figures> measure_round(const HttpRow& row, const std::vector<std::string>& more);
   Figures measure(const HttpRow& row, std::size_t server, const std::vector<std::string>& more,
                   bool check, double seconds);
@@ -92,6 +96,14 @@ Bench::Bench(const HttpBenchOptions& options)
   }
 }
 
+Server::Options Bench::ours_alone() const {
+  return {.program = beside_ / "http-server",
+          .arguments = {},
+          .cpu = options_.server_cpu,
+          .log = std::filesystem::absolute(options_.directory) / "http-server.log",
+          .stats = {}};
+}
+
 void Bench::start_servers() {
   const std::filesystem::path directory = std::filesystem::absolute(options_.directory);
   const std::filesystem::path site = directory / "site";
@@ -101,11 +113,8 @@ void Bench::start_servers() {
     names_.push_back(name);
     servers_.emplace_back(how);
   };
-  Server::Options server{.program = beside_ / "http-server",
-                         .arguments = {site.string(), "--port", "0", "--workers", "1"},
-                         .cpu = options_.server_cpu,
-                         .log = directory / "http-server.log",
-                         .stats = {}};
+  Server::Options server = ours_alone();
+  server.arguments = {site.string(), "--port", "0", "--workers", "1"};
   for (const char* name : {"http-server", "nginx", "h2o"})
     std::filesystem::remove(directory / fmt::format("{}.access.log", name));
   if (options_.logs) {
@@ -301,26 +310,20 @@ bool Bench::run() {
 }
 
 void Bench::run_memory() {
-  constexpr unsigned connections = 10'000;
   start_servers();
-  for (std::size_t server = 0; server + 1 < servers_.size(); ++server) {
-    const std::string question = "GET /1k.html HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    // The same file has the same answer each time; how long it is, one question tells.
-    const std::vector<std::string> words{
-        fmt::format("http://127.0.0.1:{}/1k.html", servers_[server].port()),
-        "--json",
-        "--quiet",
-        "--connections",
-        "1",
-        "--count",
-        "1",
-        "--warmup",
-        "0"};
-    const std::string json = run_program(beside_ / "ringload", words);
-    const auto answer = static_cast<std::size_t>(json_number(json, "size").value_or(0));
-    fmt::print("{}\n", to_text(measure_memory(names_[server], servers_[server], connections,
-                                              question, answer)));
-  }
+  for (std::size_t server = 0; server + 1 < servers_.size(); ++server)
+    fmt::print("{}\n", idle_memory(names_[server], servers_[server], beside_ / "ringload"));
+  fmt::print("{}", site_memory(ours_alone(), std::filesystem::absolute(options_.directory),
+                               beside_ / "ringload"));
+}
+
+bool Bench::run_churn() {
+  const std::filesystem::path site = std::filesystem::absolute(options_.directory) / "site";
+  make_http_site(site);
+  fmt::print("{}\n\n", machine_text(find_circumstances()));
+  const ChurnGrowth growth = churn_growth(ours_alone(), site, beside_ / "ringload", options_.churn);
+  fmt::print("{}", to_text(growth));
+  return growth.grew();
 }
 
 }  // namespace
@@ -338,6 +341,8 @@ int main(int argc, char** argv) {
     bool missed = false;
     if (options.memory) {
       bench.run_memory();
+    } else if (options.churn > 0) {
+      missed = bench.run_churn();
     } else {
       missed = bench.run();
     }

@@ -31,7 +31,13 @@ HttpBenchOptions parse_options(int argc, char** argv) {
       .check(in_range(0, 4095))
       .capture_default_str();
   line.add_flag("--memory", options.memory,
-                "The memory of 10,000 idle connections that have asked once, instead");
+                "The memory of 10,000 idle connections that have asked once, and of a site of 100 "
+                "MB with one worker and with two, instead");
+  line.add_option("--churn", options.churn,
+                  "So many connections with one request each, instead: descriptors, slots and "
+                  "memory of http-server before and after, which must not grow. 1000000 takes a "
+                  "minute")
+      .check(in_range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
   line.add_flag(
       "--logs", options.logs,
       "Each server writes a line for each answer to a file, buffered where it can: the "

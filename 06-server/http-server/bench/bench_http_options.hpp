@@ -1,6 +1,7 @@
 // What the user asked bench-http to do.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -15,7 +16,8 @@ struct HttpBenchOptions {
   int client_cpu = 1;
   bool brief = false;
   bool memory = false;
-  bool logs = false;  ///< each server writes its access log
+  std::uint64_t churn = 0;  ///< connections that come and go; 0: the rows
+  bool logs = false;        ///< each server writes its access log
   std::filesystem::path directory = "build/bench/http";
 };
 
