@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
           "Try it:   http-server ~/site            then, elsewhere:   curl -i localhost:8080/\n"
           "With TLS: http-server ~/site --tls self-signed   then:   curl -ik "
           "https://localhost:8080/\n"
+          "Asked for several ranges that do not join into one it sends the whole file: 200.\n"
           "The log names a path that is there, where the folder has no index.\n"
           "Load it:  wrk -c 64 -d 10 http://127.0.0.1:8080/   (package wrk)\n"
           "Stop it:  Ctrl-C drains, a second one stops at once.",
