@@ -120,6 +120,19 @@ TEST(ClientLimits, AllTogetherHaveACeilingWhichTheRefusedTakeNothingFrom) {
   EXPECT_TRUE(limits.comes("192.0.2.4", start + second / 30 + 1)) << "it was not counted";
 }
 
+TEST(ClientLimits, AWorkerThatIsBehindLetsNobodyInUntilATickComesInTime) {
+  constexpr std::uint64_t late = second / 10;  // four ticks
+  Limits limits({.rate = 1, .burst = 1, .delay_max_ms = 20, .denied = {network("192.0.2.0/24")}});
+  limits.limits.tick(start + late);
+  EXPECT_TRUE(limits.comes("198.51.100.1", start + late)) << "once is a hiccup";
+  limits.limits.tick(start + 2 * late);
+  EXPECT_EQ(limits.come("198.51.100.2", start + 2 * late), Refused::delay);
+  EXPECT_EQ(limits.come("192.0.2.1", start + 2 * late), Refused::denied) << "whatever the delay is";
+  EXPECT_EQ(limits.refused(Refused::delay), 1U);
+  limits.limits.tick(start + 2 * late + second / 40);
+  EXPECT_TRUE(limits.comes("198.51.100.2", start + 3 * late)) << "who was refused was not counted";
+}
+
 TEST(ClientLimits, AClientForgottenTooEarlyIsCounted) {
   Limits limits({.rate = 1, .burst = 1, .entries = 4});
   for (unsigned number = 1; number <= 60; ++number) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "06-server/lib/limits/limit_counters.hpp"
@@ -116,6 +119,37 @@ TEST(Limits, AFloodOfTheRefusedLeavesRoomForOthers) {
   }
   EXPECT_TRUE(echoes(connect_from(source(1), worker.port())));
   for (const Fd& refused : flood) EXPECT_FALSE(echoes(refused));
+}
+
+// Each turn of its worker takes longer than a tick, while it is told so.
+struct Slow : ProtocolDefaults {
+  struct Shared {
+    const std::atomic<bool>* busy;
+    void begin_turn() const noexcept {
+      if (*busy) std::this_thread::sleep_for(60ms);
+    }
+  };
+  explicit Slow(Shared&) noexcept {}
+  void on_bytes(auto& io, Segment bytes) noexcept { io.send(std::move(bytes)); }
+};
+static_assert(Protocol<Slow>);
+
+TEST(Limits, AWorkerThatIsBehindServesThoseInsideAndLetsNobodyElseIn) {
+  std::atomic<bool> busy = false;
+  ProtocolThread<Slow> worker(with({.delay_max_ms = 20}), all_features(),
+                              &ProtocolThread<Slow>::TestedWorker::run, {.busy = &busy});
+  const auto comes = [&] { return echoes(connect_from(source(1), worker.port())); };
+  Fd inside;
+  EXPECT_TRUE(eventually([&] {  // a busy machine makes it wait, too
+    inside = connect_from(source(0), worker.port());
+    return echoes(inside);
+  }));
+  busy = true;
+  EXPECT_TRUE(eventually([&] { return !comes(); }));
+  EXPECT_TRUE(echoes(inside));
+  busy = false;
+  EXPECT_TRUE(eventually(comes)) << "it is in time again";
+  EXPECT_TRUE(worker.finish());
 }
 
 // --- the server as a black box ---

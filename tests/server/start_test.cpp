@@ -121,6 +121,7 @@ TEST(Start, HelpNamesEveryOption) {
                              "--burst",
                              "--rate-total",
                              "--max-connections-per-client",
+                             "--max-delay-ms",
                              "--rate-prefix",
                              "--rate-entries",
                              "--allow",

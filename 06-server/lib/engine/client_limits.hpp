@@ -19,6 +19,7 @@
 #include "06-server/lib/limits/address_rules.hpp"
 #include "06-server/lib/limits/client_address.hpp"
 #include "06-server/lib/limits/connection_counts.hpp"
+#include "06-server/lib/limits/delay_limit.hpp"
 #include "06-server/lib/limits/limit_counters.hpp"
 #include "06-server/lib/limits/limit_options.hpp"
 #include "06-server/lib/limits/rate_limit.hpp"
@@ -51,6 +52,10 @@ class ClientLimits {
     if (options.rate_total != 0) {
       total_.emplace(options.rate_total, std::max(options.rate_total / 10, 1U));
     }
+    if (options.delay_max_ms != 0) {
+      delay_.emplace(options.delay_max_ms * ms_ns, protocol_tick_ms * ms_ns);
+      delay_->start(now_ns);
+    }
   }
   ClientLimits(const ClientLimits&) = delete;
   ClientLimits& operator=(const ClientLimits&) = delete;
@@ -59,6 +64,7 @@ class ClientLimits {
   void start_clock(std::uint64_t now_ns) noexcept {
     if (table_) table_->clear(now_ns);
     total_due_ns_ = now_ns;
+    if (delay_) delay_->start(now_ns);
   }
 
   /// A client is at this slot: counts it if it is let in. leave() follows when its slot closes.
@@ -116,8 +122,9 @@ class ClientLimits {
   /// Who is at this slot waits until the rate allows the next request.
   bool paced(FileSlot slot) const noexcept { return paced_.contains(guest(slot)); }
 
-  /// Once a tick. Looks at all that are paced.
+  /// Once a tick, when the worker takes it. Looks at all that are paced.
   void tick(std::uint64_t now_ns) noexcept {
+    if (delay_) delay_->tick(now_ns);
     if (table_) counters_.forgotten().set(forgotten_before_ + table_->forgotten());
     for (Guest* one = paced_.front(); one != nullptr;) {
       Guest& waits = *std::exchange(one, paced_.next(*one));
@@ -140,6 +147,8 @@ class ClientLimits {
     ListLink<Guest> link;        ///< in the list of those that are paced
   };
 
+  static constexpr std::uint64_t ms_ns = 1'000'000;
+
   Guest& guest(FileSlot slot) noexcept { return guests_[static_cast<std::size_t>(index(slot))]; }
   const Guest& guest(FileSlot slot) const noexcept {
     return guests_[static_cast<std::size_t>(index(slot))];
@@ -155,6 +164,7 @@ class ClientLimits {
     if (!rules_.lets_in(address)) return Refused::denied;
     const std::uint32_t connections_max = options_.connections_max;
     if (connections_max != 0 && counts_.of(client) >= connections_max) return Refused::connections;
+    if (delay_ && delay_->refuses()) return Refused::delay;
     return count_one(client, now_ns);
   }
 
@@ -186,6 +196,7 @@ class ClientLimits {
   const std::uint64_t forgotten_before_;  ///< by the processes before this one
   std::optional<RateTable> table_;        ///< of each client
   std::optional<RateLimit> total_;        ///< of all together
+  std::optional<DelayLimit> delay_;       ///< of the worker's own clock
   std::uint64_t total_due_ns_;
 };
 

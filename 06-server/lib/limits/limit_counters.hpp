@@ -54,7 +54,8 @@ class LimitCounters {
 /// For --stats-json, /metrics and the summary.
 constexpr std::array<CounterInfo, LimitCounters::size> LimitCounters::infos() noexcept {
   std::array<CounterInfo, size> all{};
-  constexpr std::array<std::string_view, whys> words{"denied", "connections", "rate", "total"};
+  constexpr std::array<std::string_view, whys> words{"denied", "connections", "rate", "total",
+                                                     "delay"};
   for (std::size_t index = 0; index < words.size(); ++index) {
     all[index] = {"limit_refused", "Connections that were not let in", "why", words[index]};
   }

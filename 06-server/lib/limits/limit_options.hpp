@@ -19,6 +19,8 @@ struct LimitOptions {
   std::uint32_t burst = 100;          ///< of a client that was quiet, at once
   std::uint32_t rate_total = 0;       ///< the same of all clients of the worker; 0: any
   std::uint32_t connections_max = 0;  ///< of each client at a time; 0: any
+  /// Above it a worker lets nobody in, milliseconds; 0: it never asks. See delay_limit.hpp.
+  std::uint32_t delay_max_ms = 0;
   /// IPv6 addresses that have so many first bits in common are one client: whoever has a network
   /// has 2^64 addresses of it.
   unsigned prefix_bits = 64;
@@ -30,8 +32,8 @@ struct LimitOptions {
 
   /// True when anything is limited; otherwise it costs nothing.
   bool any() const noexcept {
-    return rate != 0 || rate_total != 0 || connections_max != 0 || !allowed.empty() ||
-           !denied.empty();
+    return rate != 0 || rate_total != 0 || connections_max != 0 || delay_max_ms != 0 ||
+           !allowed.empty() || !denied.empty();
   }
 };
 

@@ -11,6 +11,7 @@ enum class Refused : std::uint8_t {
   connections,  ///< it has as many as it may
   rate,         ///< it came more often than it may
   total,        ///< all clients together came more often than the worker takes them
+  delay,        ///< whoever is inside waits too long already
   count         ///< how many reasons; none itself
 };
 

@@ -78,6 +78,15 @@ void add_limit_flags(CommandLine& line, LimitOptions& limits, LimitWords& words)
                   "Connections of one client at a time; one more is refused")
       .check(in_range(1U, 1'000'000U))
       .group(group);
+  line.add_option("--max-delay-ms", limits.delay_max_ms,
+                  "Above so many milliseconds a worker lets no new client in, so that those inside "
+                  "are served in time: a web client gets 503, any other one the end. It is the "
+                  "delay that the worker's own clock sees for 100 ms without a break, and one tick "
+                  "in time (there are 40 a second) ends it. Below 5, what else runs on the machine "
+                  "counts as well. 0: everybody is let in")
+      .check(in_range(0U, 10'000U))
+      .capture_default_str()
+      .group(group);
   line.add_option("--rate-prefix", limits.prefix_bits,
                   "IPv6 addresses with so many first bits in common are one client, as one "
                   "household has 2^64 of them. IPv4 addresses are a client each")
@@ -131,6 +140,7 @@ std::string limits_text(const LimitOptions& limits) {
   if (limits.connections_max != 0) {
     add(fmt::format("{} connections a client", limits.connections_max));
   }
+  if (limits.delay_max_ms != 0) add(fmt::format("nobody above {} ms", limits.delay_max_ms));
   if (!limits.allowed.empty()) add(fmt::format("{} networks allowed", limits.allowed.size()));
   if (!limits.denied.empty()) add(fmt::format("{} networks denied", limits.denied.size()));
   return text;
