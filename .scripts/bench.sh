@@ -1,7 +1,7 @@
 # The benchmarks: ./lab bench. Sourced by lab.
 # Each one writes its figures and plots into a folder of its own in build/bench.
 
-BENCHES="echo http tls proxy ringio files load"
+BENCHES="echo http tls proxy ringio files load delay"
 
 bench() {
   case ${1:-} in
@@ -57,6 +57,12 @@ bench_ringio() {
 bench_files() {
   build release bench-files ring-cp ring-cat
   build/release/bin/bench-files --out build/bench/files "$@"
+}
+
+# Under overload: those inside, with and without a limit of the delay.
+bench_delay() {
+  build release echo-server ringload
+  sh .scripts/bench_delay.sh build/bench/delay "$@"
 }
 
 # Latency against load: the capstone on one core, the generator on another.
