@@ -11,6 +11,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "01-core/lib/check.hpp"
 
@@ -98,6 +99,32 @@ unsigned somaxconn() {
   return value;
 }
 
+std::uint16_t port_of(int fd) {
+  Address address;
+  address.size = sizeof address.storage;
+  check_errno(getsockname(fd, address.any(), &address.size), "getsockname");
+  return ntohs(address.storage.ss_family == AF_INET
+                   ? reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port
+                   : reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port);
+}
+
+struct Queue {
+  unsigned waiting = 0;
+  unsigned longest = 0;
+};
+
+// For a listener the fields mean its queue. tcp(7), tcp_get_info() in the kernel
+Queue queue_of([[maybe_unused]] int fd) noexcept {
+#ifdef LAB_WITHOUT_IO_URING
+  return {};  // no other system tells
+#else
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return {.waiting = info.tcpi_unacked, .longest = info.tcpi_sacked};
+#endif
+}
+
 }  // namespace
 
 Listener::Listener(const ListenerOptions& options) {
@@ -108,26 +135,20 @@ Listener::Listener(const ListenerOptions& options) {
   check_errno(bind(fd_.get(), address.any(), address.size), "bind");
   check_errno(listen(fd_.get(), options.backlog), "listen");
   backlog_ = std::min(static_cast<unsigned>(options.backlog), somaxconn());
-  check_errno(getsockname(fd_.get(), address.any(), &address.size), "getsockname");
-  port_ = ntohs(address.storage.ss_family == AF_INET
-                    ? reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port
-                    : reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port);
+  port_ = port_of(fd_.get());
+}
+
+Listener::Listener(Fd listening, const ListenerOptions& options) : fd_(std::move(listening)) {
+  set_options(fd_.get(), options);
+  port_ = port_of(fd_.get());
+  backlog_ = queue_of(fd_.get()).longest;
 }
 
 // The kernel looks at the option of the sockets that are there when another one binds, and makes
 // the group when the second one listens. inet_csk_get_port(), reuseport_add_sock()
 void Listener::share_port() { set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"); }
 
-// For a listener the field means its queue. tcp(7), tcp_get_info() in the kernel
-unsigned Listener::waiting() const noexcept {
-#ifdef LAB_WITHOUT_IO_URING
-  return 0;  // no other system tells
-#else
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : 0;
-#endif
-}
+unsigned Listener::waiting() const noexcept { return queue_of(fd_.get()).waiting; }
 
 bool is_loopback(const std::string& address) {
   in_addr v4{};

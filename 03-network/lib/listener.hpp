@@ -50,6 +50,11 @@ class Listener {
   /// @throws std::system_error; EADDRINUSE when somebody else listens there
   /// @throws std::invalid_argument when the address is none
   explicit Listener(const ListenerOptions& options);
+  /// Takes over a TCP socket that listens already: one that the process was started with. It gets
+  /// the options that connections inherit; address, port and backlog stay as they are. What is open
+  /// in another process listens on when this one is gone.
+  /// @throws std::system_error
+  Listener(Fd listening, const ListenerOptions& options);
 
   /// For accepts; it stays the listener's. -1 after close().
   int fd() const noexcept { return fd_.get(); }

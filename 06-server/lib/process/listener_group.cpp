@@ -1,5 +1,6 @@
 #include "06-server/lib/process/listener_group.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "01-core/lib/check.hpp"
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/limits/sip_key.hpp"
 #include "06-server/lib/process/explain.hpp"
@@ -20,20 +22,38 @@ ListenerGroup::ListenerGroup(const Options& options)
       source_key_(static_cast<std::uint32_t>(random_sip_key().low) | 1U),
       listeners_(options.workers) {
   try {
-    options_.listener.reuse_port = false;
-    for (unsigned worker = 0; worker < options_.workers; ++worker) {
-      listeners_[worker].emplace(options_.listener);
-      order_.push_back(worker);
-      if (worker > 0) continue;
-      // Alone until here, so nobody else listens there; the others join it.
-      options_.listener.port = listeners_[worker]->port();
-      options_.listener.reuse_port = options_.workers > 1;
-      if (options_.listener.reuse_port) listeners_[worker]->share_port();
-    }
+    passed() ? take_passed() : open();
   } catch (const std::system_error& error) {
     throw std::runtime_error(explain_listener(options_.listener, error));
   }
   attach_steering();
+}
+
+void ListenerGroup::open() {
+  options_.listener.reuse_port = false;
+  for (unsigned worker = 0; worker < options_.workers; ++worker) {
+    listeners_[worker].emplace(options_.listener);
+    order_.push_back(worker);
+    if (worker > 0) continue;
+    // Alone until here, so nobody else listens there; the others join it.
+    options_.listener.port = listeners_[worker]->port();
+    options_.listener.reuse_port = options_.workers > 1;
+    if (options_.listener.reuse_port) listeners_[worker]->share_port();
+  }
+}
+
+// A listener that joins the port of one that was passed would end with this server, and with it
+// the clients that wait there. So workers share what there is.
+void ListenerGroup::take_passed() {
+  std::vector<Fd> sockets;
+  for (const int fd : options_.passed) sockets.emplace_back(fd);
+  for (unsigned worker = 0; worker < options_.workers; ++worker) {
+    const int fd = sockets[worker % sockets.size()].get();
+    listeners_[worker].emplace(Fd(check_errno(fcntl(fd, F_DUPFD_CLOEXEC, 3), "fcntl")),
+                               options_.listener);
+    order_.push_back(worker);
+  }
+  options_.listener.port = listeners_[0]->port();
 }
 
 // The kernel puts the last listener of the group in the place of the one that left.
@@ -55,7 +75,7 @@ void ListenerGroup::open_again(unsigned worker) {
 // refused at once and may go to another server.
 void ListenerGroup::close_all() noexcept {
   for (std::optional<Listener>& listener : listeners_) {
-    if (listener) shutdown(listener->fd(), SHUT_RDWR);
+    if (listener && !passed()) shutdown(listener->fd(), SHUT_RDWR);
     listener.reset();
   }
   order_.clear();
@@ -68,7 +88,7 @@ std::string ListenerGroup::address() const {
 }
 
 bool ListenerGroup::steers_by_cpu() const noexcept {
-  if (options_.workers == 1 || options_.steering == Steering::hash) return false;
+  if (options_.workers == 1 || passed() || options_.steering == Steering::hash) return false;
   if (options_.steering == Steering::source) return false;
   if (options_.steering == Steering::cpu) return true;
   return options_.pin && options_.workers == cpus_.size();
@@ -82,9 +102,16 @@ bool ListenerGroup::waiting_clients_move() {
 
 const char* ListenerGroup::steering_words() const noexcept {
   if (options_.workers == 1) return "no steering";
+  if (shares_one()) return "at one socket that was passed";
   return steers_by_source() ? "steered by source"
          : steers_by_cpu()  ? "steered by CPU"
                             : "steered by hash";
+}
+
+const char* ListenerGroup::waiting_words() const noexcept {
+  if (shares_one()) return "the others take its clients";
+  return passed() ? "its clients wait at its socket, which was passed"
+                  : "no other listener is open, so new clients wait";
 }
 
 void ListenerGroup::attach_steering() {

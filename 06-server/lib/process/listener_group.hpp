@@ -24,7 +24,10 @@ class ListenerGroup {
   struct Options {
     ListenerOptions listener;  ///< reuse_port is the group's own choice
     unsigned workers = 1;      ///< one listener each
-    bool pin = true;           ///< each worker to a CPU of the affinity mask, see cpu()
+    /// Sockets that listen already, see PassedSockets: one for all workers, or one each. The group
+    /// closes them, and what it closes is never shut down.
+    std::vector<int> passed;
+    bool pin = true;  ///< each worker to a CPU of the affinity mask, see cpu()
     Steering steering =
         Steering::automatic;           ///< told to the kernel again at each change of the group
     unsigned source_prefix_bits = 64;  ///< of an IPv6 address, for Steering::source
@@ -46,16 +49,22 @@ class ListenerGroup {
   /// "127.0.0.1:8000", "[::1]:8000"
   std::string address() const;
 
-  /// The last one is not given up: the clients wait there, and nobody else can take the port.
+  /// True where somebody else has the sockets, too, and the next server gets them.
+  bool passed() const noexcept { return !options_.passed.empty(); }
+
+  /// The last one is not given up: the clients wait there, and nobody else can take the port. Nor
+  /// is one that was passed, for it stays open elsewhere.
   bool may_give_up(unsigned worker) const noexcept {
-    return listeners_[worker].has_value() && order_.size() > 1;
+    return listeners_[worker].has_value() && order_.size() > 1 && !passed();
   }
+  /// What happens to the clients of a worker that is dead and not given up, for the log.
+  const char* waiting_words() const noexcept;
   /// REQUIRES: may_give_up. New clients go to the others. Those that wait there are reset, or go to
   /// the others too where waiting_clients_move().
   void give_up(unsigned worker);
   /// REQUIRES: given up. @throws std::system_error
   void open_again(unsigned worker);
-  /// Refuses what comes from now on.
+  /// Refuses what comes from now on; at a socket that was passed it waits for the next server.
   void close_all() noexcept;
 
   /// How a client finds its worker, for the log.
@@ -65,9 +74,12 @@ class ListenerGroup {
   static bool waiting_clients_move();
 
  private:
+  void open();
+  void take_passed();
+  bool shares_one() const noexcept { return options_.passed.size() == 1 && options_.workers > 1; }
   bool steers_by_cpu() const noexcept;
   bool steers_by_source() const noexcept {
-    return options_.workers > 1 && options_.steering == Steering::source;
+    return options_.workers > 1 && options_.steering == Steering::source && !passed();
   }
   void attach_steering();
   void steer_to_cpus();

@@ -78,6 +78,8 @@ class Reloading {
 
   /// What it reads anew.
   Reload::Kind kind() const noexcept { return reload_.kind; }
+  /// True while something is being read.
+  bool reads() const noexcept { return over_.armed(); }
   /// The signal that begins it.
   int signal() const noexcept { return reload_.signal; }
   /// For a worker that runs already. @throws std::exception

@@ -14,6 +14,7 @@
 #include "05-performance/lib/core_thread.hpp"
 #include "06-server/lib/process/explain.hpp"
 #include "06-server/lib/process/limit_flags.hpp"
+#include "06-server/lib/process/passed_sockets.hpp"
 #include "06-server/lib/process/topology_flags.hpp"
 
 namespace lab {
@@ -78,6 +79,28 @@ void check_steering(SupervisorOptions& supervisor) {
   }
 }
 
+// What the process was started with stands in the place of --address and --port.
+void take_sockets(const CommandLine& line, ServerOptions& options) {
+  SupervisorOptions& supervisor = options.supervisor;
+  const PassedSockets passed = take_passed_sockets(supervisor.layout().processes());
+  if (passed.fds.empty()) return;
+  for (const char* option : {"--address", "--port", "--backlog", "--ipv6-only", "--steer"}) {
+    if (line.count(option) == 0) continue;
+    throw std::invalid_argument(fmt::format(
+        "{}: the server was started with its listening socket (LISTEN_FDS), and whoever opened "
+        "that has decided it. Cure: leave the option out, or start it without the socket",
+        option));
+  }
+  supervisor.passed = passed.fds;
+  supervisor.listener.address = passed.address;
+  supervisor.listener.port = passed.port;
+  supervisor.steering = Steering::hash;
+  // The kernel wakes one of those that wait at a socket, and a multishot accept stays the first in
+  // line: one worker would get all clients. One-shot accepts go to the end, so each worker gets as
+  // many at a time as it has of them. They are what who asks for addresses has.
+  if (passed.fds.size() < supervisor.workers) options.worker.peer_addresses = true;
+}
+
 // Names of features for --without: what ./lab doctor prints.
 Feature feature_named(const std::string& name) {
   for (unsigned index = 0; index < static_cast<unsigned>(Feature::count); ++index) {
@@ -130,6 +153,7 @@ void check_together(const CommandLine& line, ServerOptions& options) {
   }
   check_workers(line, options.supervisor);
   check_topology(line, options.supervisor);
+  take_sockets(line, options);
   check_steering(options.supervisor);
   check_limits(line, worker.limits, options.limit_words);
   if (worker.sqpoll && options.backend == Backend::portable) {

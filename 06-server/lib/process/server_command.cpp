@@ -42,6 +42,8 @@ std::string signals_and_codes(const ServerCommand::About& about) {
   return "\n\n" + first + " SIGUSR1 and SIGUSR2 write the statistics now" +
          (about.on_usr1 == nullptr ? "" : std::string(", and ") + about.on_usr1) +
          ".\n"
+         "A listening socket that systemd passes (LISTEN_FDS) is served in place of --address and "
+         "--port; NOTIFY_SOCKET and WATCHDOG_USEC are obeyed.\n"
          "Exit code: 0 drained; 1 something was not in order, which the log says; 2 wrong use.\n";
 }
 

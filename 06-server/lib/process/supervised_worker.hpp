@@ -39,6 +39,8 @@ class SupervisedWorker {
              unsigned drain_alarm_seconds) {
     ready_ = false;
     killed_ = false;
+    drains_ = false;
+    listener_passed_ = context.listener_passed;
     silent_ticks_ = 0;
     heartbeat_ = 0;
     start_ms_ = now_ms();
@@ -67,7 +69,12 @@ class SupervisedWorker {
 
   /// Tells it to serve its clients to their ends and to take no more.
   void drain() noexcept {
+    drains_ = true;
     if (running()) (*stats_)[Stat::serving].set(0);
+    if (listener_passed_) {
+      if (running()) kill(process_.pid, signal_drain_kept);
+      return;
+    }
     if (running() && !send_control(process_.control.get(), command_drain)) {
       end();  // it is gone, or it has read nothing for a long time
     }
@@ -194,6 +201,7 @@ class SupervisedWorker {
       (*stats_)[Stat::serving].set(1);
       silent_ticks_ = 0;
       owner_.on_worker_ready(*this);
+      if (drains_) drain();  // a signal that came before its handler is lost
     } else if (whole) {
       owner_.on_worker_refused(*this);
     }
@@ -216,7 +224,9 @@ class SupervisedWorker {
   WorkerStats* stats_ = nullptr;  ///< its block; here, whether it serves and how often it began
   RestartPolicy restarts_;
   bool ready_ = false;
-  bool killed_ = false;   ///< by us
+  bool killed_ = false;  ///< by us
+  bool drains_ = false;  ///< it was told to
+  bool listener_passed_ = false;
   bool end_due_ = false;  ///< True from the end of its process until its report has ended, too
   pid_t pid_ended_ = -1;  ///< of the process that ended last
   int status_ = 0;        ///< its end

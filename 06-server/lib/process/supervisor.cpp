@@ -37,6 +37,7 @@ Supervisor::Supervisor(const SupervisorOptions& options)
       alarms_(options.alarms),
       listeners_({.listener = options.listener,
                   .workers = layout_.processes(),
+                  .passed = options.passed,
                   .pin = options.pin,
                   .steering = options.steering,
                   .source_prefix_bits = options.source_prefix_bits}) {
@@ -51,7 +52,9 @@ Supervisor::Supervisor(const SupervisorOptions& options)
 Supervisor::~Supervisor() = default;
 
 int Supervisor::run() {
-  if (!options_.warning.empty()) log_("{}", options_.warning);
+  for (const std::string& each : {options_.warning, manager_.complaint()}) {
+    if (!each.empty()) log_("{}", each);
+  }
   statistics_.begin(ring_.now_ns());
   reported_ms_ = now_ms();
   signal_.start(ring_, signals_.fd());
@@ -82,6 +85,7 @@ void Supervisor::start(Child& child) {
               {.index = child.index,
                .cpu = layout_.has_reactors() ? -1 : listeners_.cpu(child.index),
                .listener_fd = listener.fd(),
+               .listener_passed = listeners_.passed(),
                .stats = &statistics_.block(block),
                .counters = statistics_.own(block),
                .blocks = &statistics_.shared()},
@@ -119,6 +123,7 @@ void Supervisor::on_worker_ready(Child& child) {
 void Supervisor::announce() {
   const std::string where = listeners_.address();
   const std::string line = "listening on " + where;
+  manager_.ready(line);
   if (options_.stdout_is_data || options_.stats_json == "-") {
     log_("{}", line);
   } else {
@@ -129,10 +134,7 @@ void Supervisor::announce() {
 
 void Supervisor::on_worker_ended(Child& child) {
   const int status = child.end_status();
-  const bool by_others = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !child.was_killed();
-  const std::string end =
-      describe_end(status) +
-      (by_others ? ", by hand or by the kernel because memory ran out (dmesg says which)" : "");
+  const std::string end = describe_end(status, child.was_killed());
   const std::uint64_t lost = statistics_.lost(child.index);
   const std::string what =
       fmt::format("worker {} (process {}) {}{}, {} connection{} with it", child.index, child.pid(),
@@ -173,8 +175,8 @@ void Supervisor::plan_restart(Child& child, const std::string& what) {
         child.index, died, retry_s, waiting, plural(waiting));
     listeners_.give_up(child.index);
   } else if (listeners_.of(child.index) != nullptr) {
-    log_("worker {} {}: tried again every {} s; no other listener is open, so new clients wait",
-         child.index, died, retry_s);
+    log_("worker {} {}: tried again every {} s; {}", child.index, died, retry_s,
+         listeners_.waiting_words());
   }
 }
 
@@ -213,6 +215,7 @@ void Supervisor::on_tick(Cqe cqe) noexcept {
   }
   for (auto& child : children_) child->give_up_ring();
   if (admin_) admin_->tick(signals_, tick_ms);
+  tell_manager();
   if (state_ == State::serving) {
     watch();
     restart_due();
@@ -270,6 +273,7 @@ void Supervisor::pass_on(Reloading<Supervisor>& what, Child& child) {
 void Supervisor::drain() {
   state_ = State::draining;
   drain_ms_ = now_ms();
+  manager_.stopping(options_.drain_deadline_ms + 2 * kill_after_deadline_ms);
   listeners_.close_all();
   for (auto& child : children_) child->drain();
   if (all_ended()) state_ = State::ended;

@@ -25,6 +25,7 @@
 #include "06-server/lib/process/server_log.hpp"
 #include "06-server/lib/process/server_signals.hpp"
 #include "06-server/lib/process/server_statistics.hpp"
+#include "06-server/lib/process/service_manager.hpp"
 #include "06-server/lib/process/supervised_worker.hpp"
 #include "06-server/lib/process/supervisor_ring.hpp"
 #include "06-server/lib/process/topology.hpp"
@@ -38,6 +39,7 @@ struct SupervisorOptions {
   bool log_time = false;                    ///< the time, before it
   std::string warning;                      ///< the log's first line; empty: none
   ListenerOptions listener;                 ///< reuse_port is the supervisor's own choice
+  std::vector<int> passed;                  ///< see PassedSockets; listener says where they are
   unsigned workers = 1;                     ///< processes or reactors, as topology says
   bool portable = false;                    ///< there is no io_uring
   Topology topology = Topology::reuseport;  ///< processes or threads
@@ -108,6 +110,16 @@ class Supervisor {
   void on_signal(Cqe cqe) noexcept;
   void on_tick(Cqe cqe) noexcept;
   void watch();
+  void tell_manager() {
+    const auto serves = [this](unsigned block) {
+      return children_[layout_.has_reactors() ? 0 : block]->serves();
+    };
+    const auto reads = [](const auto& what) { return what->reads(); };
+    manager_.tick(statistics_.shared(), serves, state_ == State::draining);
+    if (manager_.reloads() && std::none_of(reloading_.begin(), reloading_.end(), reads)) {
+      manager_.ready("listening on " + listeners_.address());
+    }
+  }
 
   // Reading anew.
   bool may_read_anew() const noexcept {
@@ -116,11 +128,13 @@ class Supervisor {
   /// @return whether anything is read anew at this signal, though not while it ends
   bool read_anew(int signal) {
     bool any = false;
+    const bool told = signal == SIGHUP && state_ == State::serving;
     for (auto& what : reloading_) {
       if (what->signal() != signal) continue;
       any = true;
       if (may_read_anew()) what->begin();
     }
+    if (any && told) manager_.reloading();
     return any;
   }
   void on_read_anew(Reloading<Supervisor>& what);
@@ -146,6 +160,7 @@ class Supervisor {
   Output stdout_;
   ServerStatistics statistics_;
   CounterAlarms alarms_;
+  ServiceManager manager_{layout_.blocks()};
   ReactorWatch reactors_{layout_.has_reactors() ? layout_.workers : 0};
   ListenerGroup listeners_;
   std::vector<std::unique_ptr<Child>> children_;

@@ -1,5 +1,6 @@
 #include "06-server/lib/process/worker_process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -42,16 +43,23 @@ void close_other_fds(std::vector<int> keep) {
 struct {
   pid_t parent = -1;
   int control_fd = -1;
+  int listener_fd = -1;  // where it was passed
+  int no_socket = -1;    // then takes its place
   unsigned alarm_seconds = 0;
 } in_worker;
 
 // The supervisor died. Its end of the control socket closes when the kernel has cleaned up behind
-// it, which on a busy machine is seconds later: our end says the same to our ring at once. All of
-// this is safe in a handler, signal-safety(7).
-void on_parent_death(int) {
-  if (getppid() == in_worker.parent) return;  // the signal came from somebody else
+// it, which on a busy machine is seconds later: our end says the same to our ring at once. A
+// listener that was passed is somebody else's, too, and by this way alone such a worker drains:
+// what is accepted already keeps the socket, and the engine's shutdown() finds none. All of this is
+// safe in a handler, signal-safety(7).
+void on_supervisor(int, siginfo_t* info, void*) {
+  const bool orphan = getppid() != in_worker.parent;
+  const bool told = in_worker.listener_fd >= 0 && info->si_pid == in_worker.parent;
+  if (!orphan && !told) return;  // the signal came from somebody else
   const int error = errno;
-  alarm(in_worker.alarm_seconds);
+  if (in_worker.listener_fd >= 0) dup2(in_worker.no_socket, in_worker.listener_fd);
+  if (orphan) alarm(in_worker.alarm_seconds);
   shutdown(in_worker.control_fd, SHUT_RD);
   errno = error;
 }
@@ -69,8 +77,12 @@ void on_parent_death(int) {
     close_other_fds(std::move(keep));
     if (context.cpu >= 0) pin_to_cpu(context.cpu);
     signals.ignore_all();
+    if (context.listener_passed) {
+      in_worker.no_socket = check_errno(open("/dev/null", O_RDONLY | O_CLOEXEC), "/dev/null");
+    }
     struct sigaction action {};
-    action.sa_handler = &on_parent_death;
+    action.sa_sigaction = &on_supervisor;
+    action.sa_flags = SA_SIGINFO;
     sigaction(SIGUSR2, &action, nullptr);
     signal_at_parent_death(SIGUSR2);
     if (getppid() != in_worker.parent) _exit(1);  // the parent died before the line above
@@ -93,8 +105,10 @@ WorkerProcess WorkerProcess::start(const WorkerMain& main, WorkerContext context
   process.control = Fd(pair[0]);
   Fd theirs(pair[1]);
   context.control_fd = theirs.get();
-  in_worker = {
-      .parent = getpid(), .control_fd = theirs.get(), .alarm_seconds = drain_alarm_seconds};
+  in_worker = {.parent = getpid(),
+               .control_fd = theirs.get(),
+               .listener_fd = context.listener_passed ? context.listener_fd : -1,
+               .alarm_seconds = drain_alarm_seconds};
   WatchedFork child = fork_watched();
   if (child.pid == 0) {
     theirs.release();
@@ -113,10 +127,13 @@ char process_state(pid_t pid) {
   return name_end != std::string::npos && name_end + 2 < line.size() ? line[name_end + 2] : ' ';
 }
 
-std::string describe_end(int status) {
+std::string describe_end(int status, bool by_us) {
   if (WIFSIGNALED(status)) {
-    return fmt::format("was ended by signal {} ({})", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
+    return fmt::format("was ended by signal {} ({}){}", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)),
+                       WTERMSIG(status) == SIGKILL && !by_us
+                           ? ", by hand or by the kernel because memory ran out (dmesg says which)"
+                           : "");
   }
   return fmt::format("exited with code {}", WEXITSTATUS(status));
 }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <list>
 #include <span>
 #include <string>
@@ -16,12 +17,13 @@ namespace lab {
 
 /// What a new worker process is given. It owns nothing of it.
 struct WorkerContext {
-  unsigned index;               ///< which worker it is, from 0
-  int cpu;                      ///< already pinned to it; -1: not pinned
-  int listener_fd;              ///< its listener, open in the supervisor as well
-  int control_fd = -1;          ///< commands come, one WorkerReport goes; end of file means drain
-  WorkerStats* stats;           ///< its block in shared memory
-  std::span<Counter> counters;  ///< its protocol's
+  unsigned index;                ///< which worker it is, from 0
+  int cpu;                       ///< already pinned to it; -1: not pinned
+  int listener_fd;               ///< its listener, open in the supervisor as well
+  bool listener_passed = false;  ///< others have it, too: it is never shut down
+  int control_fd = -1;           ///< commands come, one WorkerReport goes; end of file means drain
+  WorkerStats* stats;            ///< its block in shared memory
+  std::span<Counter> counters;   ///< its protocol's
   /// The blocks of all workers, for a process that has several of them.
   const SharedStats* blocks = nullptr;
 };
@@ -34,6 +36,10 @@ struct WorkerMain {
   /// Lists of those that a worker keeps beside its own.
   const std::list<std::vector<int>>* descriptors = nullptr;
 };
+
+/// The supervisor's to a worker whose listener was passed: drain, and leave the socket alone. An
+/// engine that drains shuts its listener down, so by then its number stands for something else.
+inline constexpr int signal_drain_kept = SIGUSR2;
 
 /// A process that was forked, and what the supervisor has of it.
 struct WorkerProcess {
@@ -57,6 +63,7 @@ char process_state(pid_t pid);
 
 /// "exited with code 1", "was ended by signal 9 (Killed)".
 /// @param status what waitpid() said
-std::string describe_end(int status);
+/// @param by_us whether SIGKILL was ours; if not, it says whose it may be
+std::string describe_end(int status, bool by_us = true);
 
 }  // namespace lab

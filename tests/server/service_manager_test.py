@@ -1,0 +1,279 @@
+"""Plays systemd for the echo server: passes its socket, and reads what it says of itself.
+
+service_manager_test.py ECHO_SERVER: prints what is wrong and exits with 1. Nothing here is about
+how fast it is: each wait has a deadline that only a server that hangs reaches.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+PATIENCE = 120
+FLAGS = ["--workers", "2", "--buffer-count", "64", "--buffer-size", "4096",
+         "--drain-deadline-ms", "2000"]
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+class Manager:
+    """The socket that a service tells its state to."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(PATIENCE)
+
+    def next(self):
+        return self.socket.recv(4096).decode()
+
+    def wait_for(self, word):
+        while True:
+            lines = self.next().split("\n")
+            if word in lines:
+                return lines
+
+    def drain(self):
+        self.socket.setblocking(False)
+        try:
+            while True:
+                self.socket.recv(4096)
+        except BlockingIOError:
+            self.socket.settimeout(PATIENCE)
+
+
+def listening(kind=socket.SOCK_STREAM, listens=True):
+    made = socket.socket(socket.AF_INET, kind)
+    made.bind(("127.0.0.1", 0))
+    if listens:
+        made.listen(1024)
+    return made
+
+
+class Server:
+    """The program with descriptors from 3 on, as systemd starts it."""
+
+    def __init__(self, sockets, flags=(), watchdog_us=None, manager=None, fds=None):
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("LISTEN_", "NOTIFY_", "WATCHDOG_"))}
+        count = len(sockets) if fds is None else fds
+        if count:
+            environment["LISTEN_FDS"] = str(count)
+        if manager:
+            environment["NOTIFY_SOCKET"] = manager.path
+        if watchdog_us:
+            environment["WATCHDOG_USEC"] = str(watchdog_us)
+        # exec keeps the shell's number, so LISTEN_PID is right.
+        script = 'LISTEN_PID=$$; export LISTEN_PID; exec "$0" "$@"'
+        # Above 3, and then from 3 on: none takes another one's place.
+        high = [os.dup2(each.fileno(), 100 + place) for place, each in enumerate(sockets)]
+
+        def place():
+            for number, fd in enumerate(high):
+                os.dup2(fd, 3 + number, inheritable=True)
+
+        self.process = subprocess.Popen(
+            ["sh", "-c", script, PROGRAM, *FLAGS, *flags], env=environment, close_fds=False,
+            preexec_fn=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for fd in high:
+            os.close(fd)
+
+    def workers(self):
+        pid = self.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def end(self):
+        """After its end: its exit code and its log."""
+        _, log = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, log
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code, log = self.end()
+        check(code == 0, f"exit code {code} after SIGTERM:\n{log}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def state_of(process):
+    """'T' stopped, 'Z' a zombie, '' gone."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as file:
+            return file.read().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def echo(address, content):
+    with socket.create_connection(address, timeout=PATIENCE) as client:
+        client.sendall(content)
+        client.shutdown(socket.SHUT_WR)
+        got = b""
+        while part := client.recv(65536):
+            got += part
+    check(got == content, f"{len(got)} bytes came back of {len(content)}, or others")
+
+
+def serves_at_the_passed_socket(manager):
+    with listening() as passed, Server([passed], manager=manager) as server:
+        said = manager.wait_for("READY=1")
+        port = passed.getsockname()[1]
+        check(f"STATUS=listening on 127.0.0.1:{port}" in said, f"it says {said}")
+        echo(passed.getsockname(), os.urandom(300_000))
+        server.process.send_signal(signal.SIGTERM)
+        manager.wait_for("STOPPING=1")
+        code, log = server.end()
+        check(code == 0, f"exit code {code}:\n{log}")
+        check(passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1,
+              "it has shut down a socket that is not its own")
+
+
+def pings_while_the_workers_move(manager):
+    with listening() as passed:
+        with Server([passed], watchdog_us=400_000, manager=manager) as server:
+            manager.wait_for("READY=1")
+            for _ in range(2):
+                manager.wait_for("WATCHDOG=1")
+            worker = server.workers()[0]
+            os.kill(worker, signal.SIGSTOP)
+            while state_of(worker) != "T":
+                time.sleep(0.01)
+            # A ping may be on its way, and the worker may have moved since the last one: one more.
+            # Then none comes before the supervisor has killed it, which its log says.
+            pings = 0
+            killed = threading.Event()
+
+            def read_log():
+                for line in server.process.stderr:
+                    if "gave no sign of life" in line:
+                        killed.set()
+                        return
+
+            reader = threading.Thread(target=read_log)
+            manager.drain()
+            reader.start()
+            while not killed.is_set():
+                manager.socket.settimeout(0.05)
+                try:
+                    pings += manager.next().count("WATCHDOG=1")
+                except TimeoutError:
+                    pass
+            reader.join()
+            manager.socket.settimeout(PATIENCE)
+            check(pings <= 2, f"{pings} pings while a worker was stopped")
+            manager.wait_for("WATCHDOG=1")  # the next one moves
+
+
+def no_client_is_refused_between_two_servers(manager):
+    with listening() as passed:
+        stopped = threading.Event()
+        wrong = []
+        served = [0, 0]
+
+        def clients(which):
+            while not stopped.is_set():
+                try:
+                    echo(passed.getsockname(), b"still there?" * 100)
+                    served[which] += 1
+                except (OSError, AssertionError) as error:
+                    wrong.append(error)
+
+        threads = [threading.Thread(target=clients, args=(which,)) for which in range(2)]
+        with Server([passed], manager=manager) as first:
+            manager.wait_for("READY=1")
+            for each in threads:
+                each.start()
+            try:
+                while min(served) < 20 and not wrong:
+                    time.sleep(0.01)
+                first.stop()
+                with Server([passed], manager=manager) as second:
+                    manager.wait_for("READY=1")
+                    before = list(served)
+                    while not wrong and any(now < then + 20 for now, then in zip(served, before)):
+                        time.sleep(0.01)
+                    stopped.set()
+                    for each in threads:
+                        each.join()
+                    second.stop()
+            finally:
+                stopped.set()
+        check(not wrong, f"{len(wrong)} clients were sent away, the first by {wrong[:1]}")
+
+
+def a_killed_supervisor_leaves_the_socket(manager):
+    with listening() as passed:
+        with Server([passed], manager=manager) as server:
+            manager.wait_for("READY=1")
+            workers = server.workers()
+            server.process.kill()
+            server.end()
+            while any(state_of(worker) not in ("", "Z") for worker in workers):
+                time.sleep(0.01)
+        with Server([passed], manager=manager) as server:
+            manager.wait_for("READY=1")
+            echo(passed.getsockname(), b"again")
+            server.stop()
+
+
+def every_worker_gets_clients_of_one_socket(manager):
+    numbers = os.path.join(FOLDER, "numbers")
+    # Room for many: a worker that waited with a multishot accept would get all of them.
+    flags = ["--connections", "8192", "--stats-json", numbers]
+    with listening() as passed, Server([passed], flags, manager=manager) as server:
+        manager.wait_for("READY=1")
+        # More than the accepts that both workers wait with, 64 each.
+        for _ in range(160):
+            echo(passed.getsockname(), b"x")
+        server.stop()
+    with open(numbers, encoding="ascii") as file:
+        last = json.loads(file.read().splitlines()[-1])
+    accepted = [each["accepted"] for each in last["workers"]]
+    check(sum(accepted) == 160 and min(accepted) > 0, f"the workers accepted {accepted} of 160")
+    print(f"the workers accepted {accepted}")
+
+
+def wrong_sockets_are_explained(_):
+    with listening(socket.SOCK_DGRAM, listens=False) as udp, listening(listens=False) as idle, \
+            listening() as good, open(os.devnull, "rb") as file:
+        cases = [
+            ([udp], [], None, "ListenStream= in place of ListenDatagram="),
+            ([idle], [], None, "does not listen"),
+            ([file], [], None, "is no socket"),
+            ([good, good, good], [], None, "--workers 3"),
+            ([good], ["--port", "0"], None, "--port: the server was started with its listening"),
+            ([], [], "many", "is no number of descriptors"),
+        ]
+        for sockets, flags, fds, words in cases:
+            with Server(sockets, flags, fds=fds) as server:
+                code, log = server.end()
+                check(code == 2 and words in log and "Cure:" in log,
+                      f"exit code {code}, and not \"{words}\":\n{log}")
+
+
+PROGRAM = sys.argv[1]
+with tempfile.TemporaryDirectory() as FOLDER:
+    MANAGER = Manager(FOLDER)
+    for test in (serves_at_the_passed_socket, pings_while_the_workers_move,
+                 no_client_is_refused_between_two_servers, a_killed_supervisor_leaves_the_socket,
+                 every_worker_gets_clients_of_one_socket, wrong_sockets_are_explained):
+        MANAGER.drain()
+        begin = time.monotonic()
+        test(MANAGER)
+        print(f"{test.__name__}: OK, {time.monotonic() - begin:.1f} s", flush=True)
