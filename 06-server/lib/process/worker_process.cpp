@@ -112,7 +112,15 @@ WorkerProcess WorkerProcess::start(const WorkerMain& main, WorkerContext context
   WatchedFork child = fork_watched();
   if (child.pid == 0) {
     theirs.release();
-    become_worker(main, context, signals, {child.keep});
+    // When a supervisor dies its files are closed before its children get the signal, and a worker
+    // that heard of the end first would shut down a socket that was passed. With both ends open
+    // nothing but its handler tells it. Where no such signal comes, it hears of the end.
+#ifndef LAB_WITHOUT_IO_URING
+    const int other_end = context.listener_passed ? process.control.release() : -1;
+#else
+    const int other_end = -1;
+#endif
+    become_worker(main, context, signals, {child.keep, other_end});
   }
   process.pid = child.pid;
   process.pidfd = std::move(child.ended);
