@@ -60,7 +60,8 @@ is_example() {
 # example_is_built NAME: a file of the user's own there needs a line beside the others.
 example_is_built() {
   list=06-server/examples/CMakeLists.txt
-  grep -q "lab_example($1[ )]" "$list" || die "$1 is not in $list. Cure: a line lab_example($1) in it"
+  grep -q "lab_example($1[ )]" "$list" ||
+    die "$1 is not in $list. Cure: a line lab_example($1) in it"
 }
 
 # The names of all examples, one a line.
@@ -90,7 +91,10 @@ lesson_find() {
     END { printf "%s", exact != "" ? exact : near }')
   case $(printf '%s\n' "$found" | grep -c .) in
     1) printf '%s\n' "$found" ;;
-    0) die "no lesson \"$1\".$(did_you_mean "$1" "$(lesson_names && example_names)") All of them: ./lab list" ;;
+    0)
+      near=$(did_you_mean "$1" "$(lesson_names && example_names)")
+      die "no lesson \"$1\".$near All of them: ./lab list"
+      ;;
     *) die "\"$1\" may be: $(for one in $found; do lesson_target "$one"; done | xargs)" ;;
   esac
 }
