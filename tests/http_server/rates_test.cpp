@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <future>
+#include <thread>
+
 #include "tests/http_server/http_client.hpp"
 #include "tests/http_server/http_server_process.hpp"
 #include "tests/server/sources.hpp"
@@ -30,13 +34,42 @@ std::string field(const test::HttpAnswer& answer, const std::string& name) {
   return value != nullptr ? *value : "";
 }
 
-// What a connection hears that is not let in, and then FIN: the same bytes for all, without a Date.
+// What a connection hears that is not let in: the same bytes for all, without a Date.
+std::string refusal_text(const std::string& status, const std::string& fields) {
+  return fmt::format(
+      "HTTP/1.1 {0}\r\nConnection: close\r\n{1}Content-Type: text/plain\r\nContent-Length: {2}"
+      "\r\n\r\n{0}\n",
+      status, fields, status.size() + 1);
+}
+
+// That, and then FIN.
 void expect_refusal(HttpClient& client, const std::string& status, const std::string& fields) {
-  EXPECT_EQ(client.rest(), fmt::format("HTTP/1.1 {0}\r\nConnection: close\r\n{1}Content-Type: "
-                                       "text/plain\r\nContent-Length: {2}\r\n\r\n{0}\n",
-                                       status, fields, status.size() + 1));
+  EXPECT_EQ(client.rest(), refusal_text(status, fields));
   EXPECT_TRUE(client.ended());
 }
+
+// Stops a process again and again while it lives: each of its ticks is late.
+class Stalls {
+ public:
+  explicit Stalls(pid_t process)
+      : thread_([process, ended = ended_.get_future()] {
+          do {
+            kill(process, SIGSTOP);
+            std::this_thread::sleep_for(80ms);
+            kill(process, SIGCONT);
+          } while (ended.wait_for(5ms) == std::future_status::timeout);
+        }) {}
+  ~Stalls() {
+    ended_.set_value();
+    thread_.join();
+  }
+  Stalls(const Stalls&) = delete;
+  Stalls& operator=(const Stalls&) = delete;
+
+ private:
+  std::promise<void> ended_;
+  std::thread thread_;
+};
 
 TEST_F(HttpRates, ARequestTooManyGets429AndTheConnectionStays) {
   ServerProcess server(with({"--rate", "2/s", "--burst", "3"}));
@@ -100,6 +133,32 @@ TEST_F(HttpRates, ADeniedNetworkGets403) {
   char heard[12] = {};
   EXPECT_EQ(recv(other.get(), heard, sizeof heard, MSG_WAITALL), ssize_t(sizeof heard));
   EXPECT_EQ(std::string(heard, sizeof heard), "HTTP/1.1 200");
+}
+
+TEST_F(HttpRates, AWorkerThatIsBehindSays503ToWhoComesAndServesWhoIsInside) {
+  const StatsJson stats;
+  ServerProcess server(
+      with({"--workers", "1", "--max-delay-ms", "20", "--stats-json", stats.path()}));
+  const std::uint16_t port = server.port();
+  const auto heard = [&] {
+    HttpClient client(port);
+    client.ask("/", "Connection: close\r\n");
+    return client.rest();
+  };
+  const auto served = [&] { return heard().starts_with("HTTP/1.1 200"); };
+  EXPECT_TRUE(eventually(served));  // a busy machine makes it wait, too
+  {
+    const Stalls stalls(server.workers().front());
+    const std::string refused = refusal_text("503 Service Unavailable", "Retry-After: 1\r\n");
+    EXPECT_TRUE(eventually([&] { return heard() == refused; }));
+  }
+  EXPECT_TRUE(eventually(served)) << "it is in time again";
+  server.signal(SIGUSR1);
+  EXPECT_TRUE(stats.shows([](const Json& line) {
+    return line["limit_refused"]["delay"].number() >= 1 &&
+           line["limit_refused"]["total"].number() == 0;
+  }));
+  expect_drains(server);
 }
 
 TEST_F(HttpRates, BeforeTlsThereAreNoWordsAndAfterItThereAre) {
