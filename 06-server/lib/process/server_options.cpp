@@ -225,13 +225,15 @@ void add_process_options(CommandLine& line, ServerOptions& options) {
   line.add_flag("--log-time", supervisor.log_time,
                 "Every line of the log begins with the time (UTC)")
       .group(group);
-  line.add_choice("--backend", options.backend,
-                  {{"auto", Backend::automatic},
-                   {"io_uring", Backend::io_uring},
-                   {"portable", Backend::portable}},
-                  "What moves the bytes. portable: libuv, which needs nothing of io_uring; auto: "
-                  "io_uring, and libuv where kernel, seccomp or sysctl forbids it. The log says "
-                  "which and why")
+  line.add_choice(
+          "--backend", options.backend,
+          {{"auto", Backend::automatic},
+           {"io_uring", Backend::io_uring},
+           {"portable", Backend::portable}},
+          "What moves the bytes. portable: libuv, which needs nothing of io_uring; auto: "
+          "io_uring, and libuv where kernel, seccomp or sysctl forbids it. The log says "
+          "which and why. What only the ring can do (dialling, reactors, an access log) does "
+          "not start on libuv")
       .default_str("auto")
       .group(group);
   line.add_option(
