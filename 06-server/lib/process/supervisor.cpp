@@ -22,8 +22,7 @@ namespace {
 constexpr std::uint64_t tick_ms = 100;
 constexpr std::uint64_t kill_after_deadline_ms = 2000;
 constexpr unsigned last_ticks_max = 10;
-// timeout(1) and others signal a program and then its group, so it gets the same signal twice.
-constexpr std::uint64_t told_twice_ms = 100;
+constexpr std::uint64_t told_twice_ms = 100;  // timeout(1) signals a program, then its group
 
 const char* plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
@@ -52,9 +51,8 @@ Supervisor::Supervisor(const SupervisorOptions& options)
 Supervisor::~Supervisor() = default;
 
 int Supervisor::run() {
-  for (const std::string& each : {options_.warning, manager_.complaint()}) {
-    if (!each.empty()) log_("{}", each);
-  }
+  if (!options_.warning.empty()) log_("{}", options_.warning);
+  if (!manager_.complaint().empty()) log_("{}", manager_.complaint());
   statistics_.begin(ring_.now_ns());
   reported_ms_ = now_ms();
   signal_.start(ring_, signals_.fd());
@@ -184,8 +182,7 @@ void Supervisor::plan_restart(Child& child, const std::string& what) {
 
 void Supervisor::on_signal(Cqe) noexcept {
   while (const int signal = signals_.next()) {
-    // SIGHUP never ends a server that reloads: whoever sends it may not know that it drains
-    // already.
+    // SIGHUP never ends a server that reloads: who sends it may not know that it drains.
     const bool reloads = read_anew(signal);
     if (ServerSignals::asks_for_statistics(signal)) {
       statistics_.report_interval(log_, ring_.now_ns(), true);
