@@ -147,7 +147,7 @@ def serves_at_the_passed_socket(manager):
 
 def says_when_it_reads_anew(manager):
     if shutil.which("openssl") is None:
-        print("SKIP: reading anew needs a certificate, and there is no openssl to make one")
+        SKIPPED.append("reading anew needs a certificate, and there is no openssl to make one")
         return
     files = ["--tls-cert", f"{FOLDER}/cert", "--tls-key", f"{FOLDER}/key"]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -252,6 +252,52 @@ def a_killed_supervisor_leaves_the_socket(manager):
             server.stop()
 
 
+def cpu_ticks(process, before=0):
+    """What it has used of a processor so far; of one that is gone, what it had before."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(") ")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return before
+    return int(fields[11]) + int(fields[12])
+
+
+def a_drain_beside_waiting_clients_is_quiet(manager):
+    """Those who come while it drains wait for the next server. They are no event for this one."""
+    for backend in ("io_uring", "portable"):
+        with listening() as passed, \
+                Server([passed], ["--backend", backend], manager=manager) as server:
+            manager.wait_for("READY=1")
+            workers = server.workers()
+            with socket.create_connection(passed.getsockname(), timeout=PATIENCE) as busy:
+                busy.setblocking(False)
+                try:
+                    while True:  # until its answers fill everything: it holds the drain to its end
+                        busy.send(bytes(65536))
+                        time.sleep(0.001)
+                except BlockingIOError:
+                    pass
+                server.process.send_signal(signal.SIGTERM)
+                manager.wait_for("STOPPING=1")
+                time.sleep(0.2)  # the worker has heard of it
+                began, used = time.monotonic(), {worker: [] for worker in workers}
+                waiting = [socket.create_connection(passed.getsockname(), timeout=PATIENCE)
+                           for _ in range(3)]
+                while any(state_of(worker) not in ("", "Z") for worker in workers):
+                    for worker in workers:
+                        used[worker].append(cpu_ticks(worker, max(used[worker], default=0)))
+                    ended = time.monotonic()
+                    time.sleep(0.05)
+                ticks = sum(seen[-1] - seen[0] for seen in used.values())
+                seconds = ticks / os.sysconf("SC_CLK_TCK")
+                code, log = server.end()
+                check(code == 0, f"exit code {code}:\n{log}")
+                check(seconds < 0.1 + (ended - began) / 4,
+                      f"{backend}: {seconds:.2f} s of a processor in a drain of {ended - began:.2f} s")
+                for each in waiting:
+                    each.close()
+
+
 def every_worker_gets_clients_of_one_socket(manager):
     numbers = os.path.join(FOLDER, "numbers")
     # Room for many: a worker that waited with a multishot accept would get all of them.
@@ -288,12 +334,17 @@ def wrong_sockets_are_explained(_):
 
 
 PROGRAM = sys.argv[1]
+SKIPPED = []
 with tempfile.TemporaryDirectory() as FOLDER:
     MANAGER = Manager(FOLDER)
     for test in (serves_at_the_passed_socket, says_when_it_reads_anew,
                  pings_while_the_workers_move,
                  no_client_is_refused_between_two_servers, a_killed_supervisor_leaves_the_socket,
+                 a_drain_beside_waiting_clients_is_quiet,
                  every_worker_gets_clients_of_one_socket, wrong_sockets_are_explained):
         MANAGER.drain()
         test(MANAGER)
         print(f"{test.__name__}: OK", flush=True)
+for reason in SKIPPED:
+    print(f"SKIP: {reason}")
+sys.exit(77 if SKIPPED else 0)

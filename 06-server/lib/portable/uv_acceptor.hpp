@@ -5,6 +5,7 @@
 // Lifetime: its worker's; after close() the loop runs until its callback has come.
 #pragma once
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <uv.h>
@@ -13,6 +14,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "01-core/lib/check.hpp"
+#include "02-files/lib/fd.hpp"
 #include "06-server/lib/engine/accept_failure.hpp"
 #include "06-server/lib/portable/uv_loop.hpp"
 #include "06-server/lib/protocol/protocol.hpp"
@@ -32,7 +35,8 @@ class UvAcceptor {
   /// @throws std::system_error
   void start(UvLoop& loop, int listener_fd) {
     listener_fd_ = listener_fd;
-    check_uv(uv_poll_init_socket(loop.raw(), &poll_, listener_fd), "uv_poll_init of a listener");
+    polled_ = Fd(check_errno(fcntl(listener_fd, F_DUPFD_CLOEXEC, 0), "a listener's F_DUPFD"));
+    check_uv(uv_poll_init_socket(loop.raw(), &poll_, polled_.get()), "uv_poll_init of a listener");
     poll_.data = this;
     steer();
   }
@@ -55,8 +59,8 @@ class UvAcceptor {
   /// No more accepts, and those who wait in the backlog are sent away.
   void stop() noexcept {
     stopped_ = true;
-    shutdown(listener_fd_, SHUT_RDWR);
     steer();
+    shutdown(listener_fd_, SHUT_RDWR);
   }
   /// Libuv knows nothing of it after the next turn of the loop.
   void close() noexcept { uv_close(as_handle(poll_), nullptr); }
@@ -69,7 +73,7 @@ class UvAcceptor {
     for (unsigned count = 0; count < accepts_max && sink_.room() > 0; ++count) {
       sockaddr_in6 address{};
       socklen_t size = sizeof address;
-      const int fd = ::accept(listener_fd_, reinterpret_cast<sockaddr*>(&address), &size);
+      const int fd = ::accept(polled_.get(), reinterpret_cast<sockaddr*>(&address), &size);
       if (fd < 0) return on_failed(errno);
       retry_wait_ = 1;
       sink_.adopt(fd, address);
@@ -92,6 +96,9 @@ class UvAcceptor {
 
   Sink& sink_;
   int listener_fd_ = -1;
+  /// The same socket. A socket that was passed loses its number when the worker is to leave it
+  /// alone, and a kernel queue forgets a socket only by the number that it knows it by.
+  Fd polled_;
   uv_poll_t poll_;
   std::uint32_t retry_tick_ = 0;
   std::uint32_t retry_wait_ = 1;
