@@ -41,7 +41,7 @@ void demonstrate(stage::Processes& processes, const std::vector<int>& cpus) {
   const std::vector<int> first = clients_from(cpus[0], 8, port);
   const std::vector<int> second = clients_from(cpus[1], 8, port);
   const auto waiting = [&](unsigned worker) { return processes.listeners().of(worker)->waiting(); };
-  while (waiting(0) + waiting(1) < 16) sched_yield();  // connect() may return before this
+  while (waiting(0) + waiting(1) < 16) sched_yield();  // this may lag behind connect()
   std::printf("8 clients from each of two processors wait at their listeners: %u and %u\n",
               waiting(0), waiting(1));
   processes.start_all();

@@ -330,8 +330,9 @@ inline void Connection::go_on() noexcept {
 }
 
 // [walk end]
-// Without an operation in flight it is in line for a buffer; otherwise that operation is cancelled.
-// A cancel may come too late. Then the operation has ended by itself, and its handler sees ends_.
+// A connection either is in line for a buffer, or has an operation in flight, which is cancelled.
+// // A cancel may come too late. Then the operation has ended by itself, and its handler sees
+// ends_.
 inline void Connection::end() noexcept {
   if (ends_ || closing_) return;
   ends_ = true;
