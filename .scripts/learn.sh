@@ -313,8 +313,8 @@ next_says_how_to_go_on() {
 
 # ---- env
 
-# learn_env [FOLDER]: the flags for one g++ line, relative to the top of the tree. They go after the
-# program's source: a static library serves only what stands before it.
+# learn_env [FOLDER or FILE.cpp]: the flags for one g++ line, relative to the top of the tree. They
+# go after the program's source: a static library serves only what stands before it.
 learn_env() {
   # The line that uses them writes its program there.
   mkdir -p build
@@ -329,8 +329,10 @@ learn_env() {
   echo "-std=c++20 -O2 -I.$include$sources $library -pthread"
 }
 
-# lesson_sources FOLDER: the .cpp files of the components that its programs include, and of theirs.
+# lesson_sources FOLDER or FILE.cpp: the .cpp files of the components that its programs include, and
+# of theirs.
 lesson_sources() {
+  [ -f "$1" ] || set -- "$1"/*.cpp
   awk '
     function follow(path) {
       if (path in seen) return
@@ -361,5 +363,5 @@ lesson_sources() {
       }
       printf "%s%s%s%s", sources, fmt, ssl, uv
       exit
-    }' "$1"/*.cpp
+    }' "$@"
 }

@@ -92,6 +92,7 @@ lesson_find() {
   case $(printf '%s\n' "$found" | grep -c .) in
     1) printf '%s\n' "$found" ;;
     0)
+      ! is_example "$1" || die "\"$1\" is an example and not a lesson. Cure: ./lab run $1"
       near=$(did_you_mean "$1" "$(lesson_names && example_names)")
       die "no lesson \"$1\".$near All of them: ./lab list"
       ;;
