@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 namespace lab::fake {
 
@@ -58,7 +59,17 @@ int FakeKernel::enter(unsigned to_submit, unsigned wait_for) {
   }
   idle_enters_ = taken == 0 && ready() == 0 ? idle_enters_ + 1 : 0;
   if (idle_enters_ > 1000) trace_.fail("liveness", "a thousand enters for nothing: it spins");
+  oversleep();
+  limits_.turn_begins(std::exchange(tick_posted_, false));
   return static_cast<int>(taken);
+}
+
+// What was posted has to wait: the server has no processor. What it does in a drain is judged by
+// time, so there it has one.
+void FakeKernel::oversleep() {
+  if (scenario_.slow_ns == 0 || draining_at_ != 0) return;
+  if (clock_.now() / scenario_.slow_phase_ns % 2 == 0) return;
+  clock_.advance(random_.between(scenario_.slow_ns / 2, scenario_.slow_ns));
 }
 
 // --- the submission queue ---
@@ -285,6 +296,7 @@ void FakeKernel::begin(const Op& op) {
       if (started.multishot && !scenario_.features.has(Feature::timer_multishot)) {
         trace_.fail("safety", "a multishot timeout, which this kernel does not have");
       }
+      tick_data_ = started.user_data;
       started.ready_at = clock_.now() + started.period_ns;
       clock_.after(started.period_ns, [] {});
       break;
@@ -432,6 +444,7 @@ void FakeKernel::post(std::uint64_t user_data, int result, unsigned flags) {
 }
 
 void FakeKernel::write_cqe(const Held& cqe) {
+  if (cqe.user_data == tick_data_) tick_posted_ = true;
   io_uring_cq& queue = ring_->raw()->cq;
   const unsigned tail = *queue.ktail;
   io_uring_cqe& entry = queue.cqes[tail & queue.ring_mask];

@@ -168,6 +168,7 @@ class FakeKernel {
 
   // queues (fake_kernel.cpp)
   int enter(unsigned to_submit, unsigned wait_for);
+  void oversleep();
   unsigned submit(unsigned count);
   Op parse(const io_uring_sqe& sqe);
   void parse_on_slot(const io_uring_sqe& sqe, const Op& op);
@@ -288,6 +289,8 @@ class FakeKernel {
   std::deque<KeptFile> kept_;
   std::uint64_t numbered_ = 0;
   unsigned slot_hint_ = 0;
+  std::uint64_t tick_data_ = 0;        ///< user_data of the server's timer
+  bool tick_posted_ = false;           ///< in this enter
   std::uint64_t accept_again_at_ = 0;  ///< the server may pause until then
   std::uint64_t accept_data_ = 0;      ///< user_data of the multishot accept
 
@@ -298,7 +301,7 @@ class FakeKernel {
   std::uint16_t provided_head_ = 0;
 
   /// What came in the last moments before a connection was cut short may have been dropped.
-  static constexpr std::uint64_t given_up_ns = 100 * millisecond;
+  std::uint64_t given_up_ns() const noexcept { return 100 * millisecond + 3 * scenario_.slow_ns; }
 
   std::uint64_t draining_at_ = 0;
   bool can_reset_ = true;

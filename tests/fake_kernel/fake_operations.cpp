@@ -40,6 +40,7 @@ void FakeKernel::attempt_accept(Operation& op) {
     }
     table_[slot] = network_.accept();
     table_[slot]->slot = static_cast<int>(slot);
+    table_[slot]->came_at = clock_.now();
     ++accepted_;
     write_address(op, *table_[slot]);
     // A full queue ends it, and nothing else does while clients come: they come meanwhile, too.
@@ -64,6 +65,7 @@ void FakeKernel::pass_clients() {
     }
     table_[slot] = arrival->socket;
     table_[slot]->slot = static_cast<int>(slot);
+    table_[slot]->came_at = clock_.now();
     ++accepted_;
     trace_.note("cqe #{} arrives in slot {}", table_[slot]->id, slot);
     post(arrival->user_data, static_cast<int>(slot), 0);
@@ -162,7 +164,9 @@ void FakeKernel::deliver(Operation& op, bool last) {
   limits_.request(op.socket);
   if (!socket.ending) socket.rouse(clock_.now());
   socket.recent.emplace_back(clock_.now(), count);
-  while (socket.recent.front().first + given_up_ns < clock_.now()) socket.recent.pop_front();
+  while (socket.recent.front().first + given_up_ns() < clock_.now()) {
+    socket.recent.pop_front();
+  }
   trace_.note("cqe #{} receive {} B in buffer {}{}, {} home", socket.id, count, id,
               last ? ", last" : "", home_count_);
   network_.received(op.socket);

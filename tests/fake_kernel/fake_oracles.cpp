@@ -118,7 +118,7 @@ void FakeKernel::judge_close(const Operation& op) {
     if (quiet && (was_quiet || is_past(socket.active_at, 200 * millisecond))) return;
     if (is_past(draining_at_, scenario_.options.drain_deadline_ms * millisecond)) return;
   }
-  const bool scarce = now - home_empty_at_ < 100 * millisecond;
+  const bool scarce = now - home_empty_at_ < 100 * millisecond + 3 * scenario_.slow_ns;
   if (scarce && is_past(socket.progress_at, 250 * millisecond)) return;
   // Where answers are the protocol's, whoever keeps a buffer for long is in the way, even if it
   // moves.
@@ -136,7 +136,7 @@ void FakeKernel::judge_close(const Operation& op) {
 
 // What has just come may be dropped with the connection.
 void FakeKernel::give_up(Socket& socket) {
-  while (!socket.recent.empty() && socket.recent.front().first + given_up_ns < clock_.now()) {
+  while (!socket.recent.empty() && socket.recent.front().first + given_up_ns() < clock_.now()) {
     socket.recent.pop_front();
   }
   for (const auto& [time, bytes] : socket.recent) bytes_given_up_ += bytes;
@@ -257,12 +257,12 @@ bool FakeKernel::thinks(const Socket& socket) const noexcept {
 }
 
 // How long somebody may wait for a buffer. For each poolful of peers that keep pooled buffers there
-// is a round in which they are found.
+// is a round in which they are found. A server without a processor is late with each step.
 std::uint64_t FakeKernel::patience() const noexcept {
   const bool pooled = !plainly_echoes();
   const std::uint64_t fewest = std::min(pooled_->count(), buffers_->count() / 2);
   const std::uint64_t rounds = pooled ? scenario_.peers.size() / fewest : 0;
-  return (500 + 100 * rounds) * millisecond;
+  return (500 + 100 * rounds) * millisecond + 6 * scenario_.slow_ns;
 }
 
 // Whoever has something to say must not wait for a pooled buffer because others do not read.

@@ -10,7 +10,8 @@ LimitsOracle::LimitsOracle(const Scenario& scenario, Clock& clock, Trace& trace)
       clock_(clock),
       trace_(trace),
       each_(std::max(limits_.rate, 1U), limits_.burst),
-      total_(std::max(limits_.rate_total, 1U), std::max(limits_.rate_total / 10, 1U)) {}
+      total_(std::max(limits_.rate_total, 1U), std::max(limits_.rate_total / 10, 1U)),
+      delay_(limits_.delay_max_ms, clock.now()) {}
 
 void LimitsOracle::judge_accept(bool asks, bool multishot) {
   if (asks == limits_.any() && !(asks && multishot)) return;
@@ -29,6 +30,7 @@ void LimitsOracle::let_in(Socket& socket) {
   if (limits_.connections_max != 0 && client.open >= limits_.connections_max) {
     fail("has as many connections as it may");
   }
+  if (delay_.surely_refuses(socket.came_at)) fail("comes while the server is behind");
   const std::uint64_t now = clock_.now();
   if (has_rate() && !forgets() && each_.wait_ns(client.due.least, now) > slack_ns) {
     fail("comes too often");
@@ -96,17 +98,22 @@ void LimitsOracle::leaves(Socket& socket, bool draining) {
   Client& client = clients_[number];
   if (socket.let_in) {
     --client.open;
+    if (std::exchange(client.left_at, clock_.now()) != clock_.now()) client.just_left = 0;
+    ++client.just_left;
   } else if (!draining) {
     ++refused_;
-    if (may_be_refused(client, number)) return;
+    if (may_be_refused(client, socket)) return;
     trace_.fail("limits", "#{} is refused, and its client {} may come", socket.id, number);
   }
 }
 
-bool LimitsOracle::may_be_refused(const Client& client, unsigned number) const {
+bool LimitsOracle::may_be_refused(const Client& client, const Socket& socket) const {
+  const unsigned number = socket.peer->plan.client;
   if (number < denied_clients && !limits_.denied.empty()) return true;
   const std::uint64_t now = clock_.now();
-  if (limits_.connections_max != 0 && client.open >= limits_.connections_max) return true;
+  const unsigned open = client.open + (client.left_at == now ? client.just_left : 0);
+  if (limits_.connections_max != 0 && open >= limits_.connections_max) return true;
+  if (delay_.may_refuse(socket.came_at)) return true;
   const std::uint64_t earlier = now - std::min(now, slack_ns);
   if (has_rate() && each_.wait_ns(client.due.most, earlier) > 0) return true;
   return limits_.rate_total != 0 && total_.wait_ns(total_due_.most, earlier) > 0;

@@ -10,6 +10,7 @@
 
 #include "06-server/lib/limits/rate_limit.hpp"
 #include "tests/fake_kernel/clock.hpp"
+#include "tests/fake_kernel/delay_oracle.hpp"
 #include "tests/fake_kernel/network.hpp"
 #include "tests/fake_kernel/scenario.hpp"
 #include "tests/fake_kernel/trace.hpp"
@@ -28,6 +29,10 @@ class LimitsOracle {
   void request(const std::shared_ptr<Socket>& socket);
   /// The server has seen all that was posted before this, and said what follows.
   void turn_over();
+  /// The server is told what was posted. @param with_tick a tick is among it
+  void turn_begins(bool with_tick) noexcept {
+    if (with_tick) delay_.takes_tick(clock_.now());
+  }
   void judge_receive(const Socket& socket);
   /// It may be made to wait.
   bool paces(const Socket& socket) const noexcept;
@@ -46,7 +51,9 @@ class LimitsOracle {
     std::uint64_t most = 0;
   };
   struct Client {
-    unsigned open = 0;  ///< connections that are let in
+    unsigned open = 0;          ///< connections that are let in
+    unsigned just_left = 0;     ///< and those that were, and left at
+    std::uint64_t left_at = 0;  ///< this time: what a turn decides is not seen in its order
     Due due;
   };
 
@@ -54,7 +61,7 @@ class LimitsOracle {
   static constexpr std::uint64_t slack_ns = millisecond;
 
   bool has_rate() const noexcept { return limits_.rate != 0; }
-  bool may_be_refused(const Client& client, unsigned number) const;
+  bool may_be_refused(const Client& client, const Socket& socket) const;
   void charge(Due& due, const RateLimit& limit) const;
   /// One that is forgotten begins anew.
   bool forgets() const noexcept { return limits_.entries < clients_max; }
@@ -64,6 +71,7 @@ class LimitsOracle {
   Trace& trace_;
   RateLimit each_;
   RateLimit total_;
+  DelayOracle delay_;
   std::map<unsigned, Client> clients_;
   Due total_due_;
   std::vector<std::shared_ptr<Socket>> asked_;  ///< what the server may not know yet

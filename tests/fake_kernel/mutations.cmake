@@ -246,6 +246,28 @@ mutation(the_refused_are_charged OF limited FILE 06-server/lib/limits/rate_limit
       return false;
     }")
 
+# A limit of delay: a burst is none, and whoever is behind lets nobody in.
+set(delay_limit 06-server/lib/limits/delay_limit.hpp)
+
+mutation(one_late_tick_refuses OF limited FILE ${delay_limit} CAUGHT_BY "limits: .* may come"
+  OLD "refuses_ = again || now_ns - late_since_ns_ >= interval_ns;"
+  NEW "refuses_ = true;")
+
+mutation(the_end_of_a_delay_is_not_seen OF limited FILE ${delay_limit} CAUGHT_BY "limits: .* may come"
+  OLD "      late_ = refuses_ = false;
+      return;"
+  NEW "      return;")
+
+mutation(nobody_asks_whether_it_is_behind OF limited FILE ${client_limits}
+  CAUGHT_BY "limits: .* while the server is behind"
+  OLD "if (delay_ && delay_->refuses()) return Refused::delay;"
+  NEW "")
+
+mutation(its_ticks_are_not_looked_at OF limited FILE ${client_limits}
+  CAUGHT_BY "limits: .* while the server is behind"
+  OLD "if (delay_) delay_->tick(now_ns);"
+  NEW "")
+
 # TLS: what only a client that decrypts can see.
 set(tls 06-server/lib/protocol/tls/tls.hpp)
 set(tls_sender 06-server/lib/protocol/tls/tls_sender.hpp)

@@ -55,6 +55,7 @@ struct Socket {
   }
   bool writable() const noexcept { return dead || 3 * room() >= send_room; }
 
+  std::uint64_t came_at = 0;      ///< when the server was given it, unless the queue was full
   bool let_in = false;            ///< past the server's limits, if it has any
   bool left = false;              ///< and does not count any more
   bool asked = false;             ///< something was received from it

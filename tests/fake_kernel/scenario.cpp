@@ -93,6 +93,16 @@ void draw_limits(Random& random, LimitOptions& limits) {
   }
 }
 
+// A limit of delay goes by the clock of the server, and the rates by when its clients come: one
+// of the two is enough for a server that is late.
+void draw_delay_limit(Random& random, Scenario& scenario) {
+  LimitOptions& limits = scenario.options.limits;
+  limits.rate = limits.rate_total = 0;
+  limits.delay_max_ms = random.between(1, 40);
+  scenario.slow_ns = random.between(20, 120) * millisecond;
+  scenario.slow_phase_ns = random.between(100, 800) * millisecond;
+}
+
 // 192.0.2.N, the same as a listener on :: has it, or any address of 2001:db8:N::/64.
 sockaddr_in6 draw_address(Random& random, unsigned client, bool is_ipv6) {
   sockaddr_in6 peer{};
@@ -244,6 +254,7 @@ Scenario::Scenario(Random& random)
   if (dials()) draw_upstreams(random, *this);
   if (subject != Subject::limited) return;
   draw_limits(random, options.limits);
+  if (random.chance(400)) draw_delay_limit(random, *this);
   const unsigned clients = random.between(1, clients_max);
   for (PeerPlan& plan : peers) {
     plan.client = random.below(clients);
@@ -262,10 +273,12 @@ std::string Scenario::describe() const {
   }
   std::string limited;
   if (const LimitOptions& limits = options.limits; limits.any()) {
-    limited =
-        fmt::format("{}/s of {} clients, burst {}, {}/s in all, {} connections each, {} denied; ",
-                    limits.rate, limits.entries, limits.burst, limits.rate_total,
-                    limits.connections_max, limits.denied.size());
+    limited = fmt::format(
+        "{}/s of {} clients, burst {}, {}/s in all, {} connections each, {} denied, "
+        "delay {} of {} ms in phases of {} ms; ",
+        limits.rate, limits.entries, limits.burst, limits.rate_total, limits.connections_max,
+        limits.denied.size(), limits.delay_max_ms, slow_ns / millisecond,
+        slow_phase_ns / millisecond);
   }
   constexpr std::array endings{"served", "drained", "stopped"};
   constexpr std::array modes{"auto", "always", "never"};

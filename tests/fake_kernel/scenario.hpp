@@ -111,6 +111,9 @@ struct Scenario {
   std::uint64_t ending_ns;  ///< when, unless all are served
   std::vector<PeerPlan> peers;
   std::vector<UpstreamPlan> upstreams;  ///< where the server dials
+  /// The server gets its processor so late, or up to twice as early, in every second phase; or 0.
+  std::uint64_t slow_ns = 0;
+  std::uint64_t slow_phase_ns = 1;
   /// So long the kernel takes to say who a client is, whose upstream speaks meanwhile; or 0.
   std::uint64_t introduction_ns = 0;
 };
