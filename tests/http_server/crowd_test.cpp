@@ -41,6 +41,66 @@ TEST(HttpCrowd, HalvesOfRequestsInFewBuffers) {
   EXPECT_EQ(stats.lines().back()["shed"].number(), 0);
 }
 
+// There are 256 stores for heads that come in pieces. Who holds one longest gives it to the next,
+// and hears so at once: nobody waits for a timeout, nobody is lost, and good ones need none.
+TEST(HttpCrowd, MoreHalvesOfRequestsThanThereAreStores) {
+  constexpr unsigned stores = 256;
+  const Folder folder;
+  const std::string page = noise(3000);
+  folder.write("page", page);
+  const StatsJson stats;
+  ServerProcess server(http_server(
+      folder.path(), {"--connections", "1024", "--request-timeout", "3600000", "--idle-timeout-ms",
+                      "0", "--stats-json", stats.path(), "--stats-interval-ms", "20"}));
+  const std::uint16_t port = server.port();
+  const auto has_read = [&](double count) {
+    return stats.shows([&](const Json& line) { return line["receives"].number() >= count; });
+  };
+  HttpClient good(port);
+  double asked = 0;
+  const auto good_ones_are_served = [&] {
+    EXPECT_TRUE(good.get("/page").body == page);
+    HttpClient newcomer(port);
+    EXPECT_TRUE(newcomer.get("/page").body == page);
+    asked += 2;
+  };
+  const auto begin = [&](std::deque<HttpClient>& clients) {
+    for (unsigned number = 0; number < stores; ++number) {
+      clients.emplace_back(port);
+      clients.back().send("GET /page HTTP/1.1\r\nHo");
+      if (number % 64 == 0) good_ones_are_served();
+    }
+    asked += stores;
+    ASSERT_TRUE(has_read(asked));
+  };
+  std::deque<HttpClient> displaced;
+  std::deque<HttpClient> holders;
+  begin(displaced);
+  begin(holders);
+  for (HttpClient& client : displaced) {
+    const test::HttpAnswer answer = client.answer();
+    EXPECT_EQ(answer.status, 408);
+    const std::string* connection = answer.field("Connection");
+    EXPECT_TRUE(connection != nullptr && *connection == "close");
+    EXPECT_TRUE(client.ended());
+  }
+  good_ones_are_served();
+  for (HttpClient& client : holders) {
+    client.send("st: h\r\n\r\n");
+    const test::HttpAnswer answer = client.answer();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_TRUE(answer.body == page);
+  }
+  displaced.clear();
+  holders.clear();
+  good.reset();
+  expect_drains(server);
+  const Json last = stats.lines().back();
+  EXPECT_EQ(last["http_refusals"]["crowded"].number(), stores);
+  EXPECT_EQ(last["shed"].number(), 0);
+  EXPECT_EQ(last["accepted"].number(), last["closed"].number());
+}
+
 // One answer in a thousand did not come where a receive was not started again.
 TEST(HttpCrowd, RequestsOnOneConnection) {
   const Folder folder;
