@@ -78,62 +78,48 @@ else()
   message(STATUS "without io_uring: the servers on libuv and nothing else (docs/portable.md)")
 endif()
 
-# lab_library(NAME HEADER LIBRARY [OPTIONAL what]): a library of the distribution's as lab::NAME. CMake knows none of
-# these but zlib, and pkg-config need not be there. Without an optional one, `what` is left out and there is no target.
-function(lab_library name header library)
-  cmake_parse_arguments(PARSE_ARGV 3 arg "" "OPTIONAL" "")
-  find_path(LAB_${name}_INCLUDE_DIR ${header})
-  find_library(LAB_${name}_LIBRARY ${library})
-  mark_as_advanced(LAB_${name}_INCLUDE_DIR LAB_${name}_LIBRARY)
-  if((NOT LAB_${name}_INCLUDE_DIR OR NOT LAB_${name}_LIBRARY) AND arg_OPTIONAL)
-    message(STATUS "lib${library} or its header ${header} is missing: built without ${arg_OPTIONAL}. "
-      "Cure: ./lab setup installs them")
-    return()
-  endif()
-  if(NOT LAB_${name}_INCLUDE_DIR OR NOT LAB_${name}_LIBRARY)
-    message(FATAL_ERROR "lib${library} and its header ${header} are needed.\nCure: ./lab setup installs them.")
-  endif()
-  add_library(lab::${name} UNKNOWN IMPORTED GLOBAL)
-  set_target_properties(lab::${name} PROPERTIES
-    IMPORTED_LOCATION ${LAB_${name}_LIBRARY}
-    INTERFACE_INCLUDE_DIRECTORIES ${LAB_${name}_INCLUDE_DIR})
-endfunction()
-
-lab_library(zlib zlib.h z)
-lab_library(brotli_encoder brotli/encode.h brotlienc)
-lab_library(brotli_decoder brotli/decode.h brotlidec)
-lab_library(zstd zstd.h zstd)
-lab_library(xxhash xxhash.h xxhash)
-lab_library(crypto openssl/crypto.h crypto)
-lab_library(ssl openssl/ssl.h ssl)
-lab_library(uv uv.h uv OPTIONAL "the engine for kernels without io_uring (06-server/lib/portable)")
+# The distribution's libraries. A program that uses the installed lab reads the same list.
+include(lab_libraries)
+lab_libraries(missing)
+if(missing)
+  message(FATAL_ERROR "Needed, and not here: ${missing}.\nCure: ./lab setup installs them.")
+endif()
+lab_library(missing uv uv.h uv)
 if(TARGET lab::uv)
   set_target_properties(lab::uv PROPERTIES INTERFACE_COMPILE_DEFINITIONS LAB_HAS_LIBUV)
-elseif(NOT LAB_IO_URING)
+elseif(LAB_IO_URING)
+  message(STATUS "Not here: ${missing}: built without the engine for kernels without io_uring "
+    "(06-server/lib/portable). Cure: ./lab setup installs them")
+else()
   message(FATAL_ERROR "-DLAB_IO_URING=OFF leaves libuv to serve, and there is none.\n"
     "Cure: docs/portable.md names its package on each system.")
 endif()
 
 add_library(lab_options INTERFACE)
 add_library(lab::options ALIAS lab_options)
+# Warnings are for this tree: who uses the installed lab has a taste of their own. But a wrong one is kept from them.
 # -Wextra warns of every field that a named initialiser leaves at its default, which is what defaults are for.
-target_compile_options(lab_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-field-initializers)
+set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # Without the optimiser g++ takes a promise's operator new and operator delete for a wrong pair.
-  target_compile_options(lab_options INTERFACE -Wno-mismatched-new-delete)
+  list(APPEND warnings -Wno-mismatched-new-delete)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_FLAGS_RELWITHDEBINFO MATCHES "sanitize=thread")
   # g++ warns of every fence, which ThreadSanitizer does not see. The only one is for an SQPOLL kernel thread.
-  target_compile_options(lab_options INTERFACE -Wno-tsan)
+  list(APPEND warnings -Wno-tsan)
 endif()
 if(LAB_WERROR)
-  target_compile_options(lab_options INTERFACE -Werror)
+  list(APPEND warnings -Werror)
 endif()
-target_include_directories(lab_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(lab_options INTERFACE
+  "$<BUILD_INTERFACE:${warnings}>" $<INSTALL_INTERFACE:-Wno-mismatched-new-delete>)
+target_compile_features(lab_options INTERFACE cxx_std_20)
+target_include_directories(lab_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/io_uring_lab>)
 # SYSTEM: liburing's inline functions are not written for our warnings.
-target_include_directories(lab_options SYSTEM INTERFACE ${LIBURING_INCLUDE_DIR})
-target_link_libraries(lab_options INTERFACE ${LIBURING_LIBRARY} Threads::Threads)
+target_include_directories(lab_options SYSTEM INTERFACE $<BUILD_INTERFACE:${LIBURING_INCLUDE_DIR}>)
+target_link_libraries(lab_options INTERFACE
+  $<BUILD_INTERFACE:${LIBURING_LIBRARY}> $<INSTALL_INTERFACE:lab::liburing> Threads::Threads)
 if(NOT LAB_IO_URING)
   # Names that POSIX has and some systems lack stand in front of every source.
   target_compile_definitions(lab_options INTERFACE LAB_WITHOUT_IO_URING)
@@ -181,6 +167,7 @@ function(lab_component path)
   endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC lab::options ${arg_DEPENDS} ${arg_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY LAB_COMPONENTS ${name})
   if(NOT LAB_IO_URING)
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()

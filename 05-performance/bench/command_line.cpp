@@ -19,7 +19,6 @@ namespace lab {
 namespace {
 
 constexpr int exit_wrong_use = 2;
-
 CLI::Validator validator(const WordCheck& check) { return {check.complaint, check.shown}; }
 
 // For a word behind an option that takes one: "--to A B".
@@ -186,6 +185,7 @@ CommandOption CommandOption::allow_extra_args(bool allow) const {
 CommandLine::CommandLine(const std::string& name, const std::string& description,
                          int exit_unwritten)
     : app_(std::make_unique<CLI::App>(description, name)), exit_unwritten_(exit_unwritten) {
+  app_->set_version_flag("--version", fmt::format("{} {} (io_uring lab)", name, LAB_VERSION));
   app_->failure_message([](const CLI::App* app, const CLI::Error& error) {
     const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
     return fmt::format("{0}: {1}{2}\nRun {0} --help for more information.\n", app->get_name(),

@@ -100,6 +100,7 @@ TEST(Start, HelpNamesEveryOption) {
   EXPECT_TRUE(end->exited);
   EXPECT_EQ(end->code, 0);
   for (const char* option : {"--help",
+                             "--version",
                              "--address",
                              "--ipv6-only",
                              "--port",
