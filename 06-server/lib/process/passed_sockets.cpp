@@ -107,9 +107,6 @@ PassedSockets take_passed_sockets(unsigned workers) {
       refuse(fd, "listens elsewhere than the ones before it",
              "one address and port for a server, and another server for the other");
     }
-    // Whether it blocks is a property of the socket, which the server before may have changed: to
-    // an accept of io_uring a socket that does not block says EAGAIN at once.
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     passed.fds.push_back(fd);
   }
@@ -120,6 +117,10 @@ PassedSockets take_passed_sockets(unsigned workers) {
         passed.fds.size(), workers, workers == 1 ? "" : "s", passed.fds.size()));
   }
   return passed;
+}
+
+void let_block(const std::vector<int>& passed) {
+  for (const int fd : passed) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
 }  // namespace lab

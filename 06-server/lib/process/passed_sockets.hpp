@@ -13,7 +13,7 @@ namespace lab {
 
 /// What the environment named, and where it listens.
 struct PassedSockets {
-  std::vector<int> fds;    ///< open, close-on-exec and blocking; empty: there were none
+  std::vector<int> fds;    ///< open and close-on-exec; empty: there were none
   std::string address;     ///< IPv4 or IPv6, as ListenerOptions has it
   std::uint16_t port = 0;  ///< of all of them
 };
@@ -24,5 +24,10 @@ struct PassedSockets {
 /// @throws std::invalid_argument with the cause and its cure, where one of them is no TCP socket
 /// that listens, where they are of several addresses, or where there are too few or too many
 PassedSockets take_passed_sockets(unsigned workers);
+
+/// For accepts of io_uring, to which a socket that does not block says EAGAIN at once. Whether it
+/// blocks is a property of the socket that all who have it share, and the engine without io_uring
+/// does not let it: a server of that engine that is still there would hang in an accept.
+void let_block(const std::vector<int>& passed);
 
 }  // namespace lab

@@ -200,7 +200,7 @@ void try_features(ServerOptions& options) {
     return take_portable(options, {});
   }
   const Feature missing = options.features.missing();
-  if (missing == Feature::count) return;
+  if (missing == Feature::count) return let_block(options.supervisor.passed);
   const FeatureInfo& info = Features::info(missing);
   const int error = options.features.error(missing);
   if (options.backend == Backend::automatic && has_libuv && forbids(error)) {
