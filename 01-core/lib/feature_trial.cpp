@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -178,7 +179,8 @@ int try_accept_direct() {
 
 // Sends `bytes` to a multishot receive of 16-byte buffers and counts the completions of one enter.
 // @param total where the receive shall end by itself; 0: nowhere
-int count_received(unsigned bytes, unsigned& completions, unsigned total = 0) {
+// @param how IORING_RECV* and IORING_RECVSEND*, beyond the multishot
+int count_received(unsigned bytes, unsigned& completions, unsigned total = 0, unsigned how = 0) {
   ProbeRing ring;
   TcpPair pair;
   if (ring.error() != 0) return ring.error();
@@ -194,6 +196,7 @@ int count_received(unsigned bytes, unsigned& completions, unsigned total = 0) {
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = 1;
   sqe->optlen = total;
+  sqe->ioprio |= static_cast<std::uint16_t>(how);
   const auto [res, flags] = ring.next();
   if (res <= 0 || (flags & IORING_CQE_F_MORE) == 0) return failure(res);
   completions = 1 + io_uring_cq_ready(ring.raw());
@@ -215,6 +218,15 @@ int try_recv_total() {
   unsigned completions = 0;
   if (const int error = count_received(16 * 8, completions, 16 * 4); error != 0) return error;
   return completions == 4 ? 0 : EOPNOTSUPP;
+}
+
+int try_recv_bundle() {
+  unsigned completions = 0;
+  if (const int error = count_received(16 * 8, completions, 0, IORING_RECVSEND_BUNDLE);
+      error != 0) {
+    return error;
+  }
+  return completions < 8 ? 0 : EOPNOTSUPP;
 }
 
 int try_cancel() {
@@ -368,8 +380,8 @@ int try_feature(Feature feature) {
       return try_slot_release();
     case Feature::recv_total:
       return try_recv_total();
-    case Feature::bundle:
-      return ProbeRing().kernel_says(IORING_FEAT_RECVSEND_BUNDLE) ? 0 : EOPNOTSUPP;
+    case Feature::recv_bundle:
+      return try_recv_bundle();
     case Feature::incremental_buffers:
       return try_buffer_ring(IOU_PBUF_RING_INC);
     case Feature::min_wait:

@@ -32,7 +32,7 @@ constexpr std::array<FeatureInfo, static_cast<std::size_t>(Feature::count)> info
     {"slot-release", "6.13", "without it a shutdown precedes each close, receives are renewed",
      false},
     {"recv-total", "6.17", "without it one burst may take more buffers than meant", false},
-    {"bundle", "6.10", "not used by the server", false},
+    {"recv-bundle", "6.10", "streams: several buffers a completion; used with recv-total", false},
     {"incremental-buffers", "6.12", "not used by the server", false},
     {"min-wait", "6.12", "not used by the server", false},
 }};

@@ -30,7 +30,7 @@ enum class Feature : unsigned char {
   recv_retry_limit,     ///< a multishot receive leaves room for others after 32 buffers
   slot_release,         ///< a closed slot lets its file go at once
   recv_total,           ///< a multishot receive ends after so many bytes
-  bundle,               ///< several buffers a receive or send
+  recv_bundle,          ///< a receive takes several buffers a completion
   incremental_buffers,  ///< a buffer consumed piece by piece
   min_wait,             ///< wait a little for more completions
   count                 ///< how many there are; no feature

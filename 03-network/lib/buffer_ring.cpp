@@ -11,13 +11,15 @@ BufferRing::BufferRing(Ring& ring, const BufferRingOptions& options, std::span<s
       count_(options.count),
       size_(options.size),
       group_(options.group),
+      incremental_(options.incremental),
       state_(options.count) {
+  aside_.reserve(count_);
   LAB_ASSERT(memory.size() >= std::size_t{count_} * size_);
   int error = 0;
   entries_ = io_uring_setup_buf_ring(
       ring.raw(), count_, group_, options.incremental ? unsigned{IOU_PBUF_RING_INC} : 0U, &error);
   if (entries_ == nullptr) check(error, "io_uring_setup_buf_ring");
-  for (unsigned index = 0; index < count_; ++index) provide(static_cast<BufferId>(index));
+  for (unsigned index = 0; index < count_; ++index) take_home(static_cast<BufferId>(index));
 }
 
 BufferRing::~BufferRing() {
@@ -42,15 +44,37 @@ BufferLease BufferRing::lease(const Cqe& cqe) noexcept {
     state.kernel_writes = false;
     --free_;
     unpoison(address(id), size_);
+    while (!aside_.empty() && next_place_is_free()) {
+      provide(aside_.back());
+      aside_.pop_back();
+    }
   } else {
     unpoison(address(id) + offset, length);
   }
   return {*this, id, offset, length};
 }
 
-void BufferRing::provide(BufferId id) noexcept {
+// CQEs need not come in the order in which their buffers were taken: that of an operation that ends
+// is posted last. So a buffer may be back before the CQE of one that was provided long before it;
+// and a bundle's CQE is only understood together with the entries of its buffers.
+bool BufferRing::next_place_is_free() const noexcept {
+  const unsigned place = entries_->tail & (count_ - 1);
+  const State& last = state_[entry_at(place).bid];
+  return !last.kernel_writes || last.place != place;
+}
+
+void BufferRing::take_home(BufferId id) noexcept {
   poison(address(id), size_);
-  state_[static_cast<std::uint16_t>(id)] = {};
+  if (next_place_is_free()) {
+    provide(id);
+  } else {
+    aside_.push_back(id);
+  }
+}
+
+void BufferRing::provide(BufferId id) noexcept {
+  state_[static_cast<std::uint16_t>(id)] = {
+      .place = static_cast<std::uint16_t>(entries_->tail & (count_ - 1)), .kernel_writes = true};
   io_uring_buf_ring_add(entries_, address(id), size_, static_cast<std::uint16_t>(id),
                         io_uring_buf_ring_mask(count_), 0);
   io_uring_buf_ring_advance(entries_, 1);
@@ -62,7 +86,7 @@ void BufferRing::provide(BufferId id) noexcept {
 void BufferRing::give_back(BufferId id) noexcept {
   State& state = state_[static_cast<std::uint16_t>(id)];
   LAB_ASSERT(state.slices > 0);
-  if (--state.slices == 0 && !state.kernel_writes) provide(id);
+  if (--state.slices == 0 && !state.kernel_writes) take_home(id);
 }
 
 }  // namespace lab

@@ -3,6 +3,7 @@
 // lease dies.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -113,6 +114,28 @@ class BufferRing {
   /// REQUIRES: cqe.has_buffer(); each CQE once, in the order of arrival.
   BufferLease lease(const Cqe& cqe) noexcept;
 
+  /// What a bundle's CQE brought: the buffer that it names and those that were provided after it,
+  /// each filled to the length that its entry in the ring has. That is all of it, or less: a kernel
+  /// shortens the entry of a buffer that it means to fill in part, and may then leave it for
+  /// somebody else (Linux 6.10 to 7.0). Without bytes no buffer was taken, whatever the CQE names.
+  /// REQUIRES: as lease(); not with incremental buffers, whose entries say what is left.
+  /// @param take is given each BufferLease, in the order of the bytes
+  template <class Take>
+  void leases(const Cqe& cqe, Take take) noexcept {
+    LAB_ASSERT(cqe.has_buffer());
+    LAB_ASSERT(!incremental_);
+    unsigned place = state_[cqe.flags >> IORING_CQE_BUFFER_SHIFT].place;
+    for (std::int32_t left = cqe.res; left > 0; ++place) {
+      // Read before it is taken: then another buffer may come to its place.
+      const io_uring_buf entry = entry_at(place);
+      const std::int32_t part = std::min(left, static_cast<std::int32_t>(entry.len));
+      left -= part;
+      take(lease(
+          {.res = part,
+           .flags = IORING_CQE_F_BUFFER | (std::uint32_t{entry.bid} << IORING_CQE_BUFFER_SHIFT)}));
+    }
+  }
+
   /// For those who keep accounts of their own: one more reads this buffer, one less does.
   void share(BufferId id) noexcept { ++state_[static_cast<std::uint16_t>(id)].slices; }
   /// One less reads it. After the last one the buffer is the kernel's again, as soon as the kernel
@@ -136,12 +159,18 @@ class BufferRing {
 
  private:
   struct State {
-    std::uint32_t slices = 0;   ///< leases that are alive
-    bool kernel_writes = true;  ///< true while the kernel may write more into it
-    std::uint32_t filled = 0;   ///< where the next slice of an incremental buffer begins
+    std::uint32_t slices = 0;    ///< leases that are alive
+    std::uint32_t filled = 0;    ///< where the next slice of an incremental buffer begins
+    std::uint16_t place = 0;     ///< its entry in the ring, from when it was provided
+    bool kernel_writes = false;  ///< true from then on until a CQE says that it is not filled more
   };
 
+  const io_uring_buf& entry_at(unsigned place) const noexcept {
+    return reinterpret_cast<const io_uring_buf*>(entries_)[place & (count_ - 1)];
+  }
+  bool next_place_is_free() const noexcept;
   void provide(BufferId id) noexcept;
+  void take_home(BufferId id) noexcept;
 
   Ring& ring_;
   io_uring_buf_ring* entries_ = nullptr;
@@ -150,7 +179,11 @@ class BufferRing {
   unsigned size_;
   unsigned free_ = 0;
   std::uint16_t group_;
+  bool incremental_;
   std::vector<State> state_;
+  /// At home, and not in the ring yet: the next entry there belongs to a CQE that was not looked
+  /// at.
+  std::vector<BufferId> aside_;
 };
 
 inline std::span<std::byte> BufferLease::bytes() const noexcept {

@@ -27,9 +27,19 @@ class RecvMultishot : public Completion {
   void start(Ring& ring, FileSlot slot, const BufferRing& buffers,
              std::uint32_t total_bytes = 0) noexcept {
     io_uring_sqe* sqe = ring.sqe();
-    io_uring_prep_recv_multishot(sqe, index(slot), nullptr, 0, 0);
-    select(sqe, buffers);
-    sqe->optlen = total_bytes;
+    prepare(sqe, slot, buffers, total_bytes);
+    ring.arm(sqe, *this);
+  }
+
+  /// The same, but a CQE may speak for several buffers, and is for BufferRing::leases() (Linux
+  /// 6.10). For streams: where a buffer is enough it only costs the kernel a longer look.
+  /// @param total_bytes as for start(); without one, all that is queued may be taken at once. The
+  /// kernels that have it have also the cures of what bundles did wrong (liburing issue 1409)
+  void start_bundles(Ring& ring, FileSlot slot, const BufferRing& buffers,
+                     std::uint32_t total_bytes) noexcept {
+    io_uring_sqe* sqe = ring.sqe();
+    prepare(sqe, slot, buffers, total_bytes);
+    sqe->ioprio |= IORING_RECVSEND_BUNDLE;
     ring.arm(sqe, *this);
   }
 
@@ -62,6 +72,13 @@ class RecvMultishot : public Completion {
   }
 
  private:
+  static void prepare(io_uring_sqe* sqe, FileSlot slot, const BufferRing& buffers,
+                      std::uint32_t total_bytes) noexcept {
+    io_uring_prep_recv_multishot(sqe, index(slot), nullptr, 0, 0);
+    select(sqe, buffers);
+    sqe->optlen = total_bytes;
+  }
+
   static void select(io_uring_sqe* sqe, const BufferRing& buffers) noexcept {
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
     sqe->buf_group = buffers.group();

@@ -166,6 +166,13 @@ void FakeKernel::parse_on_slot(const io_uring_sqe& sqe, const Op& op) {
       if (op->multishot && op->length > 0 && !scenario_.features.has(Feature::recv_total)) {
         trace_.fail("safety", "a receive with a total, which this kernel does not have");
       }
+      op->bundles = (sqe.ioprio & IORING_RECVSEND_BUNDLE) != 0;
+      if (op->bundles && !scenario_.features.has(Feature::recv_bundle)) {
+        trace_.fail("safety", "a bundle, which this kernel does not have");
+      }
+      if (op->bundles && (op->length == 0 || op->length > 16U * buffers_->size())) {
+        trace_.fail("safety", "a bundle of {} B: more than its share", op->length);
+      }
       op->discards = (sqe.msg_flags & MSG_TRUNC) != 0 && sqe.addr == 0;
       if (op->discards) break;
       if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 || sqe.buf_group != buffers_->group()) {
@@ -341,6 +348,7 @@ void FakeKernel::progress() {
   for (const Op& op : due) {
     if (!op->over) attempt(op);
   }
+  post_finished();
   std::erase_if(operations_, [](const Op& op) { return op->over; });
   if (acceptor_.attached()) pass_clients();
   release_files();
@@ -405,8 +413,18 @@ void FakeKernel::finish(Operation& op, int result, unsigned flags) {
     if (op.kind == Kind::install) --op.socket->installs;
     if (op.socket->loss == &op) op.socket->loss = nullptr;
   }
-  post(op.user_data, result, flags);
+  if (random_.chance(chances_.finished_last)) {
+    finished_.push_back({op.user_data, result, flags});
+  } else {
+    post(op.user_data, result, flags);
+  }
   if (op.linked != nullptr) begin(op.linked);
+}
+
+// An operation that ends is completed in a batch with others that end, behind what went on.
+void FakeKernel::post_finished() {
+  for (const Held& cqe : finished_) post(cqe.user_data, cqe.result, cqe.flags);
+  finished_.clear();
 }
 
 std::uint64_t FakeKernel::draw_delay() {

@@ -3,8 +3,10 @@
 // enabled, so everything that registers is real as well.
 //
 // What is legal and drawn here: an accept's CQE before the close's of the same slot; receives that
-// end with data, with nothing, or for lack of a buffer while there is no data; data after the
-// cancel; a cancel's CQE first or last, and -ENOENT for what is just going on; short sends, and
+// end with data, with nothing, or for lack of a buffer while there is no data; bundles of any
+// number of buffers, and entries of the buffer ring that are shortened, for good, by who only
+// looked at them; the last CQE of an operation behind those of others that were later; data after
+// the cancel; a cancel's CQE first or last, and -ENOENT for what is just going on; short sends, and
 // partial counts of cancelled ones; notifications long after the result and after the close;
 // connects that are refused, late or never answered; and, on kernels that keep the files of closed
 // slots, the end of a connection long after its close.
@@ -67,6 +69,7 @@ struct Operation {
   int slot = -1;
   std::uint64_t number = 0;  ///< among those on slots, in the order of their beginning
   bool multishot = false;
+  bool bundles = false;   ///< a receive whose CQEs may take several buffers
   bool discards = false;  ///< a receive without a buffer: what comes is thrown away
   bool over = false;
   std::uint64_t ready_at = 0;  ///< nothing happens to it before
@@ -146,6 +149,7 @@ class FakeKernel {
   const LimitsOracle& limits() const noexcept { return limits_; }
   std::uint64_t notifications() const noexcept { return notifications_posted_; }
   std::uint64_t sends() const noexcept { return sends_posted_; }
+  std::uint64_t bundles() const noexcept { return bundles_posted_; }  ///< of two buffers or more
 
   /// For the end of a seed: what is still in flight but cancels, which point to no memory, and
   /// slots that are not free.
@@ -182,6 +186,7 @@ class FakeKernel {
   unsigned ready() const noexcept;
   bool queue_has_room() const noexcept;
   void finish(Operation& op, int result, unsigned flags = 0);
+  void post_finished();
   void delay(Operation& op);
   std::uint64_t draw_delay();
 
@@ -194,6 +199,8 @@ class FakeKernel {
   void attempt_receive(Operation& op);
   void finish_at_end(Operation& op);
   void deliver(Operation& op, bool last);
+  unsigned buffers_for(const Operation& op);
+  void shorten(io_uring_buf& entry);
   void attempt_poll(Operation& op);
   void attempt_send(Operation& op);
   void send_some(Operation& op, bool cut);
@@ -234,6 +241,7 @@ class FakeKernel {
   // buffers (fake_operations.cpp)
   void take_provided();
   unsigned take_buffer();
+  io_uring_buf& entry_at(unsigned place) const noexcept;
   void fill(unsigned id, const Script& script, std::uint64_t position, unsigned count);
   void scribble_pooled();
   void judge_piece(const Socket& socket, const iovec& piece);
@@ -281,6 +289,7 @@ class FakeKernel {
   bool reading_ = false;                          ///< a piece of a file is on its way, then
   std::vector<Notification> notifications_;
   std::deque<Held> overflow_;
+  std::vector<Held> finished_;  ///< last CQEs, which come behind the others of this round
   unsigned idle_enters_ = 0;
   std::uint64_t enters_ = 0;
 
@@ -311,6 +320,7 @@ class FakeKernel {
   std::uint64_t accepted_ = 0;
   std::uint64_t notifications_posted_ = 0;
   std::uint64_t sends_posted_ = 0;
+  std::uint64_t bundles_posted_ = 0;
 };
 
 }  // namespace lab::fake

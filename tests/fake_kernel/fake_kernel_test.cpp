@@ -145,6 +145,7 @@ struct Totals {
   std::uint64_t notifications = 0;
   std::uint64_t no_buffers = 0;
   std::uint64_t pauses = 0;
+  std::uint64_t bundles = 0;
 };
 
 // A subject that has operations of its own knows the ring.
@@ -237,6 +238,7 @@ void run_seed(std::uint64_t seed, const Options& options, Trace& trace, Totals& 
   totals.notifications += rig->kernel.notifications();
   totals.no_buffers += rig->stats.get(Stat::no_buffers);
   totals.pauses += rig->stats.get(Stat::pauses);
+  totals.bundles += rig->kernel.bundles();
   if (clean && rig->scenario.ending != Ending::stopped) {
     judge_end(*rig);
   } else if (!clean) {
@@ -286,9 +288,9 @@ int run(int argc, char** argv) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   fmt::print(
       "{} seeds in {:.1f} s: {} enters, {} CQEs, {} connections, {} B, {} notifications, {} times "
-      "no buffers, {} pauses, {} shed\nOK\n",
+      "no buffers, {} pauses, {} shed, {} bundles\nOK\n",
       count, elapsed.count(), totals.enters, totals.completions, totals.accepted, totals.bytes,
-      totals.notifications, totals.no_buffers, totals.pauses, totals.shed);
+      totals.notifications, totals.no_buffers, totals.pauses, totals.shed, totals.bundles);
   std::fflush(stdout);
   _exit(0);  // what was stopped must not be destroyed
 }

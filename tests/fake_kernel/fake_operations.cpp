@@ -121,6 +121,7 @@ void FakeKernel::attempt_receive(Operation& op) {
         return finish(op, -error);
       }
       if (socket.fin || socket.dead) return finish_at_end(op);
+      if (op.bundles && random_.chance(chances_.entry_shortened)) shorten(entry_at(provided_head_));
       return;
     }
     if (random_.chance(chances_.send_interrupted)) {
@@ -142,7 +143,9 @@ void FakeKernel::finish_at_end(Operation& op) {
   op.socket->end_told = true;
   unsigned flags = 0;
   if (random_.chance(chances_.empty_with_buffer)) {
-    flags = IORING_CQE_F_BUFFER | take_buffer() << IORING_CQE_BUFFER_SHIFT;
+    // A bundle of no bytes takes none, though it may name one.
+    const unsigned id = op.bundles ? entry_at(provided_head_).bid : take_buffer();
+    flags = IORING_CQE_F_BUFFER | id << IORING_CQE_BUFFER_SHIFT;
   }
   trace_.note("cqe #{} receive: the end{}", op.socket->id, flags != 0 ? ", with a buffer" : "");
   finish(op, 0, flags);
@@ -150,25 +153,35 @@ void FakeKernel::finish_at_end(Operation& op) {
 
 void FakeKernel::deliver(Operation& op, bool last) {
   Socket& socket = *op.socket;
-  const unsigned id = take_buffer();
-  std::uint64_t count = std::min<std::uint64_t>(socket.unread(), buffers_->size());
+  const unsigned most = buffers_for(op);
+  std::uint64_t room = 0;
+  for (unsigned taken = 0; taken < most; ++taken) room += entry_at(provided_head_ + taken).len;
+  std::uint64_t count = std::min(socket.unread(), room);
   if (op.length > 0) count = std::min(count, op.length - op.done);
   if (random_.chance(chances_.data_in_pieces)) count = random_.between(1, count);
-  fill(id, *socket.script, socket.delivered, static_cast<unsigned>(count));
+  const unsigned id = entry_at(provided_head_).bid;
+  unsigned taken = 0;
+  for (std::uint64_t done = 0; done < count; ++taken) {
+    const std::uint32_t length = entry_at(provided_head_).len;
+    const auto part = static_cast<unsigned>(std::min<std::uint64_t>(length, count - done));
+    fill(take_buffer(), *socket.script, socket.delivered + done, part);
+    done += part;
+  }
+  if (taken > 1) ++bundles_posted_;
   op.done += count;
   if (op.length > 0 && op.done == op.length) last = true;
   if (socket.unsent() == 0) socket.all_sent_at = clock_.now();
   socket.delivered += count;
   bytes_delivered_ += count;
   socket.heard_at = clock_.now();
-  limits_.request(op.socket);
+  for (unsigned asked = 0; asked < taken; ++asked) limits_.request(op.socket);  // a buffer each
   if (!socket.ending) socket.rouse(clock_.now());
   socket.recent.emplace_back(clock_.now(), count);
   while (socket.recent.front().first + given_up_ns() < clock_.now()) {
     socket.recent.pop_front();
   }
-  trace_.note("cqe #{} receive {} B in buffer {}{}, {} home", socket.id, count, id,
-              last ? ", last" : "", home_count_);
+  trace_.note("cqe #{} receive {} B in {} buffers from {} on{}, {} home", socket.id, count, taken,
+              id, last ? ", last" : "", home_count_);
   network_.received(op.socket);
   unsigned flags = IORING_CQE_F_BUFFER | id << IORING_CQE_BUFFER_SHIFT;
   if (socket.unread() > 0) flags |= IORING_CQE_F_SOCK_NONEMPTY;
@@ -178,6 +191,19 @@ void FakeKernel::deliver(Operation& op, bool last) {
     post(op.user_data, static_cast<int>(count), flags | IORING_CQE_F_MORE);
   }
 }
+
+// How many it looks at. Some of them are made shorter for what it means to put there.
+unsigned FakeKernel::buffers_for(const Operation& op) {
+  if (!op.bundles) return 1;
+  const unsigned all = std::min(home_count_, 256U);
+  const unsigned most = random_.chance(500) ? all : random_.between(1, all);
+  for (unsigned place = 0; place < most; ++place) {
+    if (random_.chance(chances_.entry_shortened)) shorten(entry_at(provided_head_ + place));
+  }
+  return most;
+}
+
+void FakeKernel::shorten(io_uring_buf& entry) { entry.len = random_.between(1, entry.len); }
 
 void FakeKernel::attempt_poll(Operation& op) {
   const Socket& socket = *op.socket;
@@ -470,9 +496,8 @@ void FakeKernel::end_cancelled(Operation& op) {
 void FakeKernel::take_provided() {
   const unsigned mask = buffers_->count() - 1;
   const io_uring_buf_ring* ring = buffers_->entries();
-  const auto* entries = reinterpret_cast<const io_uring_buf*>(ring);
   for (const std::uint16_t tail = ring->tail; provided_tail_ != tail; ++provided_tail_) {
-    const io_uring_buf& entry = entries[provided_tail_ & mask];
+    const io_uring_buf& entry = entry_at(provided_tail_);
     const unsigned id = entry.bid;
     if (id > mask || entry.len != buffers_->size() ||
         reinterpret_cast<const std::byte*>(entry.addr) !=
@@ -506,11 +531,16 @@ void FakeKernel::take_provided() {
 }
 
 unsigned FakeKernel::take_buffer() {
-  const auto* entries = reinterpret_cast<const io_uring_buf*>(buffers_->entries());
-  const unsigned id = entries[provided_head_++ & (buffers_->count() - 1)].bid;
+  const unsigned id = entry_at(provided_head_++).bid;
   home_[id] = false;
   if (--home_count_ == 0) home_empty_at_ = clock_.now();
   return id;
+}
+
+// The kernel writes there, too.
+io_uring_buf& FakeKernel::entry_at(unsigned place) const noexcept {
+  auto* ring = const_cast<io_uring_buf_ring*>(buffers_->entries());
+  return reinterpret_cast<io_uring_buf*>(ring)[place & (buffers_->count() - 1)];
 }
 
 void FakeKernel::fill(unsigned id, const Script& script, std::uint64_t position, unsigned count) {

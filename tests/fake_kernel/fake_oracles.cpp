@@ -110,6 +110,7 @@ void FakeKernel::judge_close(const Operation& op) {
   const unsigned idle_ms = scenario_.options.idle_timeout_ms;
   if (idle_ms != 0 && is_past(socket.active_at, idle_ms * millisecond)) return;
   if (draining_at_ != 0) {
+    if (socket.dead) return;  // its peer has gone, and nobody had told the server yet
     // What came after the decision was still sent back.
     const bool was_quiet = now - socket.roused_at < 100 * millisecond;
     // Closing over unread data is a reset: who had sent it before the decision loses its answers.

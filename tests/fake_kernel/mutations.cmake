@@ -73,11 +73,10 @@ mutation(multishot_accept_with_room_for_the_backlog FILE ${acceptor} CAUGHT_BY "
   NEW "const unsigned most_at_once = 22;")
 
 mutation(data_after_a_cancel_dropped FILE ${receiver} CAUGHT_BY "content: |liveness: |safety: .* cut short"
-  OLD "if (cqe.has_buffer()) take(commons().buffers().lease(cqe));"
-  NEW "if (cqe.has_buffer()) {
-      BufferLease lease = commons().buffers().lease(cqe);
-      if (!stopping_) take(std::move(lease));
-    }")
+  OLD "if (cqe.has_buffer()) take_all(cqe);"
+  NEW "const bool drops = stopping_ && !bundles_;
+    if (cqe.has_buffer() && drops) commons().buffers().lease(cqe).reset();
+    if (cqe.has_buffer() && !drops) take_all(cqe);")
 
 mutation(partial_count_of_a_cancelled_send_ignored FILE ${sender} CAUGHT_BY "statistics: bytes_out"
   OLD "stats[Stat::bytes_out].add(static_cast<std::uint32_t>(res));"
@@ -87,6 +86,26 @@ mutation(no_receive_after_last_data FILE ${receiver} CAUGHT_BY "liveness: .* is 
   OLD "if (!cqe.more()) on_recv_ended(cqe.res);"
   NEW "if (!cqe.more()) on_recv_ended(cqe.res);
     if (!cqe.more() && cqe.res > 0 && carries_ == Carries::multishot) receive_ended_ = true;")
+
+# Bundles: several buffers in one CQE, in the order and of the length that the ring's entries say.
+set(buffer_ring 03-network/lib/buffer_ring.hpp)
+
+mutation(last_of_a_bundle_not_given_back FILE ${buffer_ring}
+  CAUGHT_BY "statistics: buffers home|guarantee: |liveness: "
+  OLD "      left -= part;"
+  NEW "      left -= part;
+      if (left == 0 && part < cqe.res) share(static_cast<BufferId>(entry.bid));")
+
+mutation(second_of_a_bundle_at_the_wrong_length FILE ${buffer_ring} CAUGHT_BY "content: |safety: "
+  OLD "std::min(left, static_cast<std::int32_t>(entry.len));"
+  NEW "std::min(left, static_cast<std::int32_t>(left == cqe.res ? entry.len : size_));")
+
+mutation(bundle_in_the_order_of_numbers FILE ${buffer_ring}
+  CAUGHT_BY "content: |safety: |assertion: "
+  OLD "const io_uring_buf entry = entry_at(place);"
+  NEW "io_uring_buf entry = entry_at(place);
+      const unsigned first = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
+      entry.bid = static_cast<std::uint16_t>((first + place - state_[first].place) & (count_ - 1));")
 
 # The guarantee: nobody waits for a buffer because others do not read.
 mutation(zero_copy_when_buffers_run_out FILE ${budget} CAUGHT_BY "guarantee: "

@@ -252,14 +252,19 @@ Scenario::Scenario(Random& random)
     peers.push_back(plan);
   }
   if (dials()) draw_upstreams(random, *this);
-  if (subject != Subject::limited) return;
-  draw_limits(random, options.limits);
-  if (random.chance(400)) draw_delay_limit(random, *this);
-  const unsigned clients = random.between(1, clients_max);
-  for (PeerPlan& plan : peers) {
-    plan.client = random.below(clients);
-    plan.address = draw_address(random, plan.client, plan.client % 2 == 1);
+  if (subject == Subject::limited) {
+    draw_limits(random, options.limits);
+    if (random.chance(400)) draw_delay_limit(random, *this);
+    const unsigned clients = random.between(1, clients_max);
+    for (PeerPlan& plan : peers) {
+      plan.client = random.below(clients);
+      plan.address = draw_address(random, plan.client, plan.client % 2 == 1);
+    }
   }
+  chances.entry_shortened = swarm(random);
+  // The oracle of the limits counts requests in the order in which they are taken.
+  chances.finished_last = subject == Subject::limited ? 0 : swarm(random);
+  if (random.chance(300)) features.pretend(Feature::recv_bundle, EOPNOTSUPP);
 }
 
 std::string Scenario::describe() const {
@@ -285,7 +290,8 @@ std::string Scenario::describe() const {
   return fmt::format(
       "{} slots, {} x {} B buffers, {} x {} B pooled, zero copy {} from {} B, idle {} ms, drain {} "
       "ms, backlog {}, "
-      "rooms {}/{} B, latency {} us, user timeout {} ms, renewal {} ms, without{}{}{}{}{}{}, ends "
+      "rooms {}/{} B, latency {} us, user timeout {} ms, renewal {} ms, without{}{}{}{}{}{}{}, "
+      "ends "
       "{} ({} ms); {}{}",
       options.connections_max, options.buffer_count, options.buffer_size, options.pooled_count,
       options.pooled_size, modes[static_cast<std::size_t>(options.zero_copy)],
@@ -294,6 +300,7 @@ std::string Scenario::describe() const {
       options.receive_renewal_ms, features.has(Feature::timer_multishot) ? "" : " timer-multishot",
       features.has(Feature::recv_retry_limit) ? "" : " recv-retry-limit",
       features.has(Feature::recv_total) ? "" : " recv-total",
+      features.has(Feature::recv_bundle) ? "" : " recv-bundle",
       features.has(Feature::slot_options) ? "" : " slot-options",
       features.has(Feature::zero_copy_report) ? "" : " zero-copy-report",
       features.has(Feature::slot_release) ? "" : " slot-release",

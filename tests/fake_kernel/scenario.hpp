@@ -67,6 +67,8 @@ struct Chances {
   unsigned data_in_pieces;     ///< a receive brings less than there is
   unsigned empty_look;         ///< a receive looks for a buffer though there is no data
   unsigned empty_with_buffer;  ///< the end of the stream carries a buffer of no bytes
+  unsigned entry_shortened;    ///< a bundle shortens a buffer's entry, whoever then takes it
+  unsigned finished_last;      ///< an operation's last CQE comes behind those of others
   unsigned send_short;
   unsigned send_interrupted;
   unsigned zero_copy_fails;

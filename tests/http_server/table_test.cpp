@@ -31,7 +31,7 @@ struct Row {
 /// Features that came after 6.1, and that a server uses where it finds them.
 const std::vector<std::string> newer = {"timer-multishot", "zero-copy-report", "no-sqarray",
                                         "slot-options",    "recv-retry-limit", "slot-release",
-                                        "recv-total"};
+                                        "recv-total",      "recv-bundle"};
 
 std::vector<Row> rows() {
   std::vector<Row> all = {

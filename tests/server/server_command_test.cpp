@@ -60,7 +60,7 @@ TEST(ServerCommandDeathTest, SaysItsOwnNameInFrontOfWhatIsWrong) {
   EXPECT_EXIT(
       OtherServer({"--workers", "1024", "--buffer-count", "32768", "--buffer-size", "65536"}),
       testing::ExitedWithCode(2), "--workers: 1024 .* would take 2097152 MiB, and .* Cure");
-  EXPECT_EXIT(OtherServer({"--without", "bundle", "min-wait"}), testing::ExitedWithCode(2),
+  EXPECT_EXIT(OtherServer({"--without", "recv-bundle", "min-wait"}), testing::ExitedWithCode(2),
               "Cure: --without again, in front of each");
   EXPECT_EXIT(OtherServer({"--admin", "9090"}), testing::ExitedWithCode(2),
               "--admin: '9090' has no port. Cure: ADDRESS:PORT");

@@ -500,6 +500,8 @@ INSTANTIATE_TEST_SUITE_P(Feature, WorkerWithout,
                          testing::Values(Fallback{"TimerMultishot", {Feature::timer_multishot}},
                                          Fallback{"SlotOptions", {Feature::slot_options}},
                                          Fallback{"RecvRetryLimit", {Feature::recv_retry_limit}},
+                                         Fallback{"RecvTotal", {Feature::recv_total}},
+                                         Fallback{"RecvBundle", {Feature::recv_bundle}},
                                          Fallback{"ZeroCopyReport", {Feature::zero_copy_report}},
                                          Fallback{"SendZeroCopy", {Feature::send_zero_copy}},
                                          Fallback{"SlotRelease", {Feature::slot_release}},
@@ -507,7 +509,8 @@ INSTANTIATE_TEST_SUITE_P(Feature, WorkerWithout,
                                              "AllOfThem",
                                              {Feature::timer_multishot, Feature::slot_options,
                                               Feature::recv_retry_limit, Feature::zero_copy_report,
-                                              Feature::send_zero_copy, Feature::slot_release}}),
+                                              Feature::send_zero_copy, Feature::slot_release,
+                                              Feature::recv_total, Feature::recv_bundle}}),
                          [](const auto& one) { return one.param.name; });
 
 TEST(Worker, ReportsWhatItUses) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "01-core/lib/cancel.hpp"
+#include "01-core/lib/features.hpp"
 #include "02-files/lib/file_table.hpp"
 #include "03-network/lib/recv_multishot.hpp"
 #include "05-performance/lib/worker_stats.hpp"
@@ -170,13 +171,21 @@ class Receiver {
 
   void receive_now(Carries what, std::uint32_t bytes_max) noexcept {
     carries_ = what;
+    bundles_ = false;
     rested_ = false;
     note_receive();
     if (what == Carries::one_buffer) {
       recv_.start_once(commons().ring(), self().slot(), commons().buffers(), bytes_max);
+      return;
+    }
+    // A stream has more than was taken last; for what fits into a buffer a bundle is of no use.
+    // Without a total it would take what others wait for.
+    const std::uint32_t share = commons().grant_multishot();
+    bundles_ = unread_ && share > 0 && commons().features().has(Feature::recv_bundle);
+    if (bundles_) {
+      recv_.start_bundles(commons().ring(), self().slot(), commons().buffers(), share);
     } else {
-      recv_.start(commons().ring(), self().slot(), commons().buffers(),
-                  commons().grant_multishot());
+      recv_.start(commons().ring(), self().slot(), commons().buffers(), share);
     }
   }
 
@@ -199,7 +208,7 @@ class Receiver {
       return;
     }
     unread_ = cqe.socket_nonempty();
-    if (cqe.has_buffer()) take(commons().buffers().lease(cqe));
+    if (cqe.has_buffer()) take_all(cqe);
     if (!cqe.more()) on_recv_ended(cqe.res);
   }
 
@@ -234,12 +243,20 @@ class Receiver {
     commons().wait_for_buffer(self());
   }
 
+  void take_all(const Cqe& cqe) noexcept {
+    if (cqe.res > 0 && !self().aborting()) {
+      WorkerStats& stats = commons().stats();
+      stats[Stat::receives].add(1);
+      if (carries_ == Carries::one_buffer) stats[Stat::receives_one_shot].add(1);
+    }
+    BufferRing& buffers = commons().buffers();
+    if (!bundles_) return take(buffers.lease(cqe));
+    buffers.leases(cqe, [this](BufferLease lease) noexcept { take(std::move(lease)); });
+  }
+
   void take(BufferLease lease) noexcept {
     if (lease.size() == 0 || self().aborting()) return;
-    WorkerStats& stats = commons().stats();
-    stats[Stat::receives].add(1);
-    stats[Stat::bytes_in].add(lease.size());
-    if (carries_ == Carries::one_buffer) stats[Stat::receives_one_shot].add(1);
+    commons().stats()[Stat::bytes_in].add(lease.size());
     self().on_received(commons().received().segment(std::move(lease)));
   }
 
@@ -266,6 +283,7 @@ class Receiver {
   Bind<CancelUntilFound, &Receiver::on_cancel_recv> cancel_recv_{*this};
   std::uint32_t receiving_since_ = 0;
   Carries carries_ = Carries::multishot;  ///< what recv_ is, while it is armed
+  bool bundles_ = false;                  ///< its completions may speak for several buffers
   bool stopping_ = false;       ///< the receive in flight shall end; what still arrives is kept
   bool receive_ended_ = false;  ///< nothing more comes, or nothing more is wanted
   bool unread_ = false;         ///< the socket held more than the last receive took

@@ -73,11 +73,11 @@ TEST(BufferRing, BeginsWithEveryBufferFree) {
 TEST(BufferRing, ALeaseTakesABufferAndItsDeathGivesItBack) {
   ByHand hand;
   {
-    const BufferLease lease = hand.buffers.lease(buffer_cqe(2, 10));
+    const BufferLease lease = hand.buffers.lease(buffer_cqe(0, 10));
     EXPECT_TRUE(lease);
-    EXPECT_EQ(lease.id(), BufferId{2});
+    EXPECT_EQ(lease.id(), BufferId{0});
     EXPECT_EQ(lease.size(), 10U);
-    EXPECT_EQ(lease.bytes().data(), hand.buffers.address(BufferId{2}));
+    EXPECT_EQ(lease.bytes().data(), hand.buffers.address(BufferId{0}));
     EXPECT_EQ(lease.bytes().size(), 10U);
     EXPECT_EQ(hand.buffers.free(), 3U);
   }
@@ -110,11 +110,11 @@ TEST(BufferRing, MovingALeaseMovesTheRight) {
 
 TEST(BufferRing, SlicesShareABuffer) {
   ByHand hand;
-  BufferLease whole = hand.buffers.lease(buffer_cqe(3, 40));
+  BufferLease whole = hand.buffers.lease(buffer_cqe(0, 40));
   BufferLease rest = whole.rest_after(15);
   EXPECT_EQ(whole.size(), 40U);
   EXPECT_EQ(rest.size(), 25U);
-  EXPECT_EQ(rest.id(), BufferId{3});
+  EXPECT_EQ(rest.id(), BufferId{0});
   EXPECT_EQ(rest.bytes().data(), whole.bytes().data() + 15);
   BufferLease last = rest.rest_after(24);
   EXPECT_EQ(last.size(), 1U);
@@ -142,7 +142,7 @@ TEST(BufferRing, DropFrontForgetsBytes) {
 TEST(BufferRing, AFailedReceiveMayStillReturnABuffer) {
   ByHand hand;
   {
-    const BufferLease lease = hand.buffers.lease(buffer_cqe(1, -ECANCELED));
+    const BufferLease lease = hand.buffers.lease(buffer_cqe(0, -ECANCELED));
     EXPECT_EQ(lease.size(), 0U);
     EXPECT_EQ(hand.buffers.free(), 3U);
   }

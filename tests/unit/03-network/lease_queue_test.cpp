@@ -17,13 +17,20 @@ class Source {
  public:
   static constexpr unsigned buffers_max = 64, buffer_size = 64;
 
-  // A lease of the next bytes of an endless pattern. REQUIRES: buffer `id` is at home.
+  // The buffer that a kernel would fill next. REQUIRES: one is at home.
+  unsigned next() const {
+    const auto* entries = reinterpret_cast<const io_uring_buf*>(buffers.entries());
+    return entries[taken_ % buffers_max].bid;
+  }
+
+  // A lease of the next bytes of an endless pattern. REQUIRES: buffer `id` is next().
   BufferLease lease(unsigned id, std::uint32_t length) {
     BufferLease lease =
         buffers.lease({.res = static_cast<std::int32_t>(length),
                        .flags = IORING_CQE_F_BUFFER | (id << IORING_CQE_BUFFER_SHIFT)});
     std::ranges::copy(pattern(length, produced_), lease.bytes().begin());
     produced_ += length;
+    ++taken_;
     return lease;
   }
 
@@ -31,6 +38,7 @@ class Source {
   Ring ring_{{.sq_entries = 8, .disabled = true}};
   std::vector<std::byte> memory_{buffers_max * buffer_size};
   std::size_t produced_ = 0;
+  unsigned taken_ = 0;
 
  public:
   BufferRing buffers{ring_, {.count = buffers_max, .size = buffer_size}, memory_};
@@ -148,9 +156,9 @@ TEST(LeaseQueue, QueuesShareAPool) {
   LeasePool pool(3);
   LeaseQueue first(pool), second(pool);
   for (unsigned round = 0; round < 10; ++round) {
-    first.push(source.lease(0, 1));
-    second.push(source.lease(1, 2));
-    first.push(source.lease(2, 3));
+    first.push(source.lease(source.next(), 1));
+    second.push(source.lease(source.next(), 2));
+    first.push(source.lease(source.next(), 3));
     second.push(first.pop());
     EXPECT_EQ(first.bytes(), 3U);
     EXPECT_EQ(second.bytes(), 3U);
@@ -174,14 +182,13 @@ TEST(LeaseQueue, RandomUseAgainstAModel) {
   LeaseQueue queue(pool);
   std::deque<std::byte> model;
   std::deque<Piece> pieces;
-  std::deque<unsigned> home;
-  for (unsigned id = 0; id < Source::buffers_max; ++id) home.push_back(id);
+  unsigned home = Source::buffers_max;
 
   for (int step = 0; step < 20'000; ++step) {
     const unsigned action = below(8);
-    if (action < 4 && !home.empty()) {
-      const unsigned id = home.front();
-      home.pop_front();
+    if (action < 4 && home > 0) {
+      const unsigned id = source.next();
+      --home;
       const std::uint32_t length = 1 + below(Source::buffer_size);
       BufferLease lease = source.lease(id, length);
       const auto bytes = copy_of(lease.bytes());
@@ -202,7 +209,7 @@ TEST(LeaseQueue, RandomUseAgainstAModel) {
       std::uint32_t left = sent;
       while (!pieces.empty() && left >= pieces.front().length) {
         left -= pieces.front().length;
-        home.push_back(pieces.front().id);
+        ++home;
         pieces.pop_front();
       }
       if (left > 0) pieces.front().length -= left;
@@ -213,18 +220,18 @@ TEST(LeaseQueue, RandomUseAgainstAModel) {
       ASSERT_TRUE(std::ranges::equal(
           lease.bytes(), std::ranges::subrange(model.begin(), model.begin() + lease.size())));
       model.erase(model.begin(), model.begin() + lease.size());
-      home.push_back(pieces.front().id);
+      ++home;
       pieces.pop_front();
     } else if (action == 7 && below(50) == 0) {
       queue.clear();
       model.clear();
-      for (const Piece& piece : pieces) home.push_back(piece.id);
+      home += static_cast<unsigned>(pieces.size());
       pieces.clear();
     }
     ASSERT_EQ(queue.bytes(), model.size()) << "step " << step;
     ASSERT_EQ(queue.count(), pieces.size()) << "step " << step;
     ASSERT_EQ(queue.empty(), pieces.empty()) << "step " << step;
-    ASSERT_EQ(source.buffers.free(), home.size()) << "step " << step;
+    ASSERT_EQ(source.buffers.free(), home) << "step " << step;
     ASSERT_TRUE(std::ranges::equal(content(queue), model)) << "step " << step;
   }
 }
