@@ -143,7 +143,8 @@ check_site_browser() {
 check_shellcheck() {
   command -v shellcheck >/dev/null || skip "no shellcheck here"
   shellcheck --shell=sh --severity=warning --external-sources \
-    lab .ci/run .ci/portable_smoke .scripts/*.sh tests/tidy tests/tidy_test tests/lab_script_test
+    lab .ci/run .ci/portable_smoke .scripts/*.sh docs/operations/*.sh tests/tidy tests/tidy_test \
+    tests/lab_script_test
 }
 
 check_lab_script() { tests/lab_script_test; }
