@@ -77,8 +77,15 @@ def check_packages(tree):
         return
     packages = run("sh", "-c", f". {tree}/.scripts/setup.sh && packages_of run").stdout.split()
     check("g++" in packages and "cmake" in packages, f"the packages are {packages}")
+    if not list(pathlib.Path("/var/lib/apt/lists").glob("*_Packages*")):
+        SKIPPED.append("the image's packages: apt has no lists here (apt-get update)")
+        return
     tried = run("apt-get", "install", "--simulate", "--no-install-recommends", *packages)
-    check(tried.returncode == 0, f"apt-get would not install them:\n{tried.stdout}")
+    unknown = [line for line in tried.stdout.splitlines()
+               if "Unable to locate" in line or "no installation candidate" in line]
+    check(not unknown, f"no such packages: {unknown}")
+    if tried.returncode != 0:
+        SKIPPED.append("the image's packages: this system's own packages are at odds (apt-get check)")
 
 
 def manifest(tree):
