@@ -75,6 +75,11 @@ void set_congestion(int, const std::string&) {}
 
 void set_options(int fd, const ListenerOptions& options) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+#ifdef TCP_DEFER_ACCEPT
+  // 0 as well: a socket that was passed has what the last server gave it.
+  set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, static_cast<int>(options.defer_accept_s),
+             "TCP_DEFER_ACCEPT");
+#endif
   if (!options.congestion.empty()) set_congestion(fd, options.congestion);
   if (options.send_buffer != 0) {
     set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer), "SO_SNDBUF");

@@ -28,6 +28,10 @@ struct ListenerOptions {
   unsigned send_buffer = 0;  ///< SO_SNDBUF, bytes; 0: the kernel's choice, net.ipv4.tcp_wmem
   unsigned receive_buffer = 1 << 20;  ///< SO_RCVBUF, bytes (tuned only)
   std::string congestion;  ///< TCP_CONGESTION; empty: see Listener (tuned only, unless named)
+  /// TCP_DEFER_ACCEPT: a client is accepted with its first bytes, or after so many seconds without
+  /// any (the kernel rounds up to 1, 3, 7, ...). 0: as soon as it is connected. Where clients speak
+  /// first (Linux 2.4, tcp(7)).
+  unsigned defer_accept_s = 0;
 };
 
 /// Binds and listens in the constructor; the order of listen() is the order in a SO_REUSEPORT

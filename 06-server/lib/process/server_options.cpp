@@ -88,6 +88,14 @@ void add_network_options(CommandLine& line, ListenerOptions& listener) {
       .check(in_range(1, 65535))
       .capture_default_str()
       .group(group);
+  line.add_option("--defer-accept-s", listener.defer_accept_s,
+                  "Accepts a client with its first bytes, not before (TCP_DEFER_ACCEPT): a wake-up "
+                  "and a receive less for each connection. One that says nothing waits in the "
+                  "kernel for so many seconds; 0: accepts at once. Not where the server speaks "
+                  "first")
+      .check(in_range(0U, 3600U))
+      .capture_default_str()
+      .group(group);
   line.add_choice(
           "--socket-options", listener.socket_options,
           {{"tuned", SocketOptions::tuned}, {"plain", SocketOptions::plain}},

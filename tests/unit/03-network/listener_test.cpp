@@ -136,6 +136,18 @@ TEST(Listener, TheBacklogIsWhatTheKernelLeaves) {
   EXPECT_EQ(Listener(ListenerOptions{.backlog = 1'000'000'000}).backlog(), somaxconn);
 }
 
+// Longer than any test: who has said nothing is not accepted before it ends.
+TEST(Listener, AClientMayWaitUntilItSaysSomething) {
+  const Listener at_once(ListenerOptions{});
+  const Listener deferred(ListenerOptions{.defer_accept_s = 3600});
+  connect_to(at_once.port());
+  const Fd silent = connect_to(deferred.port());
+  accept_from(at_once);
+  EXPECT_EQ(deferred.waiting(), 0U);
+  ASSERT_EQ(send(silent.get(), pattern(1).data(), 1, MSG_NOSIGNAL), 1);
+  EXPECT_EQ(receive_all(accept_from(deferred), 1), pattern(1));
+}
+
 TEST(Listener, APortInUseIsAnError) {
   const Listener listener(ListenerOptions{});
   EXPECT_EQ(thrown_errno([&] { Listener(ListenerOptions{.port = listener.port()}); }), EADDRINUSE);
