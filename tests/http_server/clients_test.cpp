@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/http_server/http_client.hpp"
 #include "tests/http_server/http_server_process.hpp"
 #include "tests/site/site_fixture.hpp"
 #include "tests/tls/tls_client.hpp"
@@ -57,12 +60,15 @@ class HttpClients : public testing::TestWithParam<Scheme> {
   const Folder folder_;
   test::TlsFiles certificates_;
   const test::TlsFiles::Pair pair_ = certificates_.make({host});
+  const StatsJson stats_;
   ServerProcess server_{http_server(filled(folder_), flags())};
 
  private:
   std::vector<std::string> flags() const {
-    if (!is_https()) return {};
-    return {"--tls-cert", pair_.certificate, "--tls-key", pair_.key};
+    std::vector<std::string> flags = {"--stats-json", stats_.path()};
+    if (is_https())
+      flags.insert(flags.end(), {"--tls-cert", pair_.certificate, "--tls-key", pair_.key});
+    return flags;
   }
   static std::string filled(const Folder& folder) {
     folder.write("site/index.html", prose(20'000));
@@ -145,6 +151,77 @@ print('as it should be')
       run(fmt::format("python3 {} {} {} {}", folder_.path("client.py"), server_.port(),
                       folder_.path("site"), is_https() ? pair_.certificate : "none"));
   EXPECT_EQ(got.output, "as it should be\n");
+}
+
+// Behind a proxy that keeps its connections for the next request, whoever it is from.
+TEST_P(HttpClients, NginxInFront) {
+  const std::string program = "/usr/sbin/nginx";
+  if (!std::filesystem::exists(program)) GTEST_SKIP() << "nginx is not installed";
+  const std::uint16_t port = free_port();
+  folder_.write("nginx.conf", fmt::format(R"(daemon off;
+master_process off;
+pid {0}/nginx.pid;
+error_log {0}/nginx.log;
+events {{ }}
+http {{
+  access_log off;
+  proxy_max_temp_file_size 0;
+  client_body_temp_path {0}/body;
+  proxy_temp_path {0}/proxy;
+  fastcgi_temp_path {0}/fastcgi;
+  uwsgi_temp_path {0}/uwsgi;
+  scgi_temp_path {0}/scgi;
+  upstream site {{ server 127.0.0.1:{1}; keepalive 8; }}
+  server {{
+    listen 127.0.0.1:{2};
+    location / {{
+      proxy_pass {3}://site;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host {4};
+    }}
+  }}
+}}
+)",
+                                          folder_.path(), server_.port(), port,
+                                          is_https() ? "https" : "http", host));
+  ServerProcess nginx({.flags = {"-c", folder_.path("nginx.conf"), "-e", folder_.path("nginx.log")},
+                       .program = program});
+  const auto listens = [&] {
+    try {
+      return HttpClient(port).get("/none").status == 404;
+    } catch (const Failure&) {
+      return false;
+    }
+  };
+  ASSERT_TRUE(eventually(listens)) << file_text(folder_.path("nginx.log"));
+  unsigned asked = 0;
+  for (unsigned visit = 0; visit < 3; ++visit) {
+    HttpClient client(port);
+    for (const char* file : {"index.html", "kept.bin", "streamed.bin"}) {
+      const std::string path = std::string("/") + file;
+      const std::string whole = content(std::string("site/") + file);
+      const test::HttpAnswer answer = client.get(path);
+      EXPECT_EQ(answer.status, 200) << path;
+      EXPECT_TRUE(answer.body == whole) << path;
+      const test::HttpAnswer part = client.get(path, "Range: bytes=1000-1999\r\n");
+      EXPECT_EQ(part.status, 206) << path;
+      EXPECT_TRUE(part.body == whole.substr(1000, 1000)) << path;
+      const std::string* tag = answer.field("ETag");
+      ASSERT_NE(tag, nullptr) << path;
+      EXPECT_EQ(client.get(path, "If-None-Match: " + *tag + "\r\n").status, 304) << path;
+      client.ask(path, {}, "HEAD");
+      EXPECT_EQ(client.answer(true).status, 200) << path;
+      asked += 4;
+    }
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+    EXPECT_EQ(client.answer().status, 405);
+    ++asked;
+  }
+  nginx.signal(SIGKILL);
+  expect_drains(server_);
+  const double connections = stats_.lines().back()["accepted"].number();
+  EXPECT_LT(connections, asked / 4) << "for " << asked << " requests";
 }
 
 // Whoever loads servers counts what was no success.
