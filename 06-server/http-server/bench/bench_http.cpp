@@ -114,7 +114,7 @@ void Bench::start_servers() {
     servers_.emplace_back(how);
   };
   Server::Options server = ours_alone();
-  server.arguments = {site.string(), "--port", "0", "--workers", "1"};
+  server.arguments = {site.string(), "--port", "0", "--workers", "1", "--defer-accept-s", "1"};
   for (const char* name : {"http-server", "nginx", "h2o"})
     std::filesystem::remove(directory / fmt::format("{}.access.log", name));
   if (options_.logs) {
@@ -166,7 +166,7 @@ Figures Bench::measure(const HttpRow& row, std::size_t server, const std::vector
   if (!check) add({"--no-check"});
   add({"--duration", fmt::format("{}", seconds)});
   add({"--warmup", fmt::format("{}", check ? 0 : options_.warmup_s)});
-  add({"--cpu", fmt::format("{}", options_.client_cpu)});
+  add({"--cpu", fmt::format("{}", row.one_core ? options_.server_cpu : options_.client_cpu)});
   add({"--server-pid", fmt::format("{}", target.pid())});
   std::string json;
   try {

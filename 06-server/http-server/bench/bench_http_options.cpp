@@ -15,7 +15,7 @@ HttpBenchOptions parse_options(int argc, char** argv) {
                    "CPU is that of the server's processes.");
   line.add_option("--rows", options.rows,
                   "Which rows, a regular expression over 1KiB-64 1KiB-512 1KiB-64x16 64KiB-64 "
-                  "1MiB-16 text-64 churn-64")
+                  "1MiB-16 text-64 churn-64 churn-64-one-core")
       .capture_default_str();
   line.add_flag("--short", options.brief, "A first look: 3 rounds of 0.3 s unless given");
   line.add_option("--rounds", options.rounds, "Rounds; fewer than 15 are for a first look")

@@ -20,7 +20,8 @@ namespace lab {
 
 namespace {
 
-// sendfile and tcp_nopush: whole segments; open_file_cache: no open and stat a request.
+// sendfile and tcp_nopush: whole segments; open_file_cache: no open and stat a request; deferred: a
+// connection is accepted with its request, as h2o does it without being told.
 constexpr const char* nginx_configuration = R"(daemon off;
 worker_processes 1;
 pid @DIRECTORY@/nginx.pid;
@@ -43,7 +44,7 @@ http {
   fastcgi_temp_path @DIRECTORY@/nginx.fastcgi;
   uwsgi_temp_path @DIRECTORY@/nginx.uwsgi;
   scgi_temp_path @DIRECTORY@/nginx.scgi;
-  server { listen 127.0.0.1:@PORT@ reuseport backlog=4096; root @SITE@; }
+  server { listen 127.0.0.1:@PORT@ reuseport backlog=4096 deferred; root @SITE@; }
 }
 )";
 

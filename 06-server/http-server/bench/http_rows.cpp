@@ -87,11 +87,16 @@ std::vector<HttpRow> http_rows(double system_call_ns) {
   for (unsigned number = 1; number < text_files; ++number) site.paths.push_back(text_name(number));
   site.headers = {"Accept-Encoding: br, gzip"};
   site.target.rate_min = 1.3;
-  HttpRow& churn = rows.emplace_back(
-      keep_alive("churn-64", "a connection per request, 64 at a time", "/1k.html", 64));
+  HttpRow churn = keep_alive("churn-64", "a connection per request, 64 at a time", "/1k.html", 64);
   churn.options.insert(churn.options.end(), {"--churn", "--linger-reset"});
   churn.spin = false;
   churn.target.rate_min = 1.2;
+  rows.push_back(churn);
+  // With a core of its own the client has no time left, whoever serves it.
+  churn.name = "churn-64-one-core";
+  churn.text += ", client and server on one core";
+  churn.one_core = true;
+  rows.push_back(churn);
   return rows;
 }
 

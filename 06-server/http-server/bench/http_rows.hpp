@@ -23,6 +23,7 @@ struct HttpRow {
   std::vector<std::string> options = {};  ///< for ringload
   std::vector<std::string> headers = {};
   bool spin = true;           ///< the client never sleeps
+  bool one_core = false;      ///< the client shares the server's core: what both cost decides
   std::size_t echo_size = 0;  ///< the same load for an echo; 0: there is none
   HttpTarget target = {};     ///< one of both is enough
 };
