@@ -159,15 +159,38 @@ void add_connection_limits(CommandLine& line, HttpOptions& http) {
       .group(group);
 }
 
+void add_answer_buffers(CommandLine& line, HttpServerOptions& options) {
+  const std::string group = "HTTP";
+  line.add_option("--answer-buffer-count", options.answer_buffers,
+                  "Buffers of each worker that answers are written into and streamed files are "
+                  "read into. A download that is not read holds two")
+      .check(in_range(16U, 32768U))
+      .capture_default_str()
+      .group(group);
+  line.add_option("--answer-buffer-size", options.answer_buffer_bytes,
+                  "Bytes of each; a multiple of 8. So much of a streamed file is read at a time, "
+                  "and larger pieces cost less CPU")
+      .type_name("BYTES")
+      .check(in_range(4096U, 65536U))  // as a receive buffer: a socket with room takes all of it
+      .take_unit()
+      .capture_default_str()
+      .group(group);
+}
+
 }  // namespace
 
 void add_http_options(CommandLine& line, HttpServerOptions& options) {
   add_site_options(line, options);
   add_request_limits(line, options.http.limits);
   add_connection_limits(line, options.http);
+  add_answer_buffers(line, options);
 }
 
 void check_http_options(const CommandLine& line, const HttpServerOptions& options) {
+  if (options.answer_buffer_bytes % 8 != 0) {
+    line.refuse("--answer-buffer-size",
+                fmt::format("{} is not a multiple of 8", options.answer_buffer_bytes));
+  }
   const HeadLimits& limits = options.http.limits;
   // The default gives way: it is no wish.
   if (line.count("--target-bytes-max") > 0 && limits.target_bytes > limits.bytes) {

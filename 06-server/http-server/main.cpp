@@ -117,6 +117,7 @@ int main(int argc, char** argv) {
   command.parse(argc, argv);
   lab::check_http_options(command.line(), options);
   lab::take_words(options);
+  command.use_pooled_buffers(options.answer_buffers, options.answer_buffer_bytes);
 
   log.start();
   const bool over_tls = tls.start();

@@ -55,6 +55,8 @@ TEST(HttpStart, HelpNamesEveryOptionOfItsOwn) {
                            "--request-timeout",
                            "--requests-per-connection",
                            "--connection-age-max-ms",
+                           "--answer-buffer-count",
+                           "--answer-buffer-size",
                            "--idle-timeout-ms",
                            "--tls",
                            "--tls-cert",
@@ -177,6 +179,9 @@ TEST(HttpStart, WrongValuesAreRefusedWithCauseAndCure) {
       {"--target-bytes-max", "15", "15 is not between 16 and 1048576"},
       {"--header-bytes-max", "2m", "is not between 256 and 1048576"},
       {"--header-count-max", "0", "0 is not between 1 and 100000"},
+      {"--answer-buffer-count", "15", "15 is not between 16 and 32768"},
+      {"--answer-buffer-size", "4095", "4095 is not between 4096 and 65536"},
+      {"--answer-buffer-size", "4100", "4100 is not a multiple of 8"},
       {"--body-bytes-max", "-1", "-1 is not between 0 and 1099511627776"},
       {"--target-bytes-max", "32k", "32768 is more than --header-bytes-max, 16384. Cure: raise "},
   };

@@ -41,11 +41,11 @@ std::vector<Row> rows() {
     all.push_back({number % 2 == 0 ? "1" : "2", number / 2 % 2 == 0, {feature}});
   }
   all.push_back({"2", true, {}, true});
-  all.push_back(
-      {.workers = "1",
-       .streamed = false,
-       .without = {},
-       .more = {"--buffer-count", "64", "--buffer-size", "1024", "--memory-limit-file", "500"}});
+  all.push_back({.workers = "1",
+                 .streamed = false,
+                 .without = {},
+                 .more = {"--buffer-count", "64", "--buffer-size", "1024", "--answer-buffer-count",
+                          "16", "--answer-buffer-size", "4096", "--memory-limit-file", "500"}});
 #ifdef LAB_HAS_LIBUV
   const std::vector<std::string> portable{"--backend", "portable"};
   all.push_back({.workers = "1", .streamed = true, .without = {}, .more = portable});

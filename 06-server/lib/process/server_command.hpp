@@ -65,6 +65,12 @@ class ServerCommand {
   /// About::on_hangup.
   void reload_with(const Reload& reload) { options_.supervisor.reloads.push_back(reload); }
 
+  /// What each worker's protocol writes into and reads files into: so many buffers, of so many
+  /// bytes, a multiple of 8. A server that is silent has the WorkerOptions' own.
+  void use_pooled_buffers(unsigned count, unsigned bytes) noexcept {
+    options_.worker.pooled_count = count;
+    options_.worker.pooled_size = bytes;
+  }
   /// Protocols are told where their peers are: Io::peer().
   void want_peer_addresses() noexcept { options_.worker.peer_addresses = true; }
   /// The workers write to standard output. Ends the program where that is closed or --stats-json
