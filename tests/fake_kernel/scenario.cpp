@@ -262,8 +262,9 @@ Scenario::Scenario(Random& random)
     }
   }
   chances.entry_shortened = swarm(random);
+  chances.finished_last = swarm(random);
   // The oracle of the limits counts requests in the order in which they are taken.
-  chances.finished_last = subject == Subject::limited ? 0 : swarm(random);
+  if (subject == Subject::limited) chances.finished_last = 0;
   if (random.chance(300)) features.pretend(Feature::recv_bundle, EOPNOTSUPP);
 }
 
