@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -53,10 +54,11 @@ void step_on(std::array<std::uint64_t, 4>& secret) noexcept {
 }  // namespace
 
 TicketKeys::TicketKeys(std::uint64_t now) {
-  Base base{.period = period_at(now), .secret = {}};
+  Base base{.period = period_at(now)};
   if (RAND_bytes(reinterpret_cast<unsigned char*>(base.secret.data()), sizeof base.secret) != 1) {
     throw TlsError("session tickets need random keys, and OpenSSL has none: " + take_tls_error());
   }
+  make_keys(base);
   void* const memory =
       mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
@@ -67,7 +69,7 @@ TicketKeys::TicketKeys(std::uint64_t now) {
 #endif
   memory_ = ::new (memory) Memory;
   write(memory_->copies[0], base);
-  OPENSSL_cleanse(base.secret.data(), sizeof base.secret);
+  OPENSSL_cleanse(&base, sizeof base);
 }
 
 TicketKeys::~TicketKeys() { munmap(memory_, sizeof(Memory)); }
@@ -95,9 +97,9 @@ std::optional<TicketKeys::Found> TicketKeys::find(const unsigned char* name,
 }
 
 void TicketKeys::write(Copy& copy, const Base& base) noexcept {
-  copy.period.store(base.period, std::memory_order_relaxed);
-  for (std::size_t word = 0; word < base.secret.size(); ++word) {
-    copy.secret[word].store(base.secret[word], std::memory_order_relaxed);
+  const auto words = std::bit_cast<Words>(base);
+  for (std::size_t word = 0; word < words.size(); ++word) {
+    copy[word].store(words[word], std::memory_order_relaxed);
   }
 }
 
@@ -105,22 +107,34 @@ TicketKeys::Base TicketKeys::load() const noexcept {
   for (;;) {
     const std::uint64_t version = memory_->version.load(std::memory_order_acquire);
     const Copy& copy = memory_->copies[version % 2];
-    Base base{.period = copy.period.load(std::memory_order_relaxed), .secret = {}};
-    for (std::size_t word = 0; word < base.secret.size(); ++word) {
-      base.secret[word] = copy.secret[word].load(std::memory_order_relaxed);
+    Words words;
+    for (std::size_t word = 0; word < words.size(); ++word) {
+      words[word] = copy[word].load(std::memory_order_relaxed);
     }
     std::atomic_thread_fence(std::memory_order_acquire);
-    if (memory_->version.load(std::memory_order_relaxed) == version) return base;
+    if (memory_->version.load(std::memory_order_relaxed) == version) {
+      return std::bit_cast<Base>(words);
+    }
   }
+}
+
+void TicketKeys::make_keys(Base& base) noexcept {
+  Secret secret = base.secret;
+  for (TicketKey& key : base.keys) {
+    key = keys_from(secret.data(), sizeof secret);
+    step_on(secret);
+  }
+  OPENSSL_cleanse(secret.data(), sizeof secret);
 }
 
 // None: its secret is forgotten, or there never was one.
 std::optional<TicketKey> TicketKeys::key_of(std::uint64_t period) const noexcept {
   Base base = load();
   if (period < base.period) return {};
+  if (period - base.period < base.keys.size()) return base.keys[period - base.period];
   for (; base.period < period; ++base.period) step_on(base.secret);
   const TicketKey key = keys_from(base.secret.data(), sizeof base.secret);
-  OPENSSL_cleanse(base.secret.data(), sizeof base.secret);
+  OPENSSL_cleanse(&base, sizeof base);
   return key;
 }
 
@@ -130,11 +144,12 @@ void TicketKeys::forget_before(std::uint64_t period) noexcept {
   if (period <= base.period) return;
   if (!memory_->claimed.compare_exchange_strong(version, version + 1)) return;  // another does it
   for (; base.period < period; ++base.period) step_on(base.secret);
+  make_keys(base);
   write(memory_->copies[(version + 1) % 2], base);
   memory_->version.store(version + 1, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_release);  // whoever reads zeroes sees the version
   write(memory_->copies[version % 2], {});
-  OPENSSL_cleanse(base.secret.data(), sizeof base.secret);
+  OPENSSL_cleanse(&base, sizeof base);
 }
 
 }  // namespace lab

@@ -48,18 +48,19 @@ class TicketKeys {
 
  private:
   using Secret = std::array<std::uint64_t, 4>;
+  // The secret of the oldest period whose key is valid: those of later ones are hashes of it. And
+  // what is asked for in each handshake, ready: the keys of this period and of the next one.
   struct Base {
-    std::uint64_t period;
-    Secret secret;
+    std::uint64_t period = 0;
+    Secret secret{};
+    std::array<TicketKey, 2> keys{};
   };
-  struct Copy {
-    std::atomic<std::uint64_t> period{0};
-    std::array<std::atomic<std::uint64_t>, std::tuple_size_v<Secret>> secret{};
-  };
-  // The secret of the oldest period whose key is valid: those of later ones are hashes of it. One
-  // copy counts, the other is where the next is written.
+  // Word for word, so that it can be read while it is written.
+  using Words = std::array<std::uint64_t, sizeof(Base) / sizeof(std::uint64_t)>;
+  using Copy = std::array<std::atomic<std::uint64_t>, std::tuple_size_v<Words>>;
+  // One copy counts, the other is where the next is written.
   struct Memory {
-    std::array<Copy, 2> copies;
+    std::array<Copy, 2> copies{};
     std::atomic<std::uint64_t> version{0};  ///< odd and even say which copy counts
     /// Ahead of version while a worker writes. One that dies there leaves the secret where it is:
     /// all keys are right nevertheless, only those that are gone could be told from it.
@@ -68,6 +69,7 @@ class TicketKeys {
 
   void write(Copy& copy, const Base& base) noexcept;
   Base load() const noexcept;
+  static void make_keys(Base& base) noexcept;
   std::optional<TicketKey> key_of(std::uint64_t period) const noexcept;
   void forget_before(std::uint64_t period) noexcept;
 
