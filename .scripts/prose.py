@@ -1,6 +1,6 @@
-"""Two rules of how pages read that a machine can check: no sentence of more than 40 words, and on
-the road (●) no term of the glossary before the place that links it. Code and generated regions are
-not read."""
+"""Three rules of how pages read that a machine can check: no sentence of more than 40 words, on the
+road (●) no term of the glossary before the place that links it, and in each lesson a link where it
+first uses a term. Code and generated regions are not read."""
 
 import re
 
@@ -8,6 +8,9 @@ WORDS_MAX = 40
 GLOSSARY = "docs/glossary.md"
 # Words of everyday use that look like a term of the glossary and are none.
 NO_TERM = r"\b(completion|submission) queue"
+# Terms that are everyday words as well: where a lesson means the term, only a reader can tell.
+EVERYDAY = set("area cancel completion drain frame group handler home link mark overflow".split() +
+               "peek populate registered reset short tick wake-up".split())
 
 
 def blocks(text):
@@ -75,13 +78,32 @@ class Terms:
         """(line, term) of each term that this page, the next one of the road, uses and that no
         paragraph up to there links. A term is told once."""
         for block in blocks(text):
-            raw = " ".join(line for _, line in block)
+            raw = " ".join(" ".join(line for _, line in block).split())
             self.known.update(re.findall(r"glossary\.md#([\w-]+)\)", raw))
             words = re.sub(NO_TERM, "", plain(raw).lower())
             for term, pattern in self.patterns.items():
                 if anchor(term) not in self.known and pattern.search(words):
                     self.known.add(anchor(term))
                     yield block[0][0], term
+
+    def unlinked(self, text):
+        """(line, term) of each term that this page uses before it links it. Words inside of links
+        and in summaries, where there can be none, do not count; nor does "ring" in "buffer
+        ring"."""
+        known = set()
+        for block in blocks(text):
+            raw = " ".join(" ".join(line for _, line in block).split())
+            known.update(re.findall(r"glossary\.md#([\w-]+)\)", raw))
+            if raw.startswith("<"):
+                continue
+            words = plain(re.sub(r"!?\[[^\]]*\]\([^)]*\)", "Link", raw)).lower()
+            words = re.sub(NO_TERM, "", words)
+            for term in sorted(self.patterns, key=len, reverse=True):
+                rest = self.patterns[term].sub("Term", words)
+                if rest != words and anchor(term) not in known | EVERYDAY:
+                    known.add(anchor(term))
+                    yield block[0][0], term
+                words = rest
 
 
 def findings(pages):
@@ -95,6 +117,10 @@ def findings(pages):
     terms = Terms(pages.read(GLOSSARY) if pages.exists(GLOSSARY) else "")
     for lesson in pages.lessons:
         page = f"{lesson.folder}/README.md"
+        if pages.exists(page):
+            for line, term in terms.unlinked(pages.read(page)):
+                yield page, line, (f'"{term}" is not linked where this lesson first uses it. '
+                                   f"Cure: link it to {GLOSSARY}#{anchor(term)} here")
         if lesson.has("●") and pages.exists(page):
             for line, term in terms.used_too_early(pages.read(page)):
                 yield page, line, (f'"{term}" is used before the road explains it. '
