@@ -76,9 +76,11 @@ void set_congestion(int, const std::string&) {}
 void set_options(int fd, const ListenerOptions& options) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
 #ifdef TCP_DEFER_ACCEPT
-  // 0 as well: a socket that was passed has what the last server gave it.
-  set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, static_cast<int>(options.defer_accept_s),
-             "TCP_DEFER_ACCEPT");
+  // Not 0: a socket that was passed may have it from whoever passes it.
+  if (options.defer_accept_s != 0) {
+    set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, static_cast<int>(options.defer_accept_s),
+               "TCP_DEFER_ACCEPT");
+  }
 #endif
   if (!options.congestion.empty()) set_congestion(fd, options.congestion);
   if (options.send_buffer != 0) {

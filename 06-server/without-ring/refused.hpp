@@ -37,6 +37,7 @@
 #undef SOCK_CLOEXEC
 #undef SOCK_NONBLOCK
 #undef TCP_CONGESTION
+#undef TCP_DEFER_ACCEPT
 #undef TCP_NOTSENT_LOWAT
 #undef TCP_USER_TIMEOUT
 
@@ -47,7 +48,6 @@
 #undef O_PATH
 #undef O_TMPFILE
 #undef SO_INCOMING_CPU
-#undef TCP_DEFER_ACCEPT
 #undef TCP_INFO
 #undef TCP_QUICKACK
 #pragma GCC poison accept4 close_range copy_file_range cpu_set_t dup3 epoll_create1 epoll_ctl
@@ -56,4 +56,4 @@
 #pragma GCC poison renameat2 sched_getaffinity sched_setaffinity sendmmsg signalfd
 #pragma GCC poison signalfd_siginfo statx syscall tcp_info timerfd_create timerfd_settime
 #pragma GCC poison MADV_DONTFORK MADV_HUGEPAGE MAP_HUGETLB O_PATH O_TMPFILE SO_INCOMING_CPU
-#pragma GCC poison TCP_DEFER_ACCEPT TCP_INFO TCP_QUICKACK
+#pragma GCC poison TCP_INFO TCP_QUICKACK
