@@ -6,7 +6,7 @@
 namespace lab {
 
 /// Times are ticks. The grace after the deadline is counted in looks, because ticks also pass while
-/// /// the process is stopped, and then no connection has a turn in which it could close.
+/// the process is stopped, and then no connection has a turn in which it could close.
 class Drain {
  public:
   /// @param deadline_ticks from begin() until those that are left are reset
