@@ -331,7 +331,7 @@ inline void Connection::go_on() noexcept {
 
 // [walk end]
 // A connection either is in line for a buffer, or has an operation in flight, which is cancelled.
-// // A cancel may come too late. Then the operation has ended by itself, and its handler sees
+// A cancel may come too late. Then the operation has ended by itself, and its handler sees
 // ends_.
 inline void Connection::end() noexcept {
   if (ends_ || closing_) return;
